@@ -1,0 +1,161 @@
+"""The tree keeps its shape: layers, sizes, one `utils`, nothing stale, nothing stray."""
+
+import ast
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from utils import build, catalogue, proof, reference
+
+ROOT = Path(__file__).parents[1]
+# A module imports only from its own layer and the ones below.
+LAYERS = (
+    {"spec", "codec", "compare", "gradcheck", "plots", "data", "blank", "source", "folklore", "frames", "bar"},
+    {"catalogue", "progress", "run", "report", "exercises", "models", "modules", "stepping"},
+    {"reference", "grade", "build"},
+    {"sandbox", "child", "batch", "door", "proof", "template"},
+    {"cli", "dev", "__init__"},
+)
+LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+MODULE_LINES = 300
+SOURCES = [path for folder in ("utils", "tests", "solutions", "notebooks") for path in (ROOT / folder).rglob("*.py")]
+
+
+def part(path):
+    """utils/models/resnet.py → "models"."""
+    return path.relative_to(ROOT / "utils").parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The parts of utils that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        yield from (name.split(".")[1] for name in names if name.startswith("utils."))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "utils").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_from_its_layer_or_below(path):
+    """The architecture can be read from the folders because imports keep to it."""
+    above = {name for name in imported(path) if LAYER_OF.get(name, 0) > LAYER_OF[part(path)]}
+
+    assert set() == above
+
+
+def test_modules_and_functions_stay_short():
+    """A module fits on a few screens, and half of all functions on ten lines."""
+    machine = sorted((ROOT / "utils").glob("*.py"))
+    lengths = [
+        node.end_lineno - node.lineno + 1
+        for path in machine
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
+
+    assert [] == [p.name for p in machine if len(p.read_text(encoding="utf-8").splitlines()) > MODULE_LINES]
+    assert statistics.median(lengths) <= 10
+
+
+def test_nobody_touches_the_import_path():
+    """The package is installed, so nobody bends the path of imports, and there is one `utils`."""
+    needle = "sys." + "path"
+
+    assert [] == [str(p) for p in SOURCES if needle in p.read_text(encoding="utf-8")]
+    assert [ROOT / "utils"] == [p for p in ROOT.rglob("utils") if p.is_dir() and ".venv" not in p.parts]
+
+
+def test_notebooks_import_from_the_door():
+    """A notebook imports from `utils`, never from `utils.something` but the models."""
+    inner = re.compile(r"(?m)^\s*(?:from|import) utils\.(?!models)")
+
+    assert [] == [p.name for p in (ROOT / "solutions").glob("*.py") if inner.search(p.read_text(encoding="utf-8"))]
+
+
+def test_everything_derived_is_fresh():
+    """Notebooks, catalogue and book tables are what the sources give, solutions are executed, nothing is stray."""
+    assert [] == list(proof.freshness(ROOT))
+
+
+def test_a_rebuild_elsewhere_gives_the_committed_bytes(tmp_path):
+    """Blanks, tables and references built in a scratch folder are the committed files, byte for byte."""
+    shutil.copytree(ROOT / "solutions", tmp_path / "solutions", ignore=shutil.ignore_patterns("*.ipynb"))
+    for path, text in build.derived(tmp_path).items():
+        assert text == (ROOT / path.relative_to(tmp_path)).read_text(encoding="utf-8"), path.name
+    for source in build.sources(ROOT):
+        made = reference.record(source.slug, tmp_path / "references")
+
+        assert made.read_bytes() == (reference.FOLDER / made.name).read_bytes(), made.name
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_references_were_recorded_with_the_pinned_versions(name):
+    """Answers come from the versions that constraints.txt names."""
+    pin = re.search(rf"(?m)^{name}==(\S+)$", (ROOT / "constraints.txt").read_text())[1]
+
+    assert pin == version(name).split("+")[0]
+    for entry in catalogue.entries():
+        assert pin == reference.meta(catalogue.slug(entry))["versions"][name]
+
+
+def test_checking_needs_nothing_heavy():
+    """`from utils import check` loads neither torch nor matplotlib, scikit-learn, jupytext or nbformat."""
+    probe = "import sys; from utils import check; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "numpy" in loaded
+    assert set() == {
+        "torch",
+        "matplotlib",
+        "sklearn",
+        "scipy",
+        "jupytext",
+        "nbformat",
+        "IPython",
+        "click",
+        "rich",
+    } & set(loaded)
+
+
+@pytest.mark.parametrize("stem", catalogue.entries())
+def test_checking_a_numpy_question_needs_no_torch(stem):
+    """A NumPy question, its wrong answers included, runs where there is no torch: in the browser."""
+    if catalogue.entries()[stem]["torch"]:
+        pytest.skip("a torch question")
+    probe = (
+        "import sys; sys.modules['torch'] = sys.modules['scipy'] = sys.modules['sklearn'] = None\n"
+        "from utils import catalogue, grade, reference\n"
+        f"for exercise in catalogue.question({catalogue.slug(stem)!r}).exercises:\n"
+        "    for mistake in exercise.mistakes:\n"
+        "        mistake.wrong.__name__ = exercise.name\n"
+        "        assert grade.check(mistake.wrong).mistake == mistake.name, mistake.name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_exercise_names_are_unique():
+    """A function is found by its name, so no two exercises share one."""
+    names = catalogue.exercise_names()
+
+    assert len(set(names)) == len(names)
+
+
+def test_no_commit_names_a_machine_or_a_registry():
+    """No path of a machine and no registry's host in any tracked text."""
+    private = re.compile(
+        "/" + "root/|/" + "work/main|/" + "opt/wheels|pypi" + r"\.org|files\.python" + "hosted|npm" + "js"
+    )
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    texts = [ROOT / name for name in tracked if not name.endswith((".npz", ".png", ".gif")) and (ROOT / name).is_file()]
+
+    assert [] == [str(p) for p in texts if private.search(p.read_text(encoding="utf-8"))]

@@ -1,0 +1,20 @@
+"""The learner's door: `from utils import check, hint, gradcheck, trial, progress, plots, data`."""
+
+import importlib
+from types import ModuleType
+
+from utils.door import check, common_mistakes, hint
+from utils.folklore import trial
+from utils.gradcheck import gradcheck, numeric_gradient
+from utils.progress import progress
+
+__all__ = [
+    "check", "common_mistakes", "data", "gradcheck", "hint", "models", "numeric_gradient", "plots", "progress", "trial",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `plots`, `data` and `models` when they are first used: a notebook that only checks never pays for them."""
+    if name in ("plots", "data", "models"):
+        return importlib.import_module(f"utils.{name}")
+    raise AttributeError(f"module 'utils' has no attribute {name!r}; it offers {', '.join(__all__)}")

@@ -1,0 +1,104 @@
+"""Values as a JSON tree beside plain arrays: how cases are stored and how outcomes leave a sandbox. No pickle."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+MAX_ITEMS = 10_000  # an endless generator must not fill the memory
+MAX_DEPTH = 20  # nor a list that contains itself
+
+
+@dataclass(frozen=True)
+class Other:
+    """Something that is no number, text, array or container of them; only its type's name travels."""
+
+    type: str
+
+
+class Lazy(list):
+    """What a generator yielded: right where a list is asked for, wrong where an array is."""
+
+
+def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", depth: int = 0) -> Any:
+    """Return `value` as JSON-able data and put its arrays into `arrays`, named by their path from `key`."""
+    if value is None or type(value) in (bool, str):
+        return {"plain": value}
+    if isinstance(value, (bool, np.bool_)):
+        return {"plain": bool(value)}
+    if isinstance(value, (int, np.integer)):
+        return {"int": str(int(value))}  # as text: JSON readers elsewhere round large integers
+    if isinstance(value, (float, np.floating)):
+        return {"float": float(value).hex()}
+    if isinstance(value, (complex, np.complexfloating)):
+        return {"other": "complex number"}
+    if isinstance(value, str):
+        return {"plain": str(value)}
+    if isinstance(value, np.ndarray):
+        return _encode_array(value, arrays, key)
+    if isinstance(value, Other):  # what was decoded before can be encoded again
+        return {"other": value.type}
+    if depth >= MAX_DEPTH:
+        return {"other": "deeply nested container"}
+    return _encode_container(value, arrays, key, depth + 1)
+
+
+def _encode_array(value: np.ndarray, arrays: dict[str, np.ndarray], key: str) -> dict:
+    if value.dtype.kind not in "biufc":
+        return {"other": f"array of {'objects' if value.dtype.kind == 'O' else value.dtype}"}
+    arrays[key] = np.array(value, order="C", subok=False)  # a copy: the caller may go on changing his
+    return {"array": key}
+
+
+def _encode_container(value: Any, arrays: dict, key: str, depth: int) -> dict:
+    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+        return {"dict": {k: encode(v, arrays, f"{key}/{k}", depth) for k, v in value.items()}}
+    for kind, types in (("tuple", tuple), ("lazy", (Lazy, Iterator)), ("list", list)):
+        if isinstance(value, types):
+            items = islice(value, MAX_ITEMS)
+            return {kind: [encode(v, arrays, f"{key}/{i}", depth) for i, v in enumerate(items)]}
+    kind = type(value)
+    return {"other": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"}
+
+
+def decode(tree: dict, arrays: dict[str, np.ndarray]) -> Any:
+    """The inverse of `encode`, up to the kinds that only their name survives (`Other`, `Lazy`)."""
+    ((kind, body),) = tree.items()
+    match kind:
+        case "plain":
+            return body
+        case "int":
+            return int(body)
+        case "float":
+            return float.fromhex(body)
+        case "array":
+            return arrays[body]
+        case "dict":
+            return {k: decode(v, arrays) for k, v in body.items()}
+        case "tuple" | "list" | "lazy":
+            return {"tuple": tuple, "list": list, "lazy": Lazy}[kind](decode(v, arrays) for v in body)
+        case "other":
+            return Other(body)
+    raise ValueError(f"unknown kind {kind!r} in an encoded value")
+
+
+def to_bytes(value: Any) -> bytes:
+    """Any encodable value as one block of bytes: an .npz whose entry `tree` is the JSON."""
+    arrays: dict[str, np.ndarray] = {}
+    tree = encode(value, arrays)
+    buffer = io.BytesIO()
+    np.savez(buffer, tree=np.array(json.dumps(tree)), **arrays)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> Any:
+    """The inverse of `to_bytes`; raises ValueError when `data` is anything else."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return decode(json.loads(str(file["tree"])), {name: file[name] for name in file.files})
+    except Exception as error:  # zipfile, numpy and json each have their own way to say it
+        raise ValueError(f"not an encoded value: {error}") from error

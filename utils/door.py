@@ -1,0 +1,72 @@
+"""`check` and `hint`, as a learner calls them in a notebook."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from utils import catalogue, grade
+from utils.progress import record
+from utils.report import Report
+
+_shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
+
+
+def check(function: Callable) -> Report:
+    """Judge your function or class and return the verdict, which shows itself as a cell's last value.
+
+    It is looked up by its name, so any notebook or script will do. The attempt is noted in `progress.jsonl`.
+    """
+    report = grade.check(function)
+    record(report.exercise, report.status, report.mistake)
+    return report
+
+
+class Hint(str):
+    """A hint's text, shown as Markdown in Jupyter and as it is in a terminal."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def hint(function: Callable | str) -> Hint:
+    """The next hint for an exercise, given by function or by name; each call goes one step further down the ladder."""
+    name = function if isinstance(function, str) else grade.exercise_for(function).name
+    hints = hints_of(name)
+    step = min(_shown.get(name, 0), len(hints) - 1)
+    _shown[name] = step + 1
+    more = "" if step + 1 < len(hints) else "\n\n(That was the last hint.)"
+    return Hint(f"**Hint {step + 1} of {len(hints)} · {name}**\n\n{hints[step]}{more}")
+
+
+def hints_of(name: str) -> list[str]:
+    """All hints of an exercise, from a nudge to nearly the answer; ValueError for a name that is none."""
+    for entry in catalogue.entries().values():
+        if name in entry["exercises"]:
+            return entry["exercises"][name]["hints"]
+    raise ValueError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The common mistakes of one exercise, as text and as HTML."""
+
+    rows: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"✗ {name}\n    {advice}" for name, advice in self.rows)
+
+    def _repr_html_(self) -> str:
+        left = ' style="text-align:left"'
+        body = "".join(
+            f"<tr><td{left}>{html.escape(name)}</td><td{left}>{html.escape(advice)}</td></tr>"
+            for name, advice in self.rows
+        )
+        return f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
+
+
+def common_mistakes(function: Callable) -> Table:
+    """The wrong answers that `check` knows by name, each with what to do instead."""
+    return Table(tuple((mistake.name, mistake.advice) for mistake in grade.exercise_for(function).mistakes))

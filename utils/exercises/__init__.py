@@ -1,0 +1,1 @@
+"""One module per question, named by its slug: cases, oracles, mistakes. `catalogue.module(slug)` imports them."""

@@ -1,0 +1,120 @@
+"""The frozen inputs and answers of every exercise, `references/*.npz`: how they are recorded and read."""
+
+import functools
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils import catalogue, codec, run
+from utils.compare import difference
+from utils.spec import Case, Exercise, Question
+
+FOLDER = Path(__file__).with_name("references")
+# Two runs of the oracle on two processors may differ by rounding; the recorded answer then stands.
+LIVE_RTOL, LIVE_ATOL = 1e-9, 1e-11
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What one case is tried on and what a right answer returns."""
+
+    case: str
+    inputs: dict[str, Any]
+    values: dict[str, Any]
+
+
+@functools.cache
+def load(slug: str, folder: Path = FOLDER) -> dict[str, list[Reference]]:
+    """Exercise → its references, in the order of the cases."""
+    with np.load(folder / f"{slug}.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    trees = json.loads(str(arrays["meta"]))["trees"]
+    for array in arrays.values():
+        array.flags.writeable = False  # shared by every check of this process
+    return {
+        exercise: [Reference(case, codec.decode(i, arrays), codec.decode(v, arrays)) for case, i, v in cases]
+        for exercise, cases in trees.items()
+    }
+
+
+def meta(slug: str, folder: Path = FOLDER) -> dict:
+    """What was noted when a question's references were recorded: trees, the oracle's versions, the digest."""
+    with np.load(folder / f"{slug}.npz", allow_pickle=False) as file:
+        return json.loads(str(file["meta"]))
+
+
+def record(slug: str, folder: Path = FOLDER, prior: Path = FOLDER) -> Path:
+    """Run the oracles of a question and write its reference file into `folder`.
+
+    Answers of `prior` that the live oracle confirms are kept to the bit, so that the file changes only when the
+    course does, not with the processor.
+    """
+    question = catalogue.question(slug)
+    known = _known(slug, prior)
+    arrays: dict[str, np.ndarray] = {}
+    trees = {
+        item.name: [_record_case(item, case, known.get((item.name, case.name)), arrays) for case in item.cases]
+        for item in question.exercises
+    }
+    meta = {"trees": trees, "versions": _versions(question), "digest": _digest(trees, arrays)}
+    buffer = io.BytesIO()
+    np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{slug}.npz"
+    path.write_bytes(buffer.getvalue())
+    load.cache_clear()
+    return path
+
+
+def inputs_of(exercise: Exercise, case: Case) -> dict[str, Any]:
+    """The inputs of a case, from a generator that depends on the two names only: a new case disturbs no other."""
+    seed = hashlib.sha256(f"{exercise.name}/{case.name}".encode()).digest()[:8]
+    return case.inputs(np.random.default_rng(int.from_bytes(seed, "little")))
+
+
+def live_answer(exercise: Exercise, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the oracle says now. Raises when it cannot answer, for that is the author's mistake."""
+    values = run.by_name(exercise.oracle(**run.copied(inputs)), exercise.returns)
+    if isinstance(values, run.Failure):
+        raise ValueError(f"the oracle of {exercise.name}: {values.message}")
+    arrays: dict[str, np.ndarray] = {}
+    return codec.decode(codec.encode(values, arrays), arrays)
+
+
+def same_values(got: dict, want: dict, rtol: float = LIVE_RTOL, atol: float = LIVE_ATOL) -> bool:
+    """Have two outcomes the same names, and equal values under each?"""
+    return got.keys() == want.keys() and not any(difference(got[name], want[name], rtol, atol) for name in want)
+
+
+def _known(slug: str, prior: Path) -> dict[tuple[str, str], Reference]:
+    if not (prior / f"{slug}.npz").exists():
+        return {}
+    return {(name, ref.case): ref for name, refs in load(slug, prior).items() for ref in refs}
+
+
+def _record_case(exercise: Exercise, case: Case, known: Reference | None, arrays: dict) -> list:
+    inputs = inputs_of(exercise, case)
+    values = live_answer(exercise, inputs)
+    if known and same_values(values, known.values):
+        values = known.values
+    key = f"{exercise.name}/{case.name}"
+    return [case.name, codec.encode(inputs, arrays, f"{key}/in"), codec.encode(values, arrays, f"{key}/out")]
+
+
+def _versions(question: Question) -> dict[str, str]:
+    from importlib.metadata import version  # 20 ms that a check need not pay
+
+    return {name: version(name).split("+")[0] for name in question.versions}
+
+
+def _digest(trees: dict, arrays: dict[str, np.ndarray]) -> str:
+    """Names, inputs and answers in one hash: a reader of two files sees at a glance whether they agree."""
+    digest = hashlib.sha256(json.dumps(trees).encode())
+    for name in sorted(arrays):
+        digest.update(name.encode() + str(arrays[name].dtype).encode() + arrays[name].tobytes())
+    return digest.hexdigest()[:16]

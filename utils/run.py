@@ -1,0 +1,197 @@
+"""Run a function on the cases of its exercise and note what came of it. Judges nothing, holds no answers."""
+
+import inspect
+import linecache
+import traceback
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from utils import codec
+from utils.spec import Exercise
+
+RETURNED = "returned"  # the key of a return value that could not be taken apart into its names
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that ended without a value."""
+
+    kind: str  # "not attempted", "raised", "memory", "changed" (an input) or "count" (of values returned)
+    message: str  # what happened, for the learner
+    type: str = ""  # the exception's type: two failures of one type are taken for the same mistake
+
+
+class InputChangedError(Exception):
+    """A function wrote into one of its arguments."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one case gave: a value for each name, or a failure; and the first call, as a reader would type it."""
+
+    values: dict[str, Any] | None
+    failure: Failure | None
+    call: str
+
+    def to_plain(self) -> dict:
+        return {"values": self.values, "failure": asdict(self.failure) if self.failure else None, "call": self.call}
+
+    @classmethod
+    def from_plain(cls, plain: dict) -> "Outcome":
+        failure = Failure(**plain["failure"]) if plain["failure"] else None
+        return cls(plain["values"], failure, str(plain["call"]))
+
+
+def outcomes(function: Callable, exercise: Exercise, all_inputs: Iterable[dict]) -> list[Outcome]:
+    """The outcome of every case, then of the first once more: an answer must not depend on the calls before it.
+
+    Stops early where more would only repeat the first outcome: a blank, or a function that nothing can call.
+    """
+    done: list[Outcome] = []
+    all_inputs = list(all_inputs)
+    for inputs in [*all_inputs, all_inputs[0]]:
+        done.append(outcome(function, exercise, inputs))
+        if done[-1].failure and done[-1].failure.kind in ("not attempted", "memory"):
+            break
+    return done
+
+
+def outcome(function: Callable, exercise: Exercise, inputs: dict[str, Any]) -> Outcome:
+    """Run one case on fresh copies of its inputs. Never raises, whatever the function does."""
+    call = _Recorder(function, exercise.name)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # a numerical warning never fails a right answer
+            returned = exercise.run(call, **copied(inputs))
+            values = by_name(returned, exercise.returns)
+            if isinstance(values, Failure):
+                return Outcome(None, values, call.text)
+            arrays: dict[str, np.ndarray] = {}
+            tree = codec.encode(values, arrays)  # consumes what is lazy, and copies what could still change
+        return Outcome(codec.decode(tree, arrays), None, call.text)
+    except KeyboardInterrupt:  # the learner's own stop button
+        raise
+    except BaseException as error:  # sys.exit too: it ends that case, not the grading
+        return Outcome(None, failure_of(error), call.text)
+
+
+def by_name(returned: Any, names: tuple[str | None, ...]) -> dict[str, Any] | Failure:
+    if isinstance(returned, dict) and set(returned) == {name for name in names if name}:
+        return returned  # a `run` that names its values itself
+    if len(names) == 1:
+        return {names[0]: returned}
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+        came = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
+        wanted = ", ".join(name or "cache" for name in names)
+        return Failure("count", f"it returned {came}; {len(names)} values are expected: ({wanted})", "count")
+    return {name: value for name, value in zip(names, returned, strict=True) if name}
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An exception as a failure, with the learner's line that raised it."""
+    kind = type(error).__name__
+    if isinstance(error, NotImplementedError):
+        return Failure("not attempted", "", kind)
+    if isinstance(error, InputChangedError):
+        return Failure("changed", str(error), kind)
+    if isinstance(error, MemoryError):
+        return Failure("memory", "it asked for more memory than there is", kind)
+    try:
+        text = str(error).split("\n")[0]
+    except Exception:  # a learner's own exception class may fail to say what it is
+        text = ""
+    return Failure("raised", f"{kind}: {text}{_line_of(error)}" if text else f"{kind}{_line_of(error)}", kind)
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line of the learner's own code on the way to the error: not ours, nor a library's."""
+    for frame in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
+        name = frame[0].f_code.co_filename
+        if "site-packages" in name or "/utils/" in name or name.startswith("<frozen") or "/lib/python" in name:
+            continue
+        line = linecache.getline(name, frame[1]).strip()
+        return f", at `{line}`" if line else ""
+    return ""
+
+
+class _Recorder:
+    """The learner's function as `run` sees it: notes the first call and raises when an argument was changed."""
+
+    def __init__(self, function: Callable, name: str) -> None:
+        self.function, self.name, self.first = function, name, None
+        self.names = _argument_names(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        names = [*self.names[: len(args)], *(f"argument {i + 1}" for i in range(len(self.names), len(args)))]
+        before = copied(args)
+        if self.first is None:
+            self.first = dict(zip(names, before, strict=True)) | kwargs
+        result = self.function(*args, **kwargs)
+        for name, old, new in zip(names, before, args, strict=True):
+            if not _identical(old, new):
+                raise InputChangedError(
+                    f"it changed its argument `{name}`. Work on a copy: `x = x - mean` makes a new array, `x -= mean` "
+                    "writes into the caller's."
+                )
+        return result
+
+    @property
+    def text(self) -> str:
+        """The first call as one would type it."""
+        if self.first is None:
+            return f"{self.name}(…)"
+        shown = (f"{key}={_shown(value)}" for key, value in self.first.items())
+        return f"{self.name}({', '.join(shown)})"
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of plain data; callables, generators of random numbers and tensors are passed on as they are."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(copied, value))
+    if type(value) is dict:
+        return {key: copied(item) for key, item in value.items()}
+    return value.clone() if _is_tensor(value) else value
+
+
+def _is_tensor(value: Any) -> bool:
+    """Said without importing torch."""
+    return type(value).__module__ == "torch" and hasattr(value, "detach")
+
+
+def _argument_names(function: Callable) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
+def _identical(old: Any, new: Any) -> bool:
+    if isinstance(old, np.ndarray):
+        return isinstance(new, np.ndarray) and old.shape == new.shape and old.tobytes() == new.tobytes()
+    if isinstance(old, (list, tuple)):
+        return len(old) == len(new) and all(map(_identical, old, new))
+    if isinstance(old, dict):
+        return old.keys() == new.keys() and all(_identical(old[key], new[key]) for key in old)
+    if _is_tensor(old):
+        return bool((old == new).all())
+    return True
+
+
+def _shown(value: Any) -> str:
+    from utils.compare import digits  # only a message needs it
+
+    if isinstance(value, np.ndarray):
+        return digits(value, 4) if value.size <= 12 else f"<{'×'.join(map(str, value.shape))}>"
+    if isinstance(value, (list, tuple)) and len(value) > 4:
+        return f"<{type(value).__name__} of {len(value)}>"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    return "…" if value is None else f"<{type(value).__name__}>"
