@@ -184,9 +184,9 @@ xhat, _ = batchnorm_forward(x, np.ones(3), np.zeros(3))
 
 fig, axes = plt.subplots(2, 3, figsize=(9, 4.6), layout="constrained")
 for j, name in enumerate(names):
-    axes[0, j].hist(x[:, j], bins=60, color=plots.color("sgd"))
+    axes[0, j].hist(x[:, j], bins=60, color="0.35")
     axes[0, j].set(title=name, xlabel="input $x$")
-    axes[1, j].hist(xhat[:, j], bins=60, range=(-4, 4), color=plots.color("adam"))
+    axes[1, j].hist(xhat[:, j], bins=60, range=(-4, 4), color=plots.color("batch_norm"))
     axes[1, j].set(xlabel=r"normalised $\hat x$")
 for row in axes:
     row[0].set_ylabel("samples")
@@ -210,8 +210,8 @@ unit = (unit - unit.mean()) / unit.std()
 measured = [batchnorm_forward(s * unit, np.ones(1), np.zeros(1), eps)[0].var() for s in spreads]
 
 fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-ax.plot(spreads, spreads**2 / (spreads**2 + eps), color=plots.color("right"), label="σ² / (σ² + ε)")
-ax.plot(spreads, measured, "o", color=plots.color("wrong"), label="measured")
+ax.plot(spreads, spreads**2 / (spreads**2 + eps), color="0.3", label="σ² / (σ² + ε)")
+ax.plot(spreads, measured, "o", color=plots.color("batch_norm"), label="measured")
 ax.axvline(np.sqrt(eps), color="0.5", linestyle=":")
 ax.text(np.sqrt(eps) * 1.15, 0.05, "σ = √ε", color="0.35")
 ax.set(xscale="log", xlabel="standard deviation σ of the input", ylabel="variance of the output",
@@ -246,17 +246,19 @@ shares = {
     "instance norm": lambda n, c: n == 2 and c == 0,
     "group norm (2 groups)": lambda n, c: n == 2 and c < 2,
 }
-fig, axes = plt.subplots(1, 4, figsize=(9.5, 3.1), subplot_kw={"projection": "3d"}, layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(9, 3.2), subplot_kw={"projection": "3d"}, layout="constrained")
 for ax, (name, together) in zip(axes, shares.items(), strict=True):
     for n in range(3):
         for c in range(4):
             for p in range(4):
                 cube_faces(ax, n, c, p, plots.color("right") if together(n, c) else "#DDDDDD")
-    ax.set(xlim=(0, 4), ylim=(0, 4), zlim=(0, 3), title=name, xticks=[], yticks=[], zticks=[])
+    ax.set(xlim=(0, 4), ylim=(0, 4), zlim=(0, 3), title=name.replace(" (", "\n("), xticks=[], yticks=[], zticks=[])
     ax.set_xlabel("H·W", labelpad=-12)
     ax.set_ylabel("C", labelpad=-12)
     ax.set_zlabel("N", labelpad=-12)
     ax.view_init(22, -58)
+    ax.set_box_aspect((4, 4, 3), zoom=0.82)
+fig.suptitle("Only batch norm averages over samples", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
@@ -328,10 +330,10 @@ fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
 ax.loglog(offsets, np.abs(one_pass), "o-", color=plots.color("wrong"), label="E[x²] − E[x]²")
 ax.loglog(offsets, np.maximum(np.abs(two_pass), 1e-9), "s-", color=plots.color("right"), label="mean of (x − mean)²")
 ax.axhline(1, color="0.5", linestyle=":")
-ax.text(1, 1.3, "wrong by its own size", color="0.35")
+ax.text(1e5, 0.5, "wrong by its own size", color="0.35", ha="right", va="top")
 ax.set(xlabel="mean of the data (spread 1)", ylabel="relative error in float32",
        title="The one-pass variance loses two digits for each digit of offset")
-ax.legend(loc="lower right")
+ax.legend(loc="upper left")
 plt.show()
 
 # %%

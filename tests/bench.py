@@ -1,0 +1,121 @@
+"""`make bench`: the speeds that the course promises, each beside its bound. Measures, never fails."""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+REPEATS = 15
+Row = tuple[str, str, str]  # what, measured, promised
+
+
+def fresh(code: str) -> float:
+    """Median seconds of a fresh interpreter running `code`."""
+    return median(lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT))
+
+
+def median(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Median wall-clock seconds of a call."""
+    return statistics.median(timed(work) for _ in range(repeats))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Wall-clock seconds of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def imports() -> Iterator[Row]:
+    """What a notebook's first cell costs."""
+    numpy, check = fresh("import numpy"), fresh("from utils import check")
+    yield "import numpy, fresh process", f"{numpy * 1e3:.0f} ms", ""
+    yield "from utils import check, fresh process", f"{check * 1e3:.0f} ms = {check / numpy:.2f} × numpy", "≤ 1.6 ×"
+
+
+def verdicts() -> Iterator[Row]:
+    """A verdict in a live process, the first call apart."""
+    from utils import catalogue, check, proof
+
+    for entry, bound in (("batchnorm_forward", 2), ("adam_step", 2), ("cross_entropy", 2), ("BasicBlock", 60)):
+        if catalogue.slug_of(entry) is None:
+            continue
+        exercise = catalogue.exercise(entry)
+        path = next((ROOT / "solutions").glob(f"??_{catalogue.slug_of(entry)}.py"))
+        right = proof.solved(exercise, path)
+        first, warm = timed(lambda f=right: check(f)), median(lambda f=right: check(f))
+        yield f"check({entry}), right", f"{warm * 1e3:.2f} ms (first call {first * 1e3:.0f} ms)", f"≤ {bound} ms"
+        wrong = [median(lambda f=named(m.wrong, entry): check(f), 5) for m in exercise.mistakes]
+        yield (
+            f"check({entry}), its wrong answers",
+            f"{statistics.median(wrong) * 1e3:.1f} ms, slowest {max(wrong) * 1e3:.1f} ms",
+            "≤ 10 ms (NumPy)",
+        )
+
+
+def named(function: Callable, name: str) -> Callable:
+    """The same function under the exercise's name."""
+    function.__name__ = name
+    return function
+
+
+def grading() -> Iterator[Row]:
+    """Twenty files in one command, isolation on; and the children's memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(20):
+            shutil.copy(ROOT / "solutions" / "15_batchnorm_forward.py", Path(folder) / f"answer{i}.py")
+        command = [sys.executable, "-m", "utils.cli", "check", *map(str, sorted(Path(folder).iterdir()))]
+        spent = median(lambda: subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL), 5) / 20
+    yield "course check, 20 files of one NumPy question", f"{spent:.3f} s a file", "≤ 0.10 s a file"
+    for peer, seconds in (("nbclient", 1.15), ("nbgrader", 1.70), ("otter-grader", 3.09)):
+        yield f"  the same by {peer} (measured earlier)", f"{seconds} s a file = {seconds / spent:.0f} × ours", ""
+    status = median(
+        lambda: subprocess.run(
+            [sys.executable, "-m", "utils.cli", "status"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+    )
+    yield "course status", f"{status:.2f} s", "≤ 0.4 s"
+    yield "memory of a grading child, at its peak", f"{child_memory():.0f} MB", "< 400 MB"
+
+
+def child_memory() -> float:
+    """Peak resident megabytes of a child that grades the last NumPy question, seen from inside."""
+    from utils.sandbox import Answer, Worker
+
+    spy = "\nimport resource\ndef batchnorm_forward(*a):\n    raise ValueError(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    with Worker() as worker:
+        message = worker.grade(Answer("batchnorm_forward", spy)).message
+    return int(message.split("ValueError: ")[1].split(",")[0]) / 1024
+
+
+def notebooks() -> Iterator[Row]:
+    """Each solution from top to bottom in a fresh kernel."""
+    for path in sorted((ROOT / "solutions").glob("*.ipynb")):
+        command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", str(path)]
+        seconds = timed(
+            lambda c=command: subprocess.run(
+                c, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        )
+        yield f"notebook {path.stem}", f"{seconds:.1f} s", "< 20 s"
+
+
+def main() -> None:
+    """Print the table row by row as it is measured."""
+    os.environ["COURSE_PROGRESS"] = "off"
+    wanted = sys.argv[1:]
+    for part in (imports, verdicts, grading, notebooks):
+        if wanted and part.__name__ not in wanted:
+            continue
+        for what, measured, promised in part():
+            print(f"{what:<48} {measured:<44} {promised}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
