@@ -6,7 +6,7 @@ The only writer of those files. `outdated` says which of them are not what the s
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,10 +47,10 @@ class Source:
         return catalogue.slug(self.stem)
 
 
-def sources(root: Path = ROOT) -> list[Source]:
-    """All authored texts, in the course's order; raises SourceError where one breaks a rule."""
+def sources(root: Path = ROOT, slugs: Collection[str] | None = None) -> list[Source]:
+    """All authored texts, or those of some questions, in the course's order; raises SourceError for a broken rule."""
     paths = sorted((root / "solutions").glob("*.py"))
-    return [read_source(path) for path in paths]
+    return [read_source(path) for path in paths if slugs is None or path.stem[3:] in slugs]
 
 
 def read_source(path: Path) -> Source:
@@ -171,16 +171,23 @@ def _defined(code: str) -> list[str]:
 # ---- files ------------------------------------------------------------------------------------------------------
 
 
-def derived(root: Path = ROOT) -> dict[Path, str]:
-    """Every derived text file that needs no execution: path → content."""
+def derived(root: Path = ROOT, slugs: Collection[str] | None = None) -> dict[Path, str]:
+    """Every derived text file that needs no execution: path → content.
+
+    With `slugs`, those questions only; the entries of the others are taken from the catalogue as it stands, so that
+    an author is not held up by another's unfinished question.
+    """
     files: dict[Path, str] = {}
-    entries = {}
-    for source in sources(root):
+    catalogue_path = root / "utils" / "catalogue.json"
+    partial = slugs is not None and catalogue_path.exists()
+    entries = json.loads(catalogue_path.read_text(encoding="utf-8")) if partial else {}
+    for source in sources(root, slugs):
         learner = learner_notebook(source)
         files[root / "notebooks" / f"{source.stem}.ipynb"] = as_ipynb(learner)
         files[root / "notebooks" / f"{source.stem}.py"] = as_script(learner)
         entries[source.stem] = catalogue_entry(source)
-    files[root / "utils" / "catalogue.json"] = json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
+    entries = dict(sorted(entries.items()))
+    files[catalogue_path] = json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
     files[root / "book" / "_toc.yml"] = _toc(entries)
     files[root / "book" / "questions.md"] = _question_table(entries)
     return files

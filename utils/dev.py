@@ -59,11 +59,9 @@ def build_(numbers: tuple[str, ...], force: bool) -> None:
     from utils import build
 
     slugs = _authored(numbers)
-    for path in build.write(build.derived(ROOT)):
+    for path in build.write(build.derived(ROOT, slugs if numbers else None)):
         click.echo(str(path.relative_to(ROOT)))
-    stale = [
-        source for source in build.sources(ROOT) if source.slug in slugs and (force or build.needs_execution(source))
-    ]
+    stale = [source for source in build.sources(ROOT, slugs) if force or build.needs_execution(source)]
     with progress_bar("executing", total=len(stale)) as advance:
         for source in stale:
             click.echo(str(build.execute(source).relative_to(ROOT)))
@@ -77,7 +75,7 @@ def verify(numbers: tuple[str, ...]) -> None:
     from utils import proof
 
     slugs = _authored(numbers)
-    problems = list(proof.freshness(ROOT))
+    problems = list(proof.freshness(ROOT, slugs if numbers else None))
     with progress_bar("proving", total=len(slugs)) as advance:
         for slug in slugs:
             problems += proof.question(slug, ROOT)

@@ -1,6 +1,6 @@
 """The author's proof that the grader is right: `course dev verify` prints what fails, the tests assert each part."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ from utils import build, catalogue, grade, reference, report, run, source
 from utils.spec import Exercise
 
 
-def freshness(root: Path) -> Iterator[str]:
-    """What is derived and differs from what its sources give, what was not executed, and what has no source."""
-    for path, text in build.derived(root).items():
+def freshness(root: Path, slugs: Collection[str] | None = None) -> Iterator[str]:
+    """What is derived and differs from what its sources give, what was not executed, and what has no source.
+
+    With `slugs`, of those questions only.
+    """
+    for path, text in build.derived(root, slugs).items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield f"{path.relative_to(root)} is stale: run `course dev build`"
-    for text in build.sources(root):
+    for text in build.sources(root, slugs):
         if build.needs_execution(text):
             yield f"solutions/{text.stem}.ipynb is stale or was not run from top to bottom: run `course dev build`"
-    for path in build.stray(root):
+    for path in build.stray(root) if slugs is None else ():
         yield f"{path.relative_to(root)} has no source"
 
 

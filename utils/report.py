@@ -77,7 +77,7 @@ class Report:
         if self.mistake:
             parts.append(f'<div style="margin-top:.4em">Your mistake: <b>{html.escape(self.mistake)}</b></div>')
         if rows:
-            parts.append(f'<table style="margin:.4em 0;border:none;background:none;color:inherit;font-size:inherit">{rows}</table>')
+            parts.append(f'<table style="margin:.4em 0;{_PLAIN};font-size:inherit">{rows}</table>')
         parts += [picture(self.difference)] if self.difference else []
         if self.advice:
             parts.append(f'<div style="margin-top:.4em">→ {html.escape(self.advice)}</div>')
@@ -88,11 +88,12 @@ def _row(fact: tuple[str, str]) -> str:
     label, text = map(html.escape, fact)
     return (
         f'<tr><td style="{_CELL};opacity:.75;white-space:nowrap">{label}</td>'
-        f'<td style="{_CELL};overflow-wrap:anywhere"><code style="background:none;color:inherit">{text}</code></td></tr>'
+        f'<td style="{_CELL};overflow-wrap:anywhere"><code style="{_PLAIN}">{text}</code></td></tr>'
     )
 
 
-_CELL = "text-align:left;vertical-align:top;padding:.1em .8em .1em 0;border:none;background:none"
+_PLAIN = "border:none;background:none;color:inherit"  # whatever theme is around
+_CELL = f"text-align:left;vertical-align:top;padding:.1em .8em .1em 0;{_PLAIN}"
 
 
 def _wrapped(lead: str, text: str) -> list[str]:

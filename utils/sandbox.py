@@ -81,7 +81,9 @@ class Worker:
         if not hasattr(os, "fork"):
             raise SystemExit("course check needs a system that can fork: Linux, macOS, or WSL on Windows.")
         if self._process is None:
-            quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}
+            # one thread: a pool would not survive the fork, and its arenas would fill the address space
+            quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+            quiet |= {"MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", "from utils.child import serve; serve()"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | quiet, start_new_session=True,

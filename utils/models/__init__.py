@@ -1,0 +1,38 @@
+"""The zoo: every network the course names, at full size, from shared blocks.
+
+`build("resnet50")` makes one by name, `ResNet(block=MyBlock, layers=[2, 2, 2, 2])` makes one of your own
+block, and `PUBLISHED` holds what the papers say. torch is imported with the first name that needs it, so that
+the table can be read without it.
+"""
+
+import importlib
+
+from .published import NAMES, PUBLISHED, Error, Published
+
+_HOMES = {
+    "lenet": ("LeNet5", "LeNet5Original"),
+    "classic": ("VGG", "AlexNet", "AlexNetOriginal", "vgg"),
+    "googlenet": ("BNInception", "GoogLeNet", "Inception3x3", "InceptionV1", "InceptionV2"),
+    "inception": ("FactorizedConv", "InceptionV3", "InceptionV4"),
+    "inception_resnet": ("InceptionResNet", "InceptionResNetV2"),
+    "resnet": (
+        "BasicBlock", "Bottleneck", "CifarResNet", "PreActBlock", "PreActBottleneck", "PreActResNet",
+        "ResNeXt", "ResNeXtBlock", "ResNet", "expansion",
+    ),
+    "densenet": ("DenseBlock", "DenseLayer", "DenseNet", "Transition"),
+    "counting": ("count_parameters", "describe", "model_macs"),
+    "zoo": ("build", "measure"),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF, "NAMES", "PUBLISHED", "Error", "Published"]
+
+
+def __getattr__(name):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME_OF[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted(__all__)
