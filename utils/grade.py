@@ -16,6 +16,7 @@ AGAIN = "the first case once more"
 _NEXT = {
     "shape": "Write the shape of every intermediate array beside its line, and see where it goes astray.",
     "type": "Look at what the last line returns.",
+    "raises": "Check the arguments first, and raise the exception that the docstring names.",
     "length": "Count the items by hand for the smallest case.",
     "nonfinite": "Look for a division by zero, a log of zero or an overflow on the way, and rearrange the formula.",
     "value": "Do this small case on paper and compare it line by line with yours.",
@@ -81,6 +82,11 @@ Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value
 
 
 def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
+    wanted = ref.values.get(reference.RAISES)
+    if wanted:
+        came = outcome.failure.message if outcome.failure else "a value was returned"
+        raised = outcome.failure and outcome.failure.type == wanted
+        return None if raised else ("result", Difference("raises", came, f"{wanted} is raised"))
     if outcome.failure:
         return outcome.failure
     for name, want in ref.values.items():

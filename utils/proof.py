@@ -81,7 +81,7 @@ def reference_is_live(exercise: Exercise, path: Path) -> Iterator[str]:
         ref, inputs = recorded[case.name], reference.inputs_of(exercise, case)
         if reference.codec.to_bytes(inputs) != reference.codec.to_bytes(ref.inputs):
             yield f"the inputs of {case.name!r} are not the recorded ones: run `course dev record`"
-        elif not reference.same_values(reference.live_answer(exercise, inputs), ref.values):
+        elif not reference.same_values(reference.live_answer(exercise, case, inputs), ref.values):
             yield f"the oracle no longer gives the recorded answer to {case.name!r}"
 
 
@@ -90,8 +90,8 @@ def near_miss_is_rejected(exercise: Exercise, path: Path) -> Iterator[str]:
     refs = references(exercise)
     outcomes = run.outcomes(solved(exercise, path), exercise, [ref.inputs for ref in refs])
     for name in refs[0].values:
-        scaled = [replace(o, values=o.values | {name: _scaled(o.values[name])}) for o in outcomes if o.values]
-        changed = any(not _same(a.values[name], b.values[name]) for a, b in zip(scaled, outcomes, strict=False))
+        scaled = [replace(o, values=o.values | {name: _scaled(o.values[name])}) if o.values else o for o in outcomes]
+        changed = any(a.values and not _same(a.values, b.values) for a, b in zip(scaled, outcomes, strict=True))
         if changed and grade.judge(exercise, scaled, refs):
             yield f"{name} times 1.001 passes"
 

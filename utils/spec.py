@@ -16,6 +16,7 @@ class Case:
 
     name: str  # what is special about it, in words that fit into a message
     inputs: Callable[..., dict[str, Any]]  # makes the arguments, in order, from a seeded np.random.Generator
+    raises: str = ""  # the exception that a right answer raises on these inputs, by name: "ValueError"
 
 
 @dataclass(frozen=True)

@@ -64,190 +64,162 @@ def _closed(p, dgamma, dbeta):
 
 _MEAN = "x reaches the output through the mean too: every sample gets dmu / N, and dmu is minus the sum of dxmu."
 _VAR = "x reaches the output through the variance too: add 2/N · xmu · dvar."
+_CONSTANT = (
+    "That takes mean and variance for constants, which is right at inference only; in training add both branches."
+)
+_SIGN = "xmu = x − mu, so dmu carries a minus; ivar = 1 / sqrtvar, so dvar carries one too."
+_ADD = "Gradients of branches add up: dxmu = dxhat · ivar + 2 · xmu · dsq, then dx = dxmu + dmu / N. Do not overwrite."
 _GAMMA = "Start from dxhat = gamma · dout and use it in all three branches, once."
 _OVER_N = "A mean forwards is a division by N backwards, once: dmu / N, and dsq = dvar / N."
-_POWER = "The derivative of (var + eps)^(−1/2) is −1/2 · (var + eps)^(−3/2), so −1/2 · ivar³; then 2 · xmu, not xhat."
+_POWER = "The derivative of (var + eps)^(−1/2) is −1/2 · (var + eps)^(−3/2) = −1/2 · ivar³; the square gives 2 · xmu."
 _ROOT = "xhat = xmu · ivar, so the direct branch is dxhat · ivar: divide by the root √(var + eps), once."
-_EPS = "Differentiate what was computed: the root of var + eps. The cache has ivar and sqrtvar with eps in them."
+_EPS = "Differentiate what was computed, the root of var + eps: ivar and sqrtvar in the cache have eps in them."
 _AXIS = "What the samples share (dgamma, dbeta, dvar, dmu) is a sum over the samples, axis=0, of shape (D,)."
-_SUM = "dgamma, dbeta, dvar and dmu belong to a feature: sum over axis 0, because every sample has used them."
-_ORDER = "Return dx, dgamma, dbeta: dbeta is the sum of dout, dgamma the sum of dout · xhat."
+_SUM = "dgamma, dbeta, dvar and dmu belong to a feature, which all samples have used: sum over the samples, axis 0."
+_AS_SUM = (
+    "Every sample uses gamma and beta, so their gradients are sums; where the loss is a mean, dout knows it already."
+)
+_DOUT = "dgamma = Σ dout · xhat and dbeta = Σ dout: with dout and xhat, and in the order dx, dgamma, dbeta."
 _TERMS = "The closed form is gamma · ivar / N · (N · dout − Σ dout − xhat · Σ(dout · xhat))."
 
-_SLIPS = {
+_SLIPS = (  # name, advice, then what stands for dx, dgamma and dbeta; the commonest first
+    ("the mean branch forgotten", _MEAN, lambda p: p.direct + p.spread),
+    ("the variance branch forgotten", _VAR, lambda p: p.direct + p.mean),
+    ("the mean branch and the variance branch forgotten", _CONSTANT, lambda p: p.direct),
+    ("gamma forgotten in dx", _GAMMA, lambda p: p.but(gamma=1).dx),
+    ("dgamma with xmu instead of xhat", _DOUT, None, lambda p: (p.dout * p.xmu).sum(0)),
+    ("sums over the wrong axis (axis=1) in dgamma and dbeta", _AXIS, None, lambda p: (p.dout * p.xhat).sum(1), lambda p: p.dout.sum(1)),
+    ("1/N forgotten in the mean branch", _OVER_N, lambda p: p.direct + p.n * p.mean + p.spread),
+    ("1/N forgotten in the variance branch", _OVER_N, lambda p: p.direct + p.mean + p.n * p.spread),
+    ("1/N forgotten in the mean branch and in the variance branch", _OVER_N, lambda p: p.direct + p.n * (p.mean + p.spread)),
+    ("sign of the variance branch", _SIGN, lambda p: p.direct + p.mean - p.spread),
+    ("sign of the mean branch", _SIGN, lambda p: p.direct - p.mean + p.spread),
+    ("signs of the mean branch and of the variance branch", _SIGN, lambda p: p.direct - p.mean - p.spread),
+    ("factor 2 forgotten in the variance branch", _POWER, lambda p: p.direct + p.mean + p.spread / 2),
+    ("factor −1/2 forgotten in the variance branch", _POWER, lambda p: p.direct + p.mean - 2 * p.spread),
+    ("power −1/2 for −3/2 in the variance branch", _POWER, lambda p: p.direct + p.mean + p.spread / p.ivar**2),
+    ("dx divided by the variance, not by its root", _ROOT, lambda p: p.dx * p.ivar),
+    ("1/N in front of the closed form forgotten", _TERMS, lambda p: p.dx * p.n),
+    ("N before dout forgotten in the closed form", _TERMS, lambda p: p.direct / p.n + p.mean + p.spread),
+    ("dgamma and dbeta swapped inside dx", _TERMS, lambda p: _closed(p, p.dbeta, p.dgamma)),
+    ("dgamma and dbeta swapped", _DOUT, None, lambda p: p.dbeta, lambda p: p.dgamma),
+    ("dgamma without the sum", _SUM, None, lambda p: p.dout * p.xhat),
+    ("dbeta as a mean", _AS_SUM, None, None, lambda p: p.dbeta / p.n),
     # branches
-    "the mean branch forgotten": (_MEAN, _wrong(lambda p: p.direct + p.spread)),
-    "the variance branch forgotten": (_VAR, _wrong(lambda p: p.direct + p.mean)),
-    "the mean branch and the variance branch forgotten": (
-        "That treats mean and variance as constants, right at inference only. In training add both branches.",
-        _wrong(lambda p: p.direct)),
-    "gamma forgotten in dx": (_GAMMA, _wrong(lambda p: p.but(gamma=1).dx)),
-    "dgamma with xmu instead of xhat": (
-        "gamma multiplies xhat, so dgamma = Σ dout · xhat.", _wrong(dgamma=lambda p: (p.dout * p.xmu).sum(0))),
-    "1/N forgotten in the mean branch": (_OVER_N, _wrong(lambda p: p.direct + p.n * p.mean + p.spread)),
-    "1/N forgotten in the variance branch": (_OVER_N, _wrong(lambda p: p.direct + p.mean + p.n * p.spread)),
-    "1/N forgotten in the mean branch and in the variance branch": (
-        _OVER_N, _wrong(lambda p: p.direct + p.n * (p.mean + p.spread))),
-    "sign of the variance branch": (
-        "d(1/s) = −ds/s²: dvar carries a minus.", _wrong(lambda p: p.direct + p.mean - p.spread)),
-    "sign of the mean branch": (
-        "xmu = x − mu, so dmu carries a minus.", _wrong(lambda p: p.direct - p.mean + p.spread)),
-    "factor 2 forgotten in the variance branch": (
-        "The square's derivative is 2 · xmu.", _wrong(lambda p: p.direct + p.mean + p.spread / 2)),
-    "factor −1/2 forgotten in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean - 2 * p.spread)),
-    "power −1/2 for −3/2 in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar**2)),
-    "dgamma and dbeta swapped": (_ORDER, _wrong(None, lambda p: p.dbeta, lambda p: p.dgamma)),
-    "dgamma without the sum": (_SUM, _wrong(dgamma=lambda p: p.dout * p.xhat)),
-    "dbeta as a mean": (
-        "beta is added to each sample, so its gradient is the sum of dout; the loss has taken its mean already.",
-        _wrong(dbeta=lambda p: p.dbeta / p.n)),
-    "the direct branch forgotten": (
-        "Gradients of branches add up: dxmu = dxhat · ivar + …; add to it, do not overwrite it.",
-        _wrong(lambda p: p.mean + p.spread)),
-    "only the variance branch kept": (
-        "Gradients of branches add up: dxmu = dxhat · ivar + …; add to it, do not overwrite it.",
-        _wrong(lambda p: p.spread)),
-    "only the mean branch kept": (
-        "Gradients of branches add up: dx = dxmu + dmu / N.", _wrong(lambda p: p.mean + 0 * p.dout)),
-    "stopped at dxhat": ("Go on from xhat to x, along all three branches.", _wrong(lambda p: p.dxhat)),
-    "the upstream gradient ignored": (
-        "Each step multiplies what came from above: start from dout, not from ones.",
-        lambda dout, cache: _wrong()(np.ones_like(dout), cache)),
-    "signs of the mean branch and of the variance branch": (
-        "Both branches are subtracted from the direct one.", _wrong(lambda p: p.direct - p.mean - p.spread)),
-    # gamma
-    "gamma on the direct branch only": (
-        _GAMMA, _wrong(lambda p: p.direct + p.but(gamma=1).mean + p.but(gamma=1).spread)),
-    "gamma forgotten in the variance branch": (
-        _GAMMA, _wrong(lambda p: p.direct + p.mean + p.but(gamma=1).spread)),
-    "gamma forgotten in the mean branch": (_GAMMA, _wrong(lambda p: p.direct + p.but(gamma=1).mean + p.spread)),
-    "gamma applied twice in dx": (_GAMMA, _wrong(lambda p: p.but(gamma=p.gamma**2).dx)),
-    "divided by gamma": (_GAMMA, _wrong(lambda p: p.but(gamma=1 / p.gamma).dx)),
+    ("the direct branch forgotten", _ADD, lambda p: p.mean + p.spread),
+    ("only the variance branch kept", _ADD, lambda p: p.spread),
+    ("only the mean branch kept", _ADD, lambda p: p.mean + 0 * p.dout),
+    ("stopped at dxhat", "Go on from xhat to x, along all three branches.", lambda p: p.dxhat),
+    ("the upstream gradient ignored", "Every gradient starts from dout, not from ones.",
+     lambda p: p.but(dout=p.dout**0).dx, lambda p: p.but(dout=p.dout**0).dgamma, lambda p: p.but(dout=p.dout**0).dbeta),
+    ("gamma on the direct branch only", _GAMMA, lambda p: p.direct + p.but(gamma=1).mean + p.but(gamma=1).spread),
+    ("gamma forgotten in the variance branch", _GAMMA, lambda p: p.direct + p.mean + p.but(gamma=1).spread),
+    ("gamma forgotten in the mean branch", _GAMMA, lambda p: p.direct + p.but(gamma=1).mean + p.spread),
+    ("gamma applied twice in dx", _GAMMA, lambda p: p.but(gamma=p.gamma**2).dx),
     # factors of N
-    "N − 1 in the variance branch": (
-        "The forward pass has the biased variance, so its derivative divides by N.",
-        _wrong(lambda p: p.direct + p.mean + p.spread * (p.n / (p.n - 1)))),
-    "D in place of N": (_OVER_N, _wrong(lambda p: p.direct + (p.mean + p.spread) * p.n / p.d)),
-    "divided by N · D": (_OVER_N, _wrong(lambda p: p.direct + (p.mean + p.spread) / p.d)),
-    "1/N twice in the mean branch": (_OVER_N, _wrong(lambda p: p.direct + p.mean / p.n + p.spread)),
-    "1/N twice in the variance branch": (_OVER_N, _wrong(lambda p: p.direct + p.mean + p.spread / p.n)),
-    "1/N twice in both branches": (_OVER_N, _wrong(lambda p: p.direct + (p.mean + p.spread) / p.n)),
-    "dx divided by N once too often": (_OVER_N, _wrong(lambda p: p.dx / p.n)),
-    "1/N in front of the closed form forgotten": (_TERMS, _wrong(lambda p: p.dx * p.n)),
-    "N before dout forgotten in the closed form": (_TERMS, _wrong(lambda p: p.direct / p.n + p.mean + p.spread)),
+    ("N − 1 in the variance branch", "The forward pass has the biased variance, so its derivative divides by N.",
+     lambda p: p.direct + p.mean + p.spread * (p.n / (p.n - 1))),
+    ("D in place of N", _OVER_N, lambda p: p.direct + (p.mean + p.spread) * p.n / p.d),
+    ("divided by N · D", _OVER_N, lambda p: p.direct + (p.mean + p.spread) / p.d),
+    ("1/N twice in the mean branch", _OVER_N, lambda p: p.direct + p.mean / p.n + p.spread),
+    ("1/N twice in the variance branch", _OVER_N, lambda p: p.direct + p.mean + p.spread / p.n),
+    ("1/N twice in both branches", _OVER_N, lambda p: p.direct + (p.mean + p.spread) / p.n),
+    ("dx divided by N once too often", _OVER_N, lambda p: p.dx / p.n),
     # powers of the root
-    "factor 1/2 forgotten in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean + 2 * p.spread)),
-    "power −1 for −3/2 in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar)),
-    "power −2 for −3/2 in the variance branch (xhat for xmu)": (
-        _POWER, _wrong(lambda p: p.direct + p.mean + p.spread * p.ivar)),
-    "power −5/2 for −3/2 in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean + p.spread * p.ivar**2)),
-    "power 3/2 taken of the root, not of the variance": (
-        "sqrtvar and ivar are roots already: (var + eps)^(−3/2) is ivar³.",
-        _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar**1.5)),
-    "power −3/2 forgotten in the variance branch": (
-        _POWER, _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar**3)),
-    "power +1/2 for −3/2 in the variance branch": (_POWER, _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar**4)),
-    "dx divided by the variance, not by its root": (_ROOT, _wrong(lambda p: p.dx * p.ivar)),
-    "direct and mean branch divided by the variance, not by its root": (
-        _ROOT, _wrong(lambda p: (p.direct + p.mean) * p.ivar + p.spread)),
-    "direct branch divided by the variance, not by its root": (
-        _ROOT, _wrong(lambda p: p.direct * p.ivar + p.mean + p.spread)),
-    "dx not divided by the root": (_ROOT, _wrong(lambda p: p.dx * p.sqrtvar)),
-    "direct and mean branch not divided by the root": (
-        _ROOT, _wrong(lambda p: (p.direct + p.mean) * p.sqrtvar + p.spread)),
-    "dx multiplied by the root": (_ROOT, _wrong(lambda p: p.dx * p.sqrtvar**2)),
-    "direct and mean branch multiplied by the root": (
-        _ROOT, _wrong(lambda p: (p.direct + p.mean) * p.sqrtvar**2 + p.spread)),
-    "eps left out": (_EPS, _wrong(lambda p: p.but(ivar=p.var**-0.5).dx)),
-    "eps left out of the factor before the closed form": (
-        _EPS, _wrong(lambda p: _closed(p.but(ivar=p.var**-0.5), p.dgamma, p.dbeta))),
-    "eps left out of the variance branch": (
-        _EPS, _wrong(lambda p: p.direct + p.mean + p.but(ivar=p.var**-0.5).spread)),
+    ("factor 1/2 forgotten in the variance branch", _POWER, lambda p: p.direct + p.mean + 2 * p.spread),
+    ("power −1 for −3/2 in the variance branch", _POWER, lambda p: p.direct + p.mean + p.spread / p.ivar),
+    ("power −2 for −3/2 in the variance branch (xhat for xmu)", _POWER, lambda p: p.direct + p.mean + p.spread * p.ivar),
+    ("power −5/2 for −3/2 in the variance branch", _POWER, lambda p: p.direct + p.mean + p.spread * p.ivar**2),
+    ("power 3/2 taken of the root, not of the variance", _POWER, lambda p: p.direct + p.mean + p.spread / p.ivar**1.5),
+    ("power −3/2 forgotten in the variance branch", _POWER, lambda p: p.direct + p.mean + p.spread / p.ivar**3),
+    ("direct and mean branch divided by the variance, not by its root", _ROOT, lambda p: (p.direct + p.mean) * p.ivar + p.spread),
+    ("direct branch divided by the variance, not by its root", _ROOT, lambda p: p.direct * p.ivar + p.mean + p.spread),
+    ("dx not divided by the root", _ROOT, lambda p: p.dx * p.sqrtvar),
+    ("direct and mean branch not divided by the root", _ROOT, lambda p: (p.direct + p.mean) * p.sqrtvar + p.spread),
+    ("dx multiplied by the root", _ROOT, lambda p: p.dx * p.sqrtvar**2),
+    ("direct and mean branch multiplied by the root", _ROOT, lambda p: (p.direct + p.mean) * p.sqrtvar**2 + p.spread),
+    ("eps left out", _EPS, lambda p: p.but(ivar=p.var**-0.5).dx),
+    ("eps left out of the factor before the closed form", _EPS, lambda p: _closed(p.but(ivar=p.var**-0.5), p.dgamma, p.dbeta)),
+    ("eps of 1e-5 whatever the cache says", _EPS, lambda p: p.but(ivar=(p.var + 1e-5) ** -0.5).dx),
+    ("eps left out of the variance branch", _EPS, lambda p: p.direct + p.mean + p.but(ivar=p.var**-0.5).spread),
     # what is summed
-    "no sum over the samples in dvar": (_SUM, _wrong(lambda p: p.direct + p.mean + p.own_spread)),
-    "no sum over the samples in dvar, and dmu made from it": (
-        _SUM, _wrong(lambda p: p.direct + p.own_spread - (p.direct + p.own_spread).mean(0))),
-    "no sum over the samples in dmu": (_SUM, _wrong(lambda p: p.direct - p.direct / p.n + p.spread)),
-    "no sum over the samples in dvar and dmu (the Jacobian's diagonal)": (
-        _SUM, _wrong(lambda p: p.direct - p.direct / p.n + p.own_spread)),
-    "dbeta without the sum": (_SUM, _wrong(dbeta=lambda p: p.dout)),
-    "dgamma and dbeta without the sum": (_SUM, _wrong(None, lambda p: p.dout * p.xhat, lambda p: p.dout)),
-    "dgamma and dbeta of shape (1, D)": (
-        "Leave keepdims out there: a gradient has the shape of its parameter, (D,).",
-        _wrong(None, lambda p: p.dgamma[None], lambda p: p.dbeta[None])),
-    "dgamma as a mean": (
-        "gamma multiplies each sample, so its gradient is a sum; the loss has taken its mean already.",
-        _wrong(dgamma=lambda p: p.dgamma / p.n)),
-    "dgamma and dbeta as means": (
-        "gamma and beta act on each sample, so their gradients are sums; the loss has taken its mean already.",
-        _wrong(None, lambda p: p.dgamma / p.n, lambda p: p.dbeta / p.n)),
-    "dgamma and dbeta as means, also inside dx": (
-        _TERMS, _wrong(lambda p: _closed(p, p.dgamma / p.n, p.dbeta / p.n), lambda p: p.dgamma / p.n,
-                       lambda p: p.dbeta / p.n)),
+    ("no sum over the samples in dvar", _SUM, lambda p: p.direct + p.mean + p.own_spread),
+    ("no sum over the samples in dvar, and dmu made from it", _SUM, lambda p: p.direct + p.own_spread - (p.direct + p.own_spread).mean(0)),
+    ("no sum over the samples in dmu", _SUM, lambda p: p.direct - p.direct / p.n + p.spread),
+    ("no sum over the samples in dvar and dmu", _SUM, lambda p: p.direct - p.direct / p.n + p.own_spread),
+    ("dbeta without the sum", _SUM, None, None, lambda p: p.dout),
+    ("dgamma and dbeta without the sum", _SUM, None, lambda p: p.dout * p.xhat, lambda p: p.dout),
+    ("dgamma and dbeta of shape (1, D)", "No keepdims there: a gradient has the shape of its parameter, (D,).", None,
+     lambda p: p.dgamma[None], lambda p: p.dbeta[None]),
+    ("dgamma as a mean", _AS_SUM, None, lambda p: p.dgamma / p.n),
+    ("dgamma and dbeta as means", _AS_SUM, None, lambda p: p.dgamma / p.n, lambda p: p.dbeta / p.n),
+    ("dgamma and dbeta as means, also inside dx", _TERMS,
+     lambda p: _closed(p, p.dgamma / p.n, p.dbeta / p.n), lambda p: p.dgamma / p.n, lambda p: p.dbeta / p.n),
     # what dgamma and dbeta are, and how the closed form uses them
-    "dgamma multiplied by gamma": (
-        "dgamma = Σ dout · xhat, with dout, not dxhat.", _wrong(dgamma=lambda p: p.dgamma * p.gamma)),
-    "dbeta multiplied by gamma": ("dbeta = Σ dout, with dout, not dxhat.", _wrong(dbeta=lambda p: p.dbeta * p.gamma)),
-    "dgamma and dbeta multiplied by gamma": (
-        "dgamma = Σ dout · xhat and dbeta = Σ dout, with dout, not dxhat.",
-        _wrong(None, lambda p: p.dgamma * p.gamma, lambda p: p.dbeta * p.gamma)),
-    "dgamma with xmu instead of xhat, also inside dx": (
-        _TERMS, _wrong(lambda p: p.direct + p.mean + p.spread / p.ivar, lambda p: (p.dout * p.xmu).sum(0))),
-    "dgamma and dbeta swapped inside dx": (_TERMS, _wrong(lambda p: _closed(p, p.dbeta, p.dgamma))),
-    "dgamma and dbeta swapped, also inside dx": (
-        _TERMS, _wrong(lambda p: _closed(p, p.dbeta, p.dgamma), lambda p: p.dbeta, lambda p: p.dgamma)),
-    "xhat forgotten before the last sum": (_TERMS, _wrong(lambda p: _closed(p, 0, p.dbeta + p.dgamma))),
-    "xhat forgotten inside the last sum": (_TERMS, _wrong(lambda p: _closed(p, p.dbeta, p.dbeta))),
+    ("dgamma multiplied by gamma", _DOUT, None, lambda p: p.dgamma * p.gamma),
+    ("dbeta multiplied by gamma", _DOUT, None, None, lambda p: p.dbeta * p.gamma),
+    ("dgamma and dbeta multiplied by gamma", _DOUT, None, lambda p: p.dgamma * p.gamma, lambda p: p.dbeta * p.gamma),
+    ("dgamma with xmu instead of xhat, also inside dx", _TERMS,
+     lambda p: p.direct + p.mean + p.spread / p.ivar, lambda p: (p.dout * p.xmu).sum(0)),
+    ("dgamma and dbeta swapped, also inside dx", _TERMS,
+     lambda p: _closed(p, p.dbeta, p.dgamma), lambda p: p.dbeta, lambda p: p.dgamma),
+    ("xhat forgotten before the last sum", _TERMS, lambda p: _closed(p, 0, p.dbeta + p.dgamma)),
+    ("xhat forgotten inside the last sum", _TERMS, lambda p: _closed(p, p.dbeta, p.dbeta)),
     # axes; more of them below
-    "sums over the wrong axis (axis=1) in dgamma and dbeta": (
-        _AXIS, _wrong(None, lambda p: (p.dout * p.xhat).sum(1), lambda p: p.dout.sum(1))),
-    "sum over the wrong axis (axis=1) in dgamma": (_AXIS, _wrong(dgamma=lambda p: (p.dout * p.xhat).sum(1))),
-    "sum over the wrong axis (axis=1) in dbeta": (_AXIS, _wrong(dbeta=lambda p: p.dout.sum(1))),
-    "sums over both axes in dgamma and dbeta": (
-        _AXIS, _wrong(None, lambda p: (p.dout * p.xhat).sum(), lambda p: p.dout.sum())),
-}  # fmt: skip
+    ("sum over the wrong axis (axis=1) in dgamma", _AXIS, None, lambda p: (p.dout * p.xhat).sum(1)),
+    ("sum over the wrong axis (axis=1) in dbeta", _AXIS, None, None, lambda p: p.dout.sum(1)),
+    ("sums over both axes in dgamma and dbeta", _AXIS, None, lambda p: (p.dout * p.xhat).sum(), lambda p: p.dout.sum()),
+)  # fmt: skip
 
 _SUMS = {
     "sums over the wrong axis (axis=1)": lambda a: a.sum(axis=1),
     "sums over the wrong axis (axis=1, keepdims)": lambda a: a.sum(axis=1, keepdims=True),
     "sums over both axes": lambda a: a.sum(),
 }
+_FORMS = {  # the forms that dx may have been written in, by the sums in its variance and in its mean branch
+    "staged": lambda p, s, t, n: _staged(p, p.direct - p.ivar**3 * s(p.dxhat * p.xmu) * p.xmu / n, t, n),
+    "three terms": lambda p, s, t, n: p.direct - p.ivar**3 * s(p.dxhat * p.xmu) * p.xmu / n - t(p.direct) / n,
+    "closed form": lambda p, s, t, n: p.gamma * p.ivar * (p.dout - t(p.dout) / n - p.xhat * s(p.dout * p.xhat) / n),
+    "closed form of dxhat": lambda p, s, t, n: p.ivar * (p.dxhat - t(p.dxhat) / n - p.xhat * s(p.dxhat * p.xhat) / n),
+}
 
 
-def _other_axis(total, form, divisor, parameters):
-    """An answer whose sums are `total`, in one of the forms that it may have been written in."""
-
-    def wrong(dout, cache):
-        p = _Parts(dout, cache)
-        n = {"N": p.n, "D": p.d, "N · D": p.n * p.d}[divisor]
-        if form == "staged":
-            dxmu = p.direct - p.ivar**3 * total(p.dxhat * p.xmu) * p.xmu / n
-            dx = dxmu - total(dxmu) / n
-        elif form == "three terms":
-            dx = p.direct - p.ivar**3 * total(p.dxhat * p.xmu) * p.xmu / n - total(p.direct) / n
-        elif form == "closed form":
-            dx = p.gamma * p.ivar * (p.dout - total(p.dout) / n - p.xhat * total(p.dout * p.xhat) / n)
-        else:
-            dx = p.ivar * (p.dxhat - total(p.dxhat) / n - p.xhat * total(p.dxhat * p.xhat) / n)
-        if parameters == "dx alone":
-            return dx, p.dgamma, p.dbeta
-        total_ = (lambda a: a.sum(axis=1)) if parameters == "everywhere" and total(dout).ndim else total
-        return dx, total_(dout * p.xhat), total_(dout)
-
-    return wrong
+def _staged(p, dxmu, total, n):
+    return dxmu - total(dxmu) / n
 
 
 def _axis_mistakes():
-    forms = ("staged", "three terms", "closed form", "closed form of dxhat")
-    for (name, total), form in product(_SUMS.items(), forms):
-        divisors = ("N", "N · D") if "both" in name else ("N", "D")
-        where = ("everywhere", "dx alone", "everywhere, shape (N, 1)") if "keepdims" in name else ("everywhere", "dx alone")
-        for divisor, parameters in product(divisors, where):
-            wrong = _other_axis(total, form, divisor, parameters)
-            yield Mistake(f"{name}: {parameters}; {form}, divided by {divisor}", _AXIS, wrong)
+    """Sums over the wrong axis: which one, in which form of dx, in which of the sums, divided by what."""
+    for (name, total), form in product(_SUMS.items(), _FORMS):
+        both, keeps = "both" in name, "keepdims" in name
+        if both and form == "three terms":  # the same as staged: all of xmu together has no sum either
+            continue
+        short = _SUMS["sums over the wrong axis (axis=1)"] if keeps else total
+        for divisor in ("N", "N · D" if both else "D"):
+            yield _axis_mistake(f"{name} everywhere", form, divisor, total, total, short)
+            yield _axis_mistake(f"{name} in dx", form, divisor, total, total)
+            if keeps:
+                yield _axis_mistake(f"{name} everywhere, shape (N, 1) too", form, divisor, total, total, total)
+        if not both and form != "closed form of dxhat":
+            if keeps or form != "three terms":  # else the same as staged
+                yield _axis_mistake(f"{name} in dvar", form, "N", total, _over_samples)
+            yield _axis_mistake(f"{name} in dmu", form, "N", _over_samples, total)
 
 
-_MISTAKES = (*(Mistake(name, advice, wrong) for name, (advice, wrong) in _SLIPS.items()), *_axis_mistakes())
+def _over_samples(a):
+    return a.sum(axis=0)
+
+
+def _axis_mistake(name, form, divisor, for_var, for_mean, for_parameters=_over_samples):
+    def wrong(dout, cache):
+        p = _Parts(dout, cache)
+        dx = _FORMS[form](p, for_var, for_mean, {"N": p.n, "D": p.d, "N · D": p.n * p.d}[divisor])
+        return dx, for_parameters(dout * p.xhat), for_parameters(dout)
+
+    return Mistake(f"{name} ({form}, over {divisor})", _AXIS, wrong)
+
+
+_MISTAKES = (*(Mistake(name, advice, _wrong(*values)) for name, advice, *values in _SLIPS), *_axis_mistakes())
 
 
 def _as_in_the_paper(dout, cache):
@@ -263,7 +235,8 @@ def _jacobian(dout, cache):
     xhat, gamma, _, ivar, *_ = cache
     n = len(dout)
     jacobian = (np.eye(n) - 1 / n)[:, :, None] - xhat[:, None] * xhat[None] / n
-    return np.einsum("ijd,id,d->jd", jacobian, dout, gamma * ivar), np.einsum("nd,nd->d", dout, xhat), dout.T @ np.ones(n)
+    dx = np.einsum("ijd,id,d->jd", jacobian, dout, gamma * ivar)
+    return dx, np.einsum("nd,nd->d", dout, xhat), dout.T @ np.ones(n)
 
 
 def _loops(dout, cache):
@@ -304,9 +277,9 @@ def _constant_feature(rng):
 
 
 _CASES = (
-    Case("x = −1, −1, −1, 3 with gamma = 2, eps = 1", lambda rng: _inputs(rng, 4, 1, eps=1.0,
+    Case("x = (−1 −1 −1 3) with gamma 2 and eps 1", lambda rng: _inputs(rng, 4, 1, eps=1.0,
         x=np.array([[-1.0], [-1.0], [-1.0], [3.0]]), gamma=np.array([2.0]), dout=np.array([[1.0], [0.0], [0.0], [0.0]]))),
-    Case("x = (1, 10), (2, 20), (6, 60) with gamma = (2, 0.5)", lambda rng: _inputs(rng, 3, 2,
+    Case("x = (1 2 6) and (10 20 60) with gamma (2 0.5)", lambda rng: _inputs(rng, 3, 2,
         x=np.array([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]), gamma=np.array([2.0, 0.5]),
         dout=np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]))),
     Case("eight samples, three features", lambda rng: _inputs(rng, 8, 3)),
