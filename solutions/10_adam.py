@@ -728,7 +728,7 @@ for name, error in test_error.items():
 # What will the second do to either method?
 
 # %%
-X_train, y_train, X_test, y_test = DATA
+X_train, y_train, X_test, y_test = data.digits()
 
 
 def gradients(params, x, labels):

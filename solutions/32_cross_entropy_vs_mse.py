@@ -435,9 +435,9 @@ for z0, (by_ce, by_mse) in runs.items():
 fig, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
 for (z0, pair), dash in zip(runs.items(), ("-", "--", ":"), strict=True):
     for name, path in zip(("cross-entropy", "squared error"), pair, strict=True):
-        ax.plot(np.arange(len(path)) + 1, path, dash, color=tints[name], label=f"{name}, from z = {z0:.0f}")
+        ax.plot(np.arange(len(path)) + 1, path, dash, color=tints[name], label=f"{name}, from z = −{-z0:.0f}")
 ax.axhline(0.5, color="0.6", linewidth=1)
-ax.set(xscale="log", xlabel="step (log scale)", ylabel="σ(z), the label is 1", ylim=(-0.02, 0.75),
+ax.set(xscale="log", xlabel="step, the start is step 1 (log scale)", ylabel="σ(z), the label is 1", ylim=(-0.02, 0.75),
        title="The worse the start, the longer squared error waits")
 ax.legend(ncols=1, loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -459,7 +459,7 @@ for kind in (np.float16, np.float32, np.float64):
 # %%
 gap = np.linspace(0, 120, 481)
 two = np.column_stack([np.zeros_like(gap), gap])  # logits; the label is class 0
-stable = np.array([cross_entropy(row[None], np.array([0])) for row in two], dtype=object)
+yours = [cross_entropy(row[None], np.array([0])) for row in two]
 p_label = softmax(two)[:, 0]
 with np.errstate(all="ignore"):
     e = np.exp(two.astype(np.float32))
@@ -467,7 +467,7 @@ with np.errstate(all="ignore"):
 padded = {"loss": -np.log(p_label + 1e-12), "pull": p_label * (1 - p_label) / (p_label + 1e-12)}
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-axes[0].plot(gap, stable[:, 0].astype(float), color=tints["cross-entropy"], label="yours: log-sum-exp")
+axes[0].plot(gap, [loss for loss, _ in yours], color=tints["cross-entropy"], label="yours: log-sum-exp")
 axes[0].plot(gap, naive, "--", color="black", label="log(softmax), float32")
 axes[0].plot(gap, padded["loss"], color=plots.color("wrong"), label="log(p + 1e-12)")
 last = np.flatnonzero(np.isfinite(naive))[-1]
@@ -475,7 +475,7 @@ axes[0].plot(gap[last], naive[last], "x", color="black", markersize=9)
 axes[0].annotate("inf from here", (gap[last], naive[last]), (72, 112), arrowprops={"arrowstyle": "-", "color": "0.5"})
 axes[0].set(xlabel="d: the label's logit lies so far below", ylabel="loss", title="The loss, capped or infinite")
 axes[0].legend(loc="upper left")
-axes[1].plot(gap, [abs(grad[0, 0]) for grad in stable[:, 1]], color=tints["cross-entropy"])
+axes[1].plot(gap, [abs(grad[0, 0]) for _, grad in yours], color=tints["cross-entropy"])
 axes[1].plot(gap, padded["pull"], color=plots.color("wrong"))
 axes[1].set(xlabel="d", ylabel="|gradient| at the label's logit", title="With eps the gradient dies again")
 plt.show()
@@ -573,23 +573,23 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** From zero nobody is confidently wrong, and both losses end alike.
-# From a bad start squared error is stuck in its dead zone.
+# From a bad start squared error crawls: most samples lie in its dead zone.
 # With wrong labels the dead zone is a blessing: it gives up on samples that it cannot believe.
-# (Stop cross-entropy at its best epoch and most of that gap closes.)
+# (Stopped at its best epoch, cross-entropy nearly reaches what squared error ends with.)
 
 # %% [markdown]
 # ### The same in two dimensions
 #
-# Two clouds and twelve extra points. On the left they are far out but on the right side.
-# Then they are far out and labelled wrong. Which boundaries will move?
+# Two clouds and twelve extra points far out: once with the correct label, once with the wrong one.
+# Three models draw the boundary. Which of the six boundaries will the twelve points move?
 
 # %%
 rng = np.random.default_rng(0)
 zeros, ones = rng.normal([-1.2, 0], 0.8, (60, 2)), rng.normal([1.2, 0], 0.8, (60, 2))
 easy, mislabelled = rng.normal([7, -5], 0.5, (12, 2)), rng.normal([6, 0.3], 0.5, (12, 2))
 clouds = {
-    "far but right": (zeros, np.vstack([ones, easy])),
-    "far and mislabelled": (np.vstack([zeros, mislabelled]), ones),
+    "far, label right": (zeros, np.vstack([ones, easy])),
+    "far, label wrong": (np.vstack([zeros, mislabelled]), ones),
 }
 outputs = {  # gradient at the output z, learning rate, the threshold on z
     "sigmoid, cross-entropy": (sigmoid_ce_grad, 1.0, 0.0),
@@ -612,6 +612,10 @@ weights = {
     (extra, name): boundary(grad_fn, lr, a, b)
     for extra, (a, b) in clouds.items() for name, (grad_fn, lr, _) in outputs.items()
 }  # fmt: skip
+both = np.column_stack([np.ones(120), np.vstack([zeros, ones])])  # the two clouds without the extra points
+for (extra, name), w in weights.items():
+    hit = (both @ w > outputs[name][2]) == np.repeat([False, True], 60)
+    print(f"{extra:20s} {name:23s} {hit.mean():.0%} of the two clouds right")
 
 # %%
 fig, axes = plt.subplots(2, 3, figsize=(9, 5.6), sharex=True, sharey=True, layout="constrained")
@@ -625,16 +629,18 @@ for row, (extra, (a, b)) in zip(axes, clouds.items(), strict=True):
         ax.plot(*a.T, "o", color=blue, markersize=3, label="class 0")
         ax.plot(*b.T, "^", color=orange, markersize=3, label="class 1")
         ax.grid(False)
-    row[0].set_ylabel(extra)
+    row[0].set_ylabel(f"{extra}\n$x_2$")
 for ax, name in zip(axes[0], outputs, strict=True):
     ax.set_title(name)
+for ax in axes[1]:
+    ax.set_xlabel("$x_1$")
 axes[0, 0].legend(loc="lower left")
-fig.suptitle("Who listens to the twelve far points?", x=0.01, ha="left")
+fig.suptitle("Sigmoid with squared error is the only one that no far point moves", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** *Linear* squared error punishes points for being too right, and tilts (top right).
-# Cross-entropy leaves them alone, but follows far mislabelled ones. Sigmoid with squared error ignores both.
+# Cross-entropy leaves those alone, but follows the mislabelled ones. Sigmoid with squared error ignores both.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -671,10 +677,10 @@ by = {
         steps(lambda z, g=g: g(z, one), single, past_half, 0.1, True) for g in (sigmoid_mse_grad, sigmoid_ce_grad)],
     "linear output, gradient descent (lr 0.1)": [
         steps(lambda z: 2 * (z - 1), single, lambda z: z[0] > 0.5, 0.1),
-        steps(lambda z: sigmoid_ce_grad(z, one), single, past_half)],
+        steps(lambda z: sigmoid_ce_grad(z, one), single, past_half, 0.1)],  # there is no linear cross-entropy
 }  # fmt: skip
 for setting, (mse_steps, ce_steps) in by.items():
-    print(f"{setting:42s} squared error {mse_steps:4d} steps, cross-entropy {ce_steps:2d}")
+    print(f"{setting:42s} squared error {mse_steps:4d} steps, cross-entropy {ce_steps:3d}")
 
 # %%
 ruling = trial(
@@ -687,7 +693,8 @@ ruling
 
 # %% [markdown]
 # Adam divides the gradient by its own size, so a tiny gradient is no excuse.
-# A linear output has gradient $2(z - y)$: the wronger, the stronger. (The last row's cross-entropy is again the sigmoid's, at lr 1.)
+# A linear output has gradient $2(z - y)$: the wronger, the stronger.
+# (Cross-entropy needs a probability, so in the last row it is the sigmoid's again.)
 #
 # Say: *squared error behind a sigmoid or softmax gives tiny gradients to confident mistakes*.
 
@@ -771,7 +778,7 @@ gain = {
     case: results[case, "cross-entropy"][:, -1] - results[case, "squared error"][:, -1] for case in situations
 }
 for case, found in gain.items():
-    print(f"{case:25s} cross-entropy is ahead by {100 * found.min():+.0f} to {100 * found.max():+.0f} points")
+    print(f"{case:25s} cross-entropy minus squared error: {100 * found.min():+6.1f} to {100 * found.max():+6.1f} points")
 
 ruling = trial(
     "cross-entropy always gives the better classifier (linear softmax on digits)",
@@ -834,7 +841,7 @@ ruling
 #
 # $-(1-p_y)^\gamma \log p_y$: cross-entropy with the easy samples turned down. γ = 0 gives cross-entropy back.
 # It was made for detectors, where nearly all boxes are easy background.
-# Mind the direction: it mutes the *right* samples, squared error mutes the *wrong* ones.
+# Mind the direction: it mutes samples that are right. Squared error also mutes those that are badly wrong.
 #
 # </details>
 #

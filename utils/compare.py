@@ -36,6 +36,13 @@ def difference(got: Any, want: Any, rtol: float, atol: float) -> Difference | No
     return _exact_difference(got, want)
 
 
+def same(got: Any, want: Any, rtol: float, atol: float) -> bool:
+    """Is `got` right? What `difference` decides, without the words, which cost more than the comparison."""
+    if isinstance(got, np.ndarray) and isinstance(want, np.ndarray) and got.dtype == want.dtype == float:
+        return got.shape == want.shape and not _wrong_entries(got, want, rtol, atol).any()
+    return difference(got, want, rtol, atol) is None
+
+
 def kind_of(value: Any) -> str:
     """A value's kind in a learner's words: "array of shape (2, 3)", "None", "list of 4"."""
     if value is None:

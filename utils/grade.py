@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from utils import catalogue, reference, report, run
-from utils.compare import Difference, difference
+from utils.compare import Difference, difference, same
 from utils.reference import Reference
 from utils.report import Report
 from utils.run import Failure, Outcome
@@ -153,14 +153,12 @@ def recognise(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], failin
 
 
 def _agree(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> bool:
-    theirs = run.outcome(mistake.wrong, exercise, ref.inputs)
+    theirs = run.outcome(mistake.wrong, exercise, ref.inputs, watch=False)
     if theirs.failure or outcome.failure:
         return bool(theirs.failure and outcome.failure) and theirs.failure.type == outcome.failure.type
     if outcome.values.keys() != theirs.values.keys():
         return False
-    return not any(
-        difference(outcome.values[name], value, exercise.rtol, exercise.atol) for name, value in theirs.values.items()
-    )
+    return all(same(outcome.values[name], value, exercise.rtol, exercise.atol) for name, value in theirs.values.items())
 
 
 def _factor(findings: list[Finding], references: list[Reference]) -> str | None:

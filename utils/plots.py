@@ -145,9 +145,8 @@ def animate_paths(f, xlim, ylim, paths, title, *, frames=40, **options):
     plt.close(ax.figure)
     palette = stills[-1].quantize(64, Image.Quantize.MAXCOVERAGE)  # one for all and no dither: only what moves differs
     first, *rest = (still.quantize(palette=palette, dither=Image.Dither.NONE) for still in stills)
-    first.save(
-        file := io.BytesIO(), "GIF", save_all=True, append_images=rest, duration=[80] * len(rest) + [2500], loop=0
-    )
+    pace = [80] * len(rest) + [2500]  # milliseconds
+    first.save(file := io.BytesIO(), "GIF", save_all=True, append_images=rest, duration=pace, loop=0)
     alt = html.escape(f"Animation: {title}. Paths of {', '.join(map(str, paths))}.")
     return HTML(f'<img src="data:image/gif;base64,{base64.b64encode(file.getvalue()).decode()}" alt="{alt}">')
 
@@ -194,9 +193,8 @@ def loglog_fit(x, y, xlabel, ylabel, title, *, label="measured", takeaway=None, 
 def images(arrays, title, *, titles=None, columns=None, takeaway=None, ax=None):
     """A grid of images, each (H, W), (1, H, W) or (H, W, 3); each grey one is scaled to its own range."""
     arrays = [np.squeeze(np.asarray(array)) for array in arrays]
-    columns = columns or min(len(arrays), 8)
-    rows, tall = -(-len(arrays) // columns), max(array.shape[0] / array.shape[1] for array in arrays)
-    room = 0.3 if titles else 0.08  # inches above each image
+    columns, tall = columns or min(len(arrays), 8), max(array.shape[0] / array.shape[1] for array in arrays)
+    rows, room = -(-len(arrays) // columns), 0.3 if titles else 0.08  # inches above each image
     ax = _axes(ax, rows * (0.94 * tall * WIDTH / columns + room) + (0.7 if takeaway else 0.4))
     ax.axis("off")
     share = 1 - rows * room / (ax.get_position(original=True).height * ax.figure.get_figheight())
@@ -212,17 +210,16 @@ def images(arrays, title, *, titles=None, columns=None, takeaway=None, ax=None):
 def graph(nodes, edges, title, *, takeaway=None, ax=None):
     """Boxes and arrows: nodes[name] = (x, y, text, kind), y upwards; edges = [(from, to, label or None[, bend])].
 
-    Kinds: input, op, parameter, loss, output, plain. A positive bend turns an arrow to the left of its way. In a graph
-    six or seven units wide, a unit is about an inch: room for ten letters.
+    Kinds: input, op, parameter, loss, output, plain. A positive bend turns left. Seven units wide, a unit is an inch.
     """
     at = {name: complex(*node[:2]) for name, node in nodes.items()}
     middles = [(at[a] + at[b] + 1j * sum(bend) * (at[b] - at[a])) / 2 for a, b, _, *bend in edges]
     x, y = (part([*at.values(), *middles]) for part in (np.real, np.imag))
     ax = _axes(ax, WIDTH * (np.ptp(y) + 0.8) / (np.ptp(x) + 1.2) + (0.6 if takeaway else 0.35))
     ax.axis("off")
-    ax.set(aspect="equal", adjustable="datalim", xmargin=0, ymargin=0)
+    ax.margins(0)
     ax.update_datalim([(x.min() - 0.6, y.min() - 0.4), (x.max() + 0.6, y.max() + 0.4)])
-    centred, boxes = dict(ha="center", va="center"), {}
+    centred, white, boxes = dict(ha="center", va="center"), dict(facecolor="white", edgecolor="none", pad=1.5), {}
     for name, (left, top, text, kind) in nodes.items():
         frame = dict(boxstyle="round,pad=0.4,rounding_size=0.3", facecolor=_BOXES[kind], edgecolor="#555555")
         boxes[name] = ax.text(left, top, text, fontsize=10, bbox=frame, **centred).get_bbox_patch()
@@ -231,9 +228,10 @@ def graph(nodes, edges, title, *, takeaway=None, ax=None):
         arrow |= dict(patchA=boxes[start], patchB=boxes[end], shrinkA=0, shrinkB=1)
         # Above the boxes, that is after them: only then is it known how large they are, and where arrows have to end.
         ax.annotate("", nodes[end][:2], nodes[start][:2], arrowprops=arrow, zorder=4).set_in_layout(False)
-        white = dict(facecolor="white", edgecolor="none", pad=1.5) if label else None
         ax.text(middle.real, middle.imag, label or "", fontsize=9, bbox=white, zorder=5, **centred)
-    return _finish(ax, title, takeaway=takeaway)
+    _finish(ax, title, takeaway=takeaway).figure.draw_without_rendering()
+    ax.set(aspect="equal", adjustable="datalim")  # after the layout, to which it can only widen the limits
+    return ax
 
 
 def architecture(rows, title, *, takeaway=None, ax=None):

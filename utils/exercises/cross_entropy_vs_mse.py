@@ -60,6 +60,10 @@ def _naive(z):
     return _share(np.exp(z))
 
 
+def _global_max(z):
+    return _naive(z - z.max())
+
+
 def _shifted(z, axis=1):
     return np.exp(z - np.max(z, axis=axis, keepdims=True))
 
@@ -92,7 +96,7 @@ _SOFTMAX_MISTAKES = _named(
     ("overflow at large logits", _SHIFT, _naive),
     ("softmax over the samples (axis 0)", _AXIS, lambda z: _stable(z, axis=0)),
     ("softmax over the whole array", _AXIS, lambda z: _stable(z, axis=None)),
-    ("one maximum for the whole batch", _ROW, lambda z: _naive(z - z.max())),
+    ("one maximum for the whole batch", _ROW, _global_max),
     ("exponentials not normalised", "Divide by the row's sum of exponentials.", _shifted),
     ("row sums without keepdims", _KEEP, lambda z: _shifted(z) / _shifted(z).sum(axis=1)),
     ("row maxima without keepdims", _KEEP, lambda z: _naive(z - z.max(axis=1))),
@@ -117,6 +121,8 @@ _SOFTMAX_MISTAKES = _named(
     ("overflow at large logits (math.exp raises)", _SHIFT, _math_exp),
     ("overflow at large logits (log of an infinite sum)", _SHIFT, lambda z: np.exp(z - np.log(_rows(np.sum, np.exp(z))))),
     ("overflow at large logits, with eps in the sum", _SHIFT, lambda z: np.exp(z) / (_rows(np.sum, np.exp(z)) + 1e-12)),
+    ("one maximum for the whole batch, with eps in the sum", _ROW,
+     lambda z: np.exp(z - z.max()) / (_rows(np.sum, np.exp(z - z.max())) + 1e-12)),
     ("overflow covered up by nan_to_num", _SHIFT, lambda z: np.nan_to_num(_naive(z))),
     ("softmax over the samples (axis 0), and overflow", _AXIS, lambda z: np.exp(z) / np.exp(z).sum(axis=0)),
     ("softmax over the whole array, and overflow", _AXIS, lambda z: np.exp(z) / np.exp(z).sum()),
@@ -171,14 +177,22 @@ def _pair(loss=_loss, grad=_grad):
     return lambda z, y: (loss(z, y), grad(z, y))
 
 
-def _times(loss=lambda n, k: 1, grad=lambda n, k: 1):
-    """Right but for factors that depend on the shape (n, k)."""
-    return lambda z, y: (_loss(z, y) * loss(*z.shape), _grad(z, y) * grad(*z.shape))
+def _right(z, y):
+    return _loss(z, y), _grad(z, y)
 
 
-def _via(softmax, log=np.log, mean=True):
+def _times(loss=lambda n, k: 1, grad=lambda n, k: 1, answer=_right):
+    """An answer off by factors that depend on the shape (n, k)."""
+    return lambda z, y: tuple(f(*z.shape) * v for f, v in zip((loss, grad), answer(z, y), strict=True))
+
+
+def _via(softmax, log=np.log):
     """Both from one array of probabilities: −log p at the label, and p − onehot."""
-    return lambda z, y: (-log(_at(softmax(z), y)).mean(), _grad(z, y, softmax) * (1 if mean else len(y)))
+    return lambda z, y: (-log(_at(softmax(z), y)).mean(), _grad(z, y, softmax))
+
+
+def _log0_times_0(z, y):
+    return -(_onehot(z, y) * np.log(_stable(z))).sum(axis=1).mean(), _grad(z, y)
 
 
 def _naive_lse(z, y):
@@ -244,19 +258,20 @@ _CE_MISTAKES = _named(
     ("gradient times p(1 − p)", "Softmax's derivative has cancelled already: (p − onehot) / N needs no further factor.",
      _pair(grad=lambda z, y: _grad(z, y) * _stable(z) * (1 - _stable(z)))),
     ("log(0) times 0", "0 · log(0) is NaN, so one-hot labels do not save an underflowed softmax. " + _LOG0,
-     _pair(lambda z, y: -(_onehot(z, y) * np.log(_stable(z))).sum(axis=1).mean())),
+     _log0_times_0),
     ("overflow at large logits (log of an infinite sum)", _SHIFT, _pair(_naive_lse, lambda z, y: _grad(z, y, _naive))),
     ("overflow at large logits, in the loss only", _SHIFT, _pair(_naive_lse)),
     ("overflow at large logits (math.exp raises)", _SHIFT, _pair(_math_lse)),
-    ("one maximum for the whole batch", _ROW, _via(lambda z: _naive(z - z.max()))),
-    ("gradient not divided by N, and log(0)", _BY_N, _via(_stable, mean=False)),
-    ("gradient not divided by N, and overflow", _BY_N, _via(_naive, mean=False)),
-    ("labels one-hot only (argmax over them)", _INTS, lambda z, y: _pair()(z, y.argmax(axis=1))),
+    ("one maximum for the whole batch", _ROW, _via(_global_max)),
+    ("one maximum for the whole batch (log-sum-exp)", _ROW,
+     _pair(lambda z, y: _naive_lse(z - z.max(), y), lambda z, y: _grad(z, y, _global_max))),
+    ("log(0) (math.log raises)", _LOG0, _via(_stable, lambda p: np.array([math.log(v) for v in p]))),
+    ("labels one-hot only (argmax over them)", _INTS, lambda z, y: _right(z, y.argmax(axis=1))),
     ("labels one-hot only (shape[1])", _INTS, lambda z, y: (y.shape[1], z)),
     ("labels one-hot only (shape unpacked)", _INTS, _shape_unpacked),
     ("one-hot with labels.max() + 1 columns", "A batch need not contain the last class: K is logits.shape[1].",
      _as_many_columns_as_seen),
-    ("labels counted from 1", "Classes count from 0: use the labels as they are.", lambda z, y: _pair()(z, y - 1)),
+    ("labels counted from 1", "Classes count from 0: use the labels as they are.", lambda z, y: _right(z, y - 1)),
     ("gradient divided by N·K", _MEAN, _times(grad=lambda n, k: 1 / k)),
     ("loss and gradient divided by N·K", _MEAN, _times(lambda n, k: 1 / k, lambda n, k: 1 / k)),
     ("gradient divided by K", _MEAN, _times(grad=lambda n, k: n / k)),
@@ -266,17 +281,20 @@ _CE_MISTAKES = _named(
     ("log-likelihood and its gradient", _SIGN, _times(lambda n, k: -1, lambda n, k: -1)),
     ("gradient with respect to the probabilities, and log(0)", _CHAIN,
      _pair(lambda z, y: -np.log(_at(_stable(z), y)).mean(), _by_probability)),
+    ("gradient with respect to the label's probability, and log(0)", _CHAIN,
+     _pair(lambda z, y: -np.log(_at(_stable(z), y)).mean(),
+           lambda z, y: np.where(_onehot(z, y) == 1, -1 / _stable(z), 0) / len(y))),
     ("gradient at the label's logit only", "Softmax ties all logits together: p − onehot in all K columns.",
      _pair(grad=lambda z, y: _grad(z, y) * _onehot(z, y))),
     ("argmax in the gradient", "The gradient needs the probabilities, not the predicted class.",
      _pair(grad=lambda z, y: _grad(z, y, lambda z: _onehot(z, z.argmax(axis=1))))),
-    ("predicted class in place of the label", _LABEL, lambda z, y: _pair()(z, z.argmax(axis=1))),
+    ("predicted class in place of the label", _LABEL, lambda z, y: _right(z, z.argmax(axis=1))),
     ("loss of the predicted class", _LABEL, _pair(lambda z, y: _loss(z, z.argmax(axis=1)))),
     ("entropy of the prediction", "−Σ p log p ignores the labels; they take the first p's place.",
      _pair(lambda z, y: -(_stable(z) * _log_stable(z)).sum(axis=1).mean())),
     ("logits in place of log-probabilities", "The loss is logsumexp(z) − z[label]; the first term was left out.",
      _pair(lambda z, y: -_at(z, y).mean())),
-    ("softmax twice", "Logits go through one softmax only.", lambda z, y: _pair()(_stable(z), y)),
+    ("softmax twice", "Logits go through one softmax only.", lambda z, y: _right(_stable(z), y)),
     ("softmax over the samples (axis 0)", _AXIS,
      _pair(lambda z, y: -_at(_log_stable(z, 0), y).mean(), lambda z, y: _grad(z, y, lambda z: _stable(z, 0)))),
     ("softmax over the whole array", _AXIS,
@@ -286,10 +304,19 @@ _CE_MISTAKES = _named(
     ("squared error", "Asked for is −log p of the label, not Σ (p − onehot)².", _squared_error),
     ("base-2 logarithm", "Use the natural logarithm, or the gradient does not belong to the loss.",
      _times(lambda n, k: 1 / np.log(2))),
-    ("gradient before loss", "Return (loss, grad) in this order.", lambda z, y: _pair()(z, y)[::-1]),
-    ("logits clipped", _EPS, lambda z, y: _pair()(np.clip(z, -500, 500), y)),
-    *((f"log of p + {eps:g}", _EPS, _via(_stable, lambda p, eps=eps: np.log(p + eps)))
-      for eps in (1e-12, 1e-15, 1e-10, 1e-9, 1e-8, 1e-7, 1e-16, 1e-20)),
+    ("gradient before loss", "Return (loss, grad) in this order.", lambda z, y: _right(z, y)[::-1]),
+    ("logits clipped", _EPS, lambda z, y: _right(np.clip(z, -500, 500), y)),
+    *((f"p kept above {eps:g} in the log", _EPS, _via(_stable, lambda p, eps=eps: np.log(p + eps)))
+      for eps in (1e-12, 1e-15, 1e-10, 1e-9, 1e-8, 1e-7, 1e-16, float(np.finfo(float).eps), 1e-20, 1e-300)),
+    *((f"{slip}, and {flaw}", advice, _times(*factors, answer))
+      for slip, advice, factors in (
+          ("gradient not divided by N", _BY_N, (lambda n, k: 1, lambda n, k: n)),
+          ("loss summed over the batch", _MEAN, (lambda n, k: n, lambda n, k: 1)),
+          ("loss and gradient summed over the batch", _MEAN, (lambda n, k: n, lambda n, k: n)),
+          ("sign of the gradient", _SIGN, (lambda n, k: 1, lambda n, k: -1)))
+      for flaw, answer in (
+          ("overflow", _via(_naive)), ("log(0)", _via(_stable)), ("log(0) times 0", _log0_times_0),
+          ("1e-12 in the log", _via(_stable, lambda p: np.log(p + 1e-12))))),
 )  # fmt: skip
 
 
@@ -371,6 +398,7 @@ _MSE_MISTAKES = _named(
     ("cross-entropy's gradient", "σ − y belongs to cross-entropy; here it is 2(σ − y)·σ(1 − σ).", _each(_ce)),
     *_shared(_mse),
     ("factor 2 lost, and divided by N", _ONE_EACH, _each(lambda p, y: _mse(p, y) / 2 / len(y))),
+    ("σ′ forgotten, and divided by N", _ONE_EACH, _each(lambda p, y: 2 * (p - y) / len(y))),
     ("loss in place of its gradient", "Return d/dz of (σ − y)², not the loss.", _each(lambda p, y: (p - y) ** 2)),
     ("σ′ taken at z: z(1 − z)", _SLOPE, lambda z, y: 2 * (_sigma(z) - y) * z * (1 - z)),
     ("derivative of tanh: 1 − σ²", _SLOPE, _each(lambda p, y: 2 * (p - y) * (1 - p**2))),
@@ -389,10 +417,13 @@ _SIGMOID_CE_MISTAKES = _named(
     *_shared(_ce),
     ("samples with y = 0 left out", "Both classes have a loss: −log σ for y = 1, −log(1 − σ) for y = 0.",
      _each(lambda p, y: y * (p - 1))),
+    ("factor 2, and divided by N", _ONE_EACH, _each(lambda p, y: 2 * (p - y) / len(y))),
     ("gradient with respect to σ", _TO_Z, _each(lambda p, y: (p - y) / (p * (1 - p)))),
     ("gradient with respect to σ, by cases", _TO_Z, _each(_by_cases)),
     ("σ′ divided out and multiplied back", _TIMES, _each(lambda p, y: (p - y) / (p * (1 - p)) * (p * (1 - p)))),
     ("σ′ divided out and multiplied back, by cases", _TIMES, _each(lambda p, y: _by_cases(p, y) * (p * (1 - p)))),
+    ("σ′ divided out with an eps and multiplied back", _TIMES,
+     _each(lambda p, y: ((1 - y) / (1 - p + 1e-12) - y / (p + 1e-12)) * p * (1 - p))),
     ("loss in place of its gradient", "Return d/dz, not the loss.", lambda z, y: np.logaddexp(0, z) - y * z),
     ("no sigmoid: z − y", _PREDICTION, lambda z, y: z - y),
     ("softmax over the batch", _PREDICTION, lambda z, y: _stable(z[None])[0] - y),
@@ -494,7 +525,7 @@ _SIGMOID_CASES = (
     Case("undecided: z = 0", lambda rng: _samples([0, 0, 0], [0, 1, 1])),
     Case("a single sample", lambda rng: _samples([-0.7], [1])),
     Case("twelve samples", lambda rng: _samples(rng.normal(0, 3, 12), [0, 1] * 6)),
-    Case("very wrong and very right", lambda rng: _samples([-8, -8, 8, 8, -30, -30, 30, 30], [1, 0] * 4)),
+    Case("very wrong and very right", lambda rng: _samples([-8, -8, 8, 8, -20, -20, 20, 20], [1, 0] * 4)),
     Case("z of ±1e4 and ±1e300", lambda rng: _samples([1e4, -1e4, 1e4, -1e4, 1e300, -1e300, 1e300, -1e300], [1, 0, 0, 1] * 2)),
 )  # fmt: skip
 

@@ -1,0 +1,169 @@
+"""The data of the course: scikit-learn's bundled sets and small synthetic problems. Nothing is downloaded.
+
+Everything is float64 (labels are integers where they name a class) and a pure function of its arguments: the same seed
+gives the same arrays. Images are (n, 1, H, W) in [0, 1]. scikit-learn is imported late, for it takes a second.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def digits(
+    flat: bool = True, test_share: float = 0.25, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(X_train, y_train, X_test, y_test): 1797 handwritten digits, 8 × 8 pixels in [0, 1], labels 0 to 9.
+
+    X is (n, 64), or (n, 1, 8, 8) when not `flat`. Shuffled by `seed`, then cut: the test set is `test_share` of all.
+    """
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, not {test_share}")
+    images, labels = _all_digits()
+    order = np.random.default_rng(seed).permutation(len(labels))
+    images, labels = images[order].reshape(-1, 64) if flat else images[order], labels[order]
+    n_test = round(len(labels) * test_share)
+    return images[n_test:], labels[n_test:], images[:n_test], labels[:n_test]
+
+
+def digits_32(test_share: float = 0.25, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """`digits` as LeNet takes them: every pixel three times as large, then padded with 4 zeros: X (n, 1, 32, 32)."""
+    x_train, y_train, x_test, y_test = digits(False, test_share, seed)
+    return _enlarged(x_train), y_train, _enlarged(x_test), y_test
+
+
+def breast_cancer() -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """(X, y, names): 569 tumours, 30 standardised features (n, 30), y (n,) with 1.0 for benign; the features' names."""
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer()
+    return _standardised(bunch.data), bunch.target.astype(np.float64), [str(name) for name in bunch.feature_names]
+
+
+def diabetes() -> tuple[np.ndarray, np.ndarray]:
+    """(X, y): 442 patients, 10 features (n, 10), and how far the disease went in a year (n,); all of them standardised.
+
+    Standardised, y too, so that a linear model needs no intercept; a loss of J = 1/2 is that of predicting nothing.
+    """
+    from sklearn.datasets import load_diabetes
+
+    x, y = load_diabetes(return_X_y=True)
+    return _standardised(x), _standardised(y)
+
+
+def photos() -> tuple[np.ndarray, np.ndarray]:
+    """(china, flower): two photographs, each (427, 640, 3), red, green and blue in [0, 1]."""
+    from sklearn.datasets import load_sample_images
+
+    china, flower = load_sample_images().images
+    return china / 255.0, flower / 255.0
+
+
+def quadratic(
+    kappa: float, d: int = 2, seed: int = 0, rotation: bool = True
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+    """(A, f, grad) of f(θ) = θᵀAθ / 2 with its minimum 0 at 0; A (d, d) is positive definite of condition `kappa`.
+
+    Eigenvalues are evenly spaced on a log scale from 1/kappa to 1, so L = 1 and μ = 1/kappa. Without `rotation` A is
+    diagonal, smallest first. f and grad take θ (d,) or any stack of them (..., d).
+    """
+    if kappa < 1:
+        raise ValueError(f"a condition number is at least 1, not {kappa}")
+    if d < 1 or (d == 1 and kappa != 1):
+        raise ValueError(f"no {d} × {d} matrix has the condition number {kappa}; take d >= 2")
+    eigenvalues = np.geomspace(1 / kappa, 1, d)
+    basis = np.eye(d)
+    if rotation:
+        basis, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((d, d)))
+    a = (basis * eigenvalues) @ basis.T
+    a = (a + a.T) / 2  # symmetric to the last bit
+    return a, lambda theta: 0.5 * np.sum(theta @ a * theta, axis=-1), lambda theta: theta @ a
+
+
+def rosenbrock() -> tuple[Callable, Callable, Callable]:
+    """(f, grad, hess) of f(x, y) = (1 - x)² + 100 (y - x²)² (Rosenbrock 1960), minimum 0 at (1, 1).
+
+    Each takes θ (2,) or a stack (..., 2) and returns (...), (..., 2), (..., 2, 2).
+    """
+
+    def f(theta):
+        x, y = np.moveaxis(np.asarray(theta, dtype=np.float64), -1, 0)
+        return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+    def grad(theta):
+        x, y = np.moveaxis(np.asarray(theta, dtype=np.float64), -1, 0)
+        return np.stack([2 * (x - 1) - 400 * x * (y - x**2), 200 * (y - x**2)], axis=-1)
+
+    def hess(theta):
+        x, y = np.moveaxis(np.asarray(theta, dtype=np.float64), -1, 0)
+        rows = [[2 - 400 * y + 1200 * x**2, -400 * x], [-400 * x, np.full_like(x, 200)]]
+        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+    return f, grad, hess
+
+
+def sparse_features(
+    n: int, p_frequent: float = 0.5, p_rare: float = 0.01, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """(X, y) for logistic regression: X (n, 2) says which features are present (1.0), the first often, the second rarely.
+
+    y (n,) is 1.0 with probability σ(x₁ + x₂): both features are worth the same, only their frequencies differ.
+    """
+    if n < 1 or not (0 <= p_frequent <= 1 and 0 <= p_rare <= 1):
+        raise ValueError(f"need n >= 1 and probabilities, not n={n}, p_frequent={p_frequent}, p_rare={p_rare}")
+    rng = np.random.default_rng(seed)
+    x = (rng.random((n, 2)) < (p_frequent, p_rare)).astype(np.float64)
+    y = rng.random(n) < 1 / (1 + np.exp(-x.sum(axis=1)))
+    return x, y.astype(np.float64)
+
+
+def two_digits(n: int, seed: int = 0, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """(images (n, 1, 8, 16), targets (n, 10)): two different digits side by side, 1.0 for each of the two labels.
+
+    The digits come from the training or the test part of `digits()`, so that the two parts share no handwriting.
+    """
+    rng, images, labels = np.random.default_rng(seed), *_pool(n, part)
+    left = rng.integers(len(labels), size=n)
+    right = np.array([rng.choice(np.flatnonzero(labels != labels[i])) for i in left])
+    targets = np.zeros((n, 10))
+    targets[np.arange(n), labels[left]] = targets[np.arange(n), labels[right]] = 1
+    return np.concatenate([images[left], images[right]], axis=-1), targets
+
+
+def digit_boxes(n: int, size: int = 32, seed: int = 0, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """(images (n, 1, size, size), boxes (n, 4)): a digit somewhere on a black canvas, at its own or at twice its size.
+
+    A box is (x0, y0, x1, y1) in pixels, x to the right, y down, tight about the ink: it covers rows y0 to y1 - 1.
+    """
+    if size < 16:
+        raise ValueError(f"size must be at least 16, to hold a digit at twice its size, not {size}")
+    rng, images, _ = np.random.default_rng(seed), *_pool(n, part)
+    canvases, boxes = np.zeros((n, 1, size, size)), np.zeros((n, 4))
+    for canvas, box, image in zip(canvases, boxes, images[rng.integers(len(images), size=n)], strict=True):
+        digit = np.kron(image[0], np.ones((2, 2))) if rng.random() < 0.5 else image[0]
+        top, left = rng.integers(size - len(digit) + 1, size=2)
+        canvas[0, top : top + len(digit), left : left + len(digit)] = digit
+        rows, columns = np.nonzero(canvas[0])
+        box[:] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return canvases, boxes
+
+
+def _all_digits():
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.images[:, None] / 16, bunch.target
+
+
+def _pool(n, part):
+    if n < 1 or part not in ("train", "test"):
+        raise ValueError(f'need n >= 1 and part "train" or "test", not n={n}, part={part!r}')
+    x_train, y_train, x_test, y_test = digits(flat=False)
+    return (x_train, y_train) if part == "train" else (x_test, y_test)
+
+
+def _enlarged(images):
+    return np.pad(images.repeat(3, axis=2).repeat(3, axis=3), ((0, 0), (0, 0), (4, 4), (4, 4)))
+
+
+def _standardised(x):
+    return (x - x.mean(axis=0)) / x.std(axis=0)
