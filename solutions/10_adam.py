@@ -126,7 +126,7 @@
 #
 # The two corrections together multiply this by $\sqrt{1-\beta_2^t}/(1-\beta_1^t)$, which is below 1 for the defaults and tends to 1.
 # (Its inverse is drawn in the second experiment.)
-# So with the defaults no step is ever longer than $7.27\,\eta$.
+# So with the defaults no step is ever longer than $7.27\,\eta$; an $\varepsilon$ only shortens it.
 # Typical ones are at most about $\eta$, since $|\mathbb E[g]|\le\sqrt{\mathbb E[g^2]}$; where the signs disagree they are shorter.
 
 # %% [markdown]
@@ -316,7 +316,7 @@ for beta2 in (0.999, 0.99, 0.95, 0.9):
     print(f"β1 = 0.9, β2 = {beta2:<5}: no step above {bound.max():.2f} lr")
 
 # %% [markdown]
-# With β2 = 0.95, as many large models have it, Adam cannot exceed lr by more than a sixth.
+# With β2 = 0.95, as GPT-3 was trained, no step exceeds lr by more than a sixth.
 
 # %% [markdown]
 # ### Four coordinates, one learning rate
@@ -354,7 +354,7 @@ plt.show()
 # %% [markdown]
 # ### Four rivals
 #
-# For the comparisons to come, four methods in plain code, with the arguments of your Adam.
+# For the comparisons to come, four methods in plain code, with the arguments of your Adam and torch's usual constants.
 
 
 # %%
@@ -466,6 +466,7 @@ plt.show()
 
 # %% [markdown]
 # (Drawn are at most 60 steps.)
+#
 # **Takeaway.** Adaptive methods rescale *coordinates*.
 # Along the axes that undoes the valley, and Adagrad is down in a handful of steps.
 # Turned by 45° both coordinates look alike, nothing is left to rescale, and Adam lives on its momentum.
@@ -512,13 +513,14 @@ for b1, b2 in [(0.9, 0.999), (0.9, 0.95), (0.9, 0.9), (0.99, 0.999)]:
 ruling = trial(
     "without bias correction the first step is too small",
     {f"β1 = {b1}, β2 = {b2}: {length:.2f} lr": length < 0.99 for (b1, b2), length in first.items()},
-    only_if="1 − β1 < √(1 − β2), and the defaults are the other way round",
+    only_if="1 − β1 < √(1 − β2)",
 )
-assert ruling == "holds only if 1 − β1 < √(1 − β2), and the defaults are the other way round"
+assert ruling == "holds only if 1 − β1 < √(1 − β2)"
 ruling
 
 # %% [markdown]
-# Say: *with the defaults the first step is 3.16 times too large, because v is more biased than m*.
+# With the defaults it is the other way round.
+# Say: *uncorrected, the first step is 3.16 times too large, because v is more biased than m*.
 #
 # ### "The first step has length lr, whatever the gradient"
 #
@@ -544,7 +546,8 @@ ax.legend(loc="upper left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The step is half of lr where $|g|$ equals eps; inside the root that happens at $\sqrt{10^{-8}}=10^{-4}$ already.
+# **Takeaway.** The step is half of lr where $|g|$ equals eps.
+# Inside the root the same eps already bites at $\sqrt{10^{-8}}=10^{-4}$, ten thousand times earlier.
 
 # %%
 ruling = trial(
@@ -633,6 +636,7 @@ for ax, title in zip(axes, ("3, −1, −1, 3, …  (β1 = 0, β2 = 0.1)", "1100
     ax.axhline(-1, color="0.5", linestyle=":")
     ax.set(xlabel="step", title=title)
 axes[0].set(ylabel="x (the minimum is at −1)")
+axes[1].set(xticks=range(0, 20_001, 5000))
 axes[1].legend(loc="center right")
 fig.suptitle("Adam walks to the worst point", x=0.01, ha="left")
 plt.show()
@@ -661,9 +665,9 @@ ruling = trial(
         "Reddi's problem: ends at the minimum, as AMSGrad does": ends["Adam"][0] < -0.9,
         "rare large gradients, default betas: ends near the minimum": ends["Adam"][1] < -0.5,
     },
-    only_if="the problem suits it",
+    only_if="the valley runs across the axes and no rare gradient decides",
 )
-assert ruling == "holds only if the problem suits it"
+assert ruling == "holds only if the valley runs across the axes and no rare gradient decides"
 ruling
 
 # %% [markdown]
@@ -694,7 +698,8 @@ X, y = wilson(60, np.random.default_rng(0))
 found = {}
 for name, lr, n_steps in [("SGD", 0.3, 4000), ("Adam", 0.01, 4000)]:
     found[name] = walk(methods[name], lambda w: X.T @ (X @ w - y) / len(y), np.zeros(X.shape[1]), n_steps, lr)[-1]
-    print(f"{name:4}  loss on the training data {np.mean((X @ found[name] - y) ** 2):.6f}")
+    w = abs(found[name][X.any(axis=0)])  # the weights of features that occur
+    print(f"{name:4}  training loss {np.mean((X @ found[name] - y) ** 2):.6f}, weights of size {w.min():.2f} to {w.max():.2f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained")
@@ -721,7 +726,7 @@ for name, error in test_error.items():
 
 # %% [markdown]
 # **Takeaway.** The label itself is among the features, and Adam lets two constants outvote it: $-0.25+0.25+0.25>0$.
-# Every negative sample is wrong. Of the many weights that fit, gradient descent finds the smallest, Adam others.
+# Every negative sample is wrong. Of the many weights that fit, gradient descent from zero finds those of the smallest norm; Adam finds others.
 #
 # Now real data: a small network on 8×8 digits, against SGD with momentum.
 # Once all pixels are in one unit, once each pixel is in a unit of its own (times a random factor between 1/30 and 30).
@@ -761,7 +766,6 @@ def accuracy_after(step, lr, unit, seed, epochs=6):
 # %%
 rates, seeds = 10 ** np.arange(-3, 0.1, 0.5), range(3)
 units = {"all pixels in one unit": np.ones(64), "each pixel in its own": 30 ** np.random.default_rng(0).uniform(-1, 1, 64)}
-words_of = {"momentum": "SGD with momentum", "Adam": "Adam"}
 best, spread = {}, {}
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 for ax, (words, unit) in zip(axes, units.items(), strict=True):
@@ -770,16 +774,18 @@ for ax, (words, unit) in zip(axes, units.items(), strict=True):
             accuracy = np.array([[accuracy_after(methods[name], lr, unit, seed) for seed in seeds] for lr in rates])
         mean = accuracy.mean(axis=1)
         best[words, name], spread[words, name] = mean.max(), accuracy[np.argmax(mean)].std()
-        ax.plot(rates, mean, "o-", color=plots.color(name), label=f"{words_of[name]}: at best {mean.max():.2f}")
+        ax.plot(rates, mean, "o-", color=plots.color(name), label=f"{name}: {mean.max():.2f}")
         ax.fill_between(rates, accuracy.min(axis=1), accuracy.max(axis=1), color=plots.color(name), alpha=0.2)
     ax.set(xscale="log", xlabel="learning rate")
-axes[0].set(ylabel="test accuracy after 6 epochs", title="All pixels in one unit: a tie")
+axes[0].set(ylabel="test accuracy after 6 epochs", title="All pixels in one unit: a tie within the spread")
 axes[1].set(title="Each pixel in its own: Adam")
-axes[0].legend(loc="lower center")
-axes[1].legend(loc="upper right")
+axes[0].legend(loc="lower center", title="at the best rate")
+axes[1].legend(loc="lower left", title="at the best rate")
 plt.show()
 
 # %% [markdown]
+# (Bands: from the worst to the best of three seeds.)
+#
 # **Takeaway.** In one unit, tuned against tuned, it is a tie.
 # In mixed units one global rate cannot serve all pixels, and Adam's rate per coordinate can.
 
@@ -802,8 +808,9 @@ assert ruling == "holds only if the coordinates come in different scales"
 ruling
 
 # %% [markdown]
-# A sentence that survives the follow-up: *Adam gets anything going with little tuning, above all where coordinates differ in scale;
-# with a tuned rate and schedule, SGD with momentum is often as good on new data, and sometimes better. I would try both.*
+# Sentences that survive a follow-up:
+# *Adam's rate does not depend on the scale of the loss, so it gets going with little tuning, above all where coordinates differ in scale.
+# Tuned, SGD with momentum is often as good on new data, and sometimes better. I would try both.*
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -855,7 +862,8 @@ ruling
 # <details><summary>What does AMSGrad change?</summary>
 #
 # It divides by the largest $v$ seen so far, so the effective rate never rises again, and Reddi's counter-example is cured.
-# In practice the gain is small, and one huge early gradient slows it for ever.
+# The price: one huge early gradient slows it for ever.
+# (torch keeps the largest raw $v$ and applies the correction afterwards.)
 #
 # </details>
 #
@@ -870,8 +878,8 @@ ruling
 # <details><summary>What does Adam cost in memory?</summary>
 #
 # Two more numbers for each parameter, $m$ and $v$; momentum needs one, plain SGD none.
-# In float32 that is 8 bytes each: for ResNet-50's 25.6 million parameters 205 MB of state beside 102 MB of weights.
-# Both moments usually stay in float32 even where the weights are in 16 bits.
+# In float32 that is 8 bytes more for each weight of 4 bytes.
+# ResNet-50's 25.6 million parameters: 102 MB of weights, and 205 MB of state beside them.
 #
 # </details>
 #
@@ -885,7 +893,7 @@ ruling
 #
 # The window is about $1/(1-\beta)$ steps: 10 for the direction, which must follow the path, 1000 for the scale, which should be steady.
 # It also keeps $\beta_1^2<\beta_2$, which the bound on the step needs.
-# A smaller β2 (0.95 is common for large models) reacts faster when gradients jump.
+# A smaller β2 reacts faster when gradients jump; GPT-3 and its followers took 0.95.
 #
 # </details>
 #
@@ -902,7 +910,7 @@ ruling
 #
 # - "The correction makes the first steps larger." With the defaults it makes them smaller.
 # - "$v$ is the variance of the gradient." It is the uncentred second moment.
-# - "Adam has no learning rate to tune." Its steps are lr long; lr is all there is to tune.
+# - "Adam has no learning rate to tune." Its steps are about lr long, so lr still decides.
 # - Returning $\hat m$ and $\hat v$ as the state, or starting at $t=0$.
 # - "eps is 10e−8, under the root."
 # - "Adam always converges", or "Adam always generalises worse". Both have counter-examples above.
@@ -914,5 +922,6 @@ ruling
 # - S. J. Reddi, S. Kale, S. Kumar. *On the Convergence of Adam and Beyond.* ICLR 2018. §3: the problem on $[-1,1]$; AMSGrad.
 # - A. C. Wilson, R. Roelofs, M. Stern, N. Srebro, B. Recht. *The Marginal Value of Adaptive Gradient Methods in Machine Learning.* NIPS 2017. §3.3: the data used here.
 # - I. Loshchilov, F. Hutter. *Decoupled Weight Decay Regularization.* ICLR 2019: AdamW.
+# - T. B. Brown et al. *Language Models are Few-Shot Learners.* NeurIPS 2020. Appendix B: β2 = 0.95.
 # - S. Ruder. *An overview of gradient descent optimization algorithms.* 2016. §4.
 # - PyTorch documentation of `torch.optim.Adam`: defaults, `amsgrad`, and the form that the check compares with.

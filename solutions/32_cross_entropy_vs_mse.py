@@ -166,7 +166,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, gradcheck, numeric_gradient, plots, trial
+from utils import check, data, gradcheck, numeric_gradient, plots, trial
 
 plots.style()
 
@@ -372,9 +372,9 @@ def sigma(z):
 logits = np.array([-30.0, -8, -4, -np.log(2), 0, 4])
 pull_mse = np.abs(sigmoid_mse_grad(logits, np.ones(6)))
 pull_ce = np.abs(sigmoid_ce_grad(logits, np.ones(6)))
-print("     z     σ(z)    squared error   cross-entropy")
-for row in zip(logits, sigma(logits), pull_mse, pull_ce, strict=True):
-    print("{:6.2f}  {:7.5f}   {:12.2g}   {:13.4f}".format(*row))
+print("     z     σ(z)    squared error   cross-entropy   times stronger")
+for row in zip(logits, sigma(logits), pull_mse, pull_ce, pull_ce / pull_mse, strict=True):
+    print("{:6.2f}  {:7.5f}   {:13.2g}   {:13.4f}   {:14.2g}".format(*row))
 
 # %%
 grid = np.linspace(-12, 6, 180_001)
@@ -517,10 +517,8 @@ plt.show()
 # A linear classifier on 8×8 digits, trained with your `cross_entropy`, or with squared error on your `softmax`.
 # Three situations: a harmless start, a confidently wrong start, and wrong labels. Which loss wins each?
 
+
 # %%
-from sklearn.datasets import load_digits
-
-
 def squared_error(logits, labels):
     """Σ (p − t)² on softmax probabilities: mean loss and its gradient, as derived above."""
     p = softmax(logits)
@@ -528,20 +526,17 @@ def squared_error(logits, labels):
     return (e**2).sum(axis=1).mean(), 2 * p * (e - (e * p).sum(axis=1, keepdims=True)) / len(labels)
 
 
-X, y = load_digits(return_X_y=True)  # (1797, 64), pixels 0 … 16
-X = X / 16
-
 
 def accuracies(loss, seed, start=0.0, flipped=0.0, epochs=60, lr=1.0):
     """Test accuracy before training and after each epoch of SGD, for one random split."""
+    X, y, X_test, y_test = data.digits(seed=seed)
     rng = np.random.default_rng(seed)
-    train, test = np.split(rng.permutation(len(X)), [1200])
-    labels = np.where(rng.random(1200) < flipped, y[train] + rng.integers(1, 10, 1200), y[train]) % 10
+    labels = np.where(rng.random(len(y)) < flipped, y + rng.integers(1, 10, len(y)), y) % 10
     W, found = start * rng.normal(size=(64, 10)), []
     for _ in range(epochs + 1):
-        found.append(np.mean(np.argmax(X[test] @ W, axis=1) == y[test]))
-        for batch in np.array_split(rng.permutation(1200), 20):
-            W = W - lr * X[train[batch]].T @ loss(X[train[batch]] @ W, labels[batch])[1]
+        found.append(np.mean(np.argmax(X_test @ W, axis=1) == y_test))
+        for batch in np.array_split(rng.permutation(len(y)), 20):
+            W = W - lr * X[batch].T @ loss(X[batch] @ W, labels[batch])[1]
     return np.array(found)
 
 
@@ -575,7 +570,7 @@ plt.show()
 # **Takeaway.** From zero nobody is confidently wrong, and both losses end alike.
 # From a bad start squared error crawls: most samples lie in its dead zone.
 # With wrong labels the dead zone is a blessing: it gives up on samples that it cannot believe.
-# (Stopped at its best epoch, cross-entropy nearly reaches what squared error ends with.)
+# (Early stopping helps: at its best epoch cross-entropy does as well as squared error does at the end.)
 
 # %% [markdown]
 # ### The same in two dimensions
@@ -706,10 +701,9 @@ ruling
 # %%
 linear = []
 for seed in range(5):
-    train, test = np.split(np.random.default_rng(seed).permutation(len(X)), [1200])
-    Xb = np.column_stack([X, np.ones(len(X))])
-    W = np.linalg.lstsq(Xb[train], np.eye(10)[y[train]], rcond=None)[0]
-    linear.append(np.mean(np.argmax(Xb[test] @ W, axis=1) == y[test]))
+    X, y, X_test, y_test = data.digits(seed=seed)
+    W = np.linalg.lstsq(X, np.eye(10)[y], rcond=None)[0]
+    linear.append(np.mean(np.argmax(X_test @ W, axis=1) == y_test))
 final = {name: results["start at zero", name][:, -1] for name in heads} | {"least squares": np.array(linear)}
 for name, found in final.items():
     print(f"{name:14s} worst of five splits {found.min():.0%}, mean {found.mean():.0%}")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 MAX_ITEMS = 10_000  # an endless generator must not fill the memory
-MAX_DEPTH = 20  # nor a list that contains itself
+MAX_DEPTH = 20
+MAX_BITS = 10_000  # Python refuses to print integers of more than 4300 digits
+_TAME = re.compile(r"[\w ]+")  # keys that may be part of a name in a zip file
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,17 @@ class Lazy(list):
     """What a generator yielded: right where a list is asked for, wrong where an array is."""
 
 
-def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", depth: int = 0) -> Any:
-    """Return `value` as JSON-able data and put its arrays into `arrays`, named by their path from `key`."""
+def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", within: tuple[int, ...] = ()) -> Any:
+    """Return `value` as JSON-able data and put its arrays into `arrays`, named by their path from `key`.
+
+    `within` are the ids of the containers around it.
+    """
     if value is None or type(value) in (bool, str):
         return {"plain": value}
     if isinstance(value, (bool, np.bool_)):
         return {"plain": bool(value)}
     if isinstance(value, (int, np.integer)):
-        return {"int": str(int(value))}  # as text: JSON readers elsewhere round large integers
+        return _encode_int(int(value))
     if isinstance(value, (float, np.floating)):
         return {"float": float(value).hex()}
     if isinstance(value, (complex, np.complexfloating)):
@@ -42,25 +48,35 @@ def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", depth:
         return _encode_array(value, arrays, key)
     if isinstance(value, Other):  # what was decoded before can be encoded again
         return {"other": value.type}
-    if depth >= MAX_DEPTH:
+    if id(value) in within:
+        return {"other": f"{type(value).__name__} that contains itself"}
+    if len(within) >= MAX_DEPTH:
         return {"other": "deeply nested container"}
-    return _encode_container(value, arrays, key, depth + 1)
+    return _encode_container(value, arrays, key, (*within, id(value)))
+
+
+def _encode_int(value: int) -> dict:
+    if value.bit_length() > MAX_BITS:
+        return {"other": "int of thousands of digits"}
+    return {"int": str(value)}  # as text: JSON readers elsewhere round large integers
 
 
 def _encode_array(value: np.ndarray, arrays: dict[str, np.ndarray], key: str) -> dict:
     if value.dtype.kind not in "biufc":
-        return {"other": f"array of {'objects' if value.dtype.kind == 'O' else value.dtype}"}
+        words = {"O": "objects", "U": "strings", "S": "bytes"}
+        return {"other": f"array of {words.get(value.dtype.kind, value.dtype)}"}
     arrays[key] = np.array(value, order="C", subok=False)  # a copy: the caller may go on changing his
     return {"array": key}
 
 
-def _encode_container(value: Any, arrays: dict, key: str, depth: int) -> dict:
+def _encode_container(value: Any, arrays: dict, key: str, within: tuple[int, ...]) -> dict:
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-        return {"dict": {k: encode(v, arrays, f"{key}/{k}", depth) for k, v in value.items()}}
-    for kind, types in (("tuple", tuple), ("lazy", (Lazy, Iterator)), ("list", list)):
+        names = (k if _TAME.fullmatch(k) else f"#{i}" for i, k in enumerate(value))
+        return {"dict": {k: encode(value[k], arrays, f"{key}/{n}", within) for n, k in zip(names, value, strict=True)}}
+    for kind, types in (("tuple", tuple), ("lazy", (Lazy, Iterator)), ("list", (list, range))):
         if isinstance(value, types):
-            items = islice(value, MAX_ITEMS)
-            return {kind: [encode(v, arrays, f"{key}/{i}", depth) for i, v in enumerate(items)]}
+            items = islice(value, MAX_ITEMS) if isinstance(value, (Lazy, Iterator, range)) else value
+            return {kind: [encode(v, arrays, f"{key}/{i}", within) for i, v in enumerate(items)]}
     kind = type(value)
     return {"other": kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"}
 

@@ -22,7 +22,7 @@ class Difference:
 
 
 def difference(got: Any, want: Any, rtol: float, atol: float) -> Difference | None:
-    """None when `got` is right; entry by entry |got − want| ≤ atol + rtol·|want|.
+    """None when `got` is right; entry by entry |got − want| ≤ atol + rtol·|want|, integers exactly.
 
     The kind that `want` has decides what is acceptable: an int must be an int, a float may be any real scalar,
     an array may come as a list of numbers, a list as a tuple, an array's rows or a generator.
@@ -48,15 +48,15 @@ def kind_of(value: Any) -> str:
     if value is None:
         return "None"
     if isinstance(value, Other):
-        article = "an" if value.type[0] in "aeiou" else "a"
+        article = "an" if value.type[:1] in "aeiou" else "a"
         return f"{article} {value.type}"
     if isinstance(value, Lazy):
         return "a lazy generator"
     if isinstance(value, np.ndarray):
         return f"{_dtype_words(value)}array of shape {value.shape}"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, dict)):
         return f"a {type(value).__name__} of {len(value)}"
-    return {bool: "a bool", int: "an int", float: "a float", str: "a string"}[type(value)]
+    return {int: "an int", str: "a string"}.get(type(value), f"a {type(value).__name__}")
 
 
 def _dtype_words(array: np.ndarray) -> str:
@@ -66,15 +66,33 @@ def _dtype_words(array: np.ndarray) -> str:
 def digits(value: Any, precision: int = 5) -> str:
     """A value short enough to read in a message."""
     if isinstance(value, np.ndarray):
-        if value.size > 24:
-            return f"{kind_of(value)}, from {value.min():.{precision}g} to {value.max():.{precision}g}"
-        text = np.array2string(value, precision=precision, suppress_small=False, separator=", ", max_line_width=200)
-        return " ".join(text.split())
+        return _span(value, precision) if value.size > 24 else _listed(value.tolist(), precision)
     if isinstance(value, float):
         return f"{value:.{precision + 2}g}" if value % 1 else repr(value)
     if isinstance(value, (list, tuple)) and len(value) <= 8:
         return "[" + ", ".join(digits(v, precision) for v in value) + "]"
-    return kind_of(value) if isinstance(value, (list, tuple, Other)) else repr(value)
+    return kind_of(value) if isinstance(value, (list, tuple, dict, Other)) else repr(value)
+
+
+def _listed(items: Any, precision: int) -> str:
+    """Faster than NumPy's own, and the same whatever a learner's np.set_printoptions says."""
+    if not isinstance(items, list):
+        return digits(items, precision)
+    return "[" + ", ".join(_listed(item, precision) for item in items) + "]"
+
+
+def _span(array: np.ndarray, precision: int) -> str:
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        return f"{kind_of(array)}, nothing in it finite"
+    ends = f"from {digits(finite.min().item(), precision)} to {digits(finite.max().item(), precision)}"
+    return f"{kind_of(array)}, {ends}" + ("" if finite.size == array.size else " where it is finite")
+
+
+def _apart(got: float, want: float) -> tuple[str, str]:
+    """Two numbers that differ, with as many digits as it takes to see it."""
+    pairs = [(digits(got, precision), digits(want, precision)) for precision in (5, 9, 15)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
 
 
 def _wrong_kind(got: Any, want: Any) -> Difference:
@@ -96,28 +114,53 @@ def _number_difference(got: Any, want: float, rtol: float, atol: float) -> Diffe
             return _wrong_kind(got, want)
     elif type(got) not in (int, float):
         return _wrong_kind(got, want)
-    return _value_difference(np.asarray(got, dtype=float), np.asarray(want), rtol, atol)
+    return _value_difference(_number(got), np.asarray(want), rtol, atol)
 
 
-def _as_array(got: Any) -> np.ndarray | None:
-    """What can stand for an array of real numbers: an array, a number, a (nested) list of them; else None."""
+def _number(value: Any) -> np.ndarray:
+    """A number as an array without axes; an int beyond 64 bits as a float, if need be an infinite one."""
+    array = np.asarray(value)
+    if array.dtype != object:
+        return array
+    try:
+        return np.asarray(float(value))
+    except OverflowError:
+        return np.asarray(np.inf if value > 0 else -np.inf)
+
+
+def _as_array(got: Any, kinds: str) -> np.ndarray | None:
+    """What can stand for an array of these dtype kinds: an array, a number, a (nested) list of them; else None."""
     if isinstance(got, Lazy):
         return None
     if isinstance(got, (list, tuple)):
-        rows = [_as_array(row) for row in got]
+        rows = [_as_array(row, kinds) for row in got]
         if any(row is None for row in rows) or len({row.shape for row in rows}) > 1:
             return None
-        return np.array(rows) if rows else np.zeros(0)
-    if isinstance(got, np.ndarray):
-        return got if got.dtype.kind in "iuf" else None
-    return np.asarray(got) if type(got) in (int, float) else None
+        return np.array(rows) if rows else np.zeros(0, bool if kinds == "b" else float)
+    array = _number(got) if type(got) in (bool, int, float) else got
+    return array if isinstance(array, np.ndarray) and array.dtype.kind in kinds else None
+
+
+def _words(got: Any, kinds: str) -> str:
+    """What came in place of an array; for a list, also why it is none."""
+    if not isinstance(got, (list, tuple)) or isinstance(got, Lazy):
+        return kind_of(got)
+    odd = next((index for index, item in enumerate(got) if _as_array(item, kinds) is None), None)
+    if odd is None:
+        return f"{kind_of(got)} whose items differ in shape"
+    return f"{kind_of(got)} whose item {odd} is {_words(got[odd], kinds)}"
 
 
 def _array_difference(got: Any, want: np.ndarray, rtol: float, atol: float) -> Difference | None:
-    array = _as_array(got)
+    kinds = "b" if want.dtype.kind == "b" else "iuf"
+    array = _as_array(got, kinds)
+    if array is None and isinstance(got, (list, tuple)):
+        return Difference("type", _words(got, kinds), kind_of(want))
     if array is None or (array.shape == () and not isinstance(got, np.ndarray) and want.shape != ()):
         return _wrong_kind(got, want)
     if array.shape != want.shape:
+        if isinstance(got, tuple):  # more likely several values than one array
+            return _wrong_kind(got, want)
         return Difference("shape", f"shape {array.shape}", f"shape {want.shape}")
     if want.dtype.kind in "iu" and array.dtype.kind == "f" and array.size:
         return Difference("type", f"an array of {array.dtype} numbers", "an array of integers")
@@ -130,16 +173,15 @@ def _value_difference(got: np.ndarray, want: np.ndarray, rtol: float, atol: floa
         return None
     nonfinite = wrong & ~np.isfinite(got) & np.isfinite(want)
     kind = "nonfinite" if nonfinite.any() else "value"
-    return Difference(kind, digits(_scalar(got)), digits(_scalar(want)), _where(got, want, wrong), got, want, wrong)
-
-
-def _scalar(array: np.ndarray) -> Any:
-    return array.item() if array.shape == () else array
+    came, expected = (digits(got), digits(want)) if got.shape else _apart(got.item(), want.item())
+    return Difference(kind, came, expected, _where(got, want, wrong), got, want, wrong)
 
 
 def _wrong_entries(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    if want.dtype.kind in "iub":
+        return got != want
     with np.errstate(all="ignore"):
-        near = np.abs(got - want) <= atol + rtol * np.abs(want)
+        near = abs(got - want) <= atol + rtol * abs(want)
     same = (got == want) | (np.isnan(got) & np.isnan(want))  # the infinities and NaN that are right
     return ~np.where(np.isfinite(want), near, same)
 
@@ -147,10 +189,10 @@ def _wrong_entries(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) 
 def _where(got: np.ndarray, want: np.ndarray, wrong: np.ndarray) -> str:
     """ "5 of 6 entries, the worst at [0, 2]: 1.5 where 1.0 is right"; the words for a single number are shorter."""
     with np.errstate(all="ignore"):
-        gap = np.where(wrong, np.abs(got - want), -1.0)
+        gap = np.where(wrong, abs(got.astype(float) - want.astype(float)), -1.0)
     gap = np.where(np.isnan(gap), np.inf, gap)
     worst = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    pair = f"{digits(float(got[worst]))} where {digits(float(want[worst]))} is right"
+    pair = "{} where {} is right".format(*_apart(got[worst].item(), want[worst].item()))
     if got.shape == ():
         return pair
     index = ", ".join(str(int(i)) for i in worst)
@@ -162,7 +204,7 @@ def _where(got: np.ndarray, want: np.ndarray, wrong: np.ndarray) -> str:
 
 def _list_difference(got: Any, want: list | tuple, rtol: float, atol: float) -> Difference | None:
     if isinstance(got, np.ndarray) and got.ndim:
-        got = list(got)
+        got = got.tolist() if got.ndim == 1 else list(got)
     if not isinstance(got, (list, tuple)):
         return _wrong_kind(got, want)
     if len(got) != len(want):

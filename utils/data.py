@@ -104,7 +104,7 @@ def rosenbrock() -> tuple[Callable, Callable, Callable]:
 def sparse_features(
     n: int, p_frequent: float = 0.5, p_rare: float = 0.01, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(X, y) for logistic regression: X (n, 2) says which features are present (1.0), the first often, the second rarely.
+    """(X, y) for logistic regression: X (n, 2) holds 1.0 for each feature present, the first often, the second rarely.
 
     y (n,) is 1.0 with probability σ(x₁ + x₂): both features are worth the same, only their frequencies differ.
     """

@@ -95,8 +95,8 @@ def numeric_gradient(f, x: np.ndarray, h: float = 1e-6, method: str = "central")
     Im f(x + ih) / h (Squire & Trapp 1998): no cancellation, h may be 1e-20, but f must accept complex x.
     """
     _require(method in ("central", "complex"), f'method must be "central" or "complex", not {method!r}')
-    x = np.array(x, dtype=np.float64)
-    gradient, step = np.empty_like(x), 1j * h if method == "complex" else h
+    x, step = np.array(x, dtype=np.float64), 1j * h if method == "complex" else h
+    gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
         move = np.zeros(x.shape, dtype=type(step))
         move[index] = step
@@ -129,7 +129,7 @@ def gradcheck(forward, backward, inputs: dict, *, wrt=None, h=1e-6, rtol=1e-6, s
             numeric, unsure = _extrapolated(line, out, dout, analytic, accepted, size)
         error = max(0.0, abs(analytic - numeric) - unsure) / max(abs(analytic), abs(numeric), TINY)
         entries.append(Entry(name, index, *map(float, (analytic, numeric, error)), bool(error <= accepted)))
-    call = {"forward": forward, "backward": backward, "inputs": inputs, "wrt": wrt, "seed": seed}
+    call = dict(forward=forward, backward=backward, inputs=inputs, wrt=wrt, seed=seed)
     return GradcheckReport(tuple(entries), rtol, call)
 
 
@@ -161,16 +161,17 @@ def _line(forward, inputs, name, direction):
     return lambda t: _output(forward, inputs | {name: inputs[name] + t * direction})
 
 
+@np.errstate(all="ignore")  # a long step may leave the domain of forward: then the slope is NaN
 def _slope(line, dout, h):
     return np.sum(dout * (line(h) - line(-h))) / (2 * h)  # differences first: what does not move cancels exactly
 
 
+@np.errstate(all="ignore")
 def _extrapolated(line, out, dout, analytic, accepted, size):
     """The slope for h -> 0 and its uncertainty: of a ladder of steps the rung where neighbours agree best."""
     steps = 10.0 ** np.arange(np.log10(max(1, size)) - 2, np.log10(np.clip(size, 1e-8, 1)) - 10.5, -1)
-    with np.errstate(all="ignore"):  # a long step may leave the domain of forward: such rungs give NaN
-        slopes = np.array([_slope(line, dout, h) for h in steps])
-        bends = [np.sum(abs(dout * (line(h) - 2 * out + line(-h)))) / (2 * h) for h in steps[-5:-3]]
+    slopes = np.array([_slope(line, dout, h) for h in steps])
+    bends = [np.sum(abs(dout * (line(h) - 2 * out + line(-h)))) / (2 * h) for h in steps[-5:-3]]
     refined = (100 * slopes[1:] - slopes[:-1]) / 99  # cancels the h² term
     jumps, refined, steps = abs(np.diff(refined)), refined[1:], steps[2:]
     _require(np.isfinite(jumps).any(), "forward is not finite around its inputs. Next: try other inputs.")
@@ -196,8 +197,7 @@ def _prepared(forward, backward, inputs, wrt, seed):
     _require((out == again).all(), "forward gave two answers for the same inputs. Next: fix its random seed.")
     rng = np.random.default_rng(seed)
     dout = rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1.5, out.shape)  # no weight close to zero
-    given = dout.copy() if out.ndim else float(dout)
-    returned = backward(given, **inputs)
+    returned = backward(given := dout.copy() if out.ndim else float(dout), **inputs)
     _expect_unchanged("backward", before | {"dout": dout}, inputs | {"dout": given})
     return inputs, wrt, out, dout, _by_name(returned, inputs, wrt)
 

@@ -1,12 +1,12 @@
 """Outcomes × references → a Report; recognises mistakes. The only place that decides what is right."""
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from utils import catalogue, reference, report, run
-from utils.compare import Difference, difference, same
+from utils.compare import Difference, difference, kind_of, same
 from utils.reference import Reference
 from utils.report import Report
 from utils.run import Failure, Outcome
@@ -33,8 +33,9 @@ def check(function: Callable) -> Report:
 def exercise_for(function: Callable) -> Exercise:
     """The exercise that `function` answers; ValueError with the next step when there is none."""
     name = getattr(function, "__name__", None)
-    if not callable(function) or name is None:
-        raise ValueError(f"check() takes your function itself, as in check(adam_step); it got {function!r}.")
+    if not callable(function) or not isinstance(name, str):
+        got = repr(function) if isinstance(function, str) else kind_of(function)
+        raise ValueError(f"check() takes your function itself, as in check(adam_step); it got {got}.")
     try:
         return catalogue.exercise(name)
     except KeyError:
@@ -42,13 +43,16 @@ def exercise_for(function: Callable) -> Exercise:
 
         near = get_close_matches(name, catalogue.exercise_names(), n=3, cutoff=0.5)
         hint = f" Did you mean {' or '.join(near)}?" if near else " `course status` lists them all."
+        if name == "<lambda>":
+            hint = " A lambda has none: write it with def."
         raise ValueError(f"{name} is not an exercise of this course; a function is found by its name.{hint}") from None
 
 
 def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Reference]) -> Report:
     """The verdict on one exercise from what its cases gave."""
     total = len(references) + 1
-    first = outcomes[0].failure if outcomes else Failure("raised", "it ended without an answer")
+    outcomes = outcomes or [Outcome(None, Failure("raised", "it ended without an answer"), f"{exercise.name}(…)")]
+    first = outcomes[0].failure
     if first and first.kind == "not attempted":
         return blank(exercise.name, total)
     pairs = list(zip(outcomes, [*references, references[0]], strict=False))
@@ -58,13 +62,16 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
         return Report(exercise.name, report.RIGHT, total, total, facts=_verified(exercise, references))
     passed = len(pairs) - len(failing)
     index = failing[0] if failing else len(pairs) - 1
+    if total - 1 in failing and 0 not in failing:  # one call, two answers: that explains whatever else fails
+        index = total - 1
     repeated = index == total - 1
     outcome, ref = pairs[index]
     found = findings[index] or Failure("raised", "it ended before all cases were done")
-    mistake = None if repeated else recognise(exercise, pairs[: total - 1], failing)
+    mistake = None if repeated or not failing else recognise(exercise, pairs[: total - 1], failing)
     name, advice = (mistake.name, mistake.advice) if mistake else (None, _advice(exercise, found, repeated))
     if not mistake and not repeated and isinstance(found, tuple):
-        name = _factor([findings[i] for i in failing if i < total - 1], [pairs[i][1] for i in failing])
+        single = [i for i in failing if i < total - 1]
+        name = _factor([findings[i] for i in single], [references[i] for i in single])
     return Report(
         exercise.name, _status(found), passed, total, name,
         _facts(exercise, outcome, AGAIN if repeated else ref.case, found), advice,
@@ -133,6 +140,7 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
             "raised": f"Run that call by itself in a cell to see the whole traceback; hint({exercise.name}) helps on.",
             "memory": "Look for an array that is larger than its inputs, or a loop that never ends appending.",
             "changed": "Assign to new names inside the function; use np.copy where you must write into an array.",
+            "not attempted": "Finish the branch that still raises NotImplementedError.",
         }.get(found.kind, "Look at the return line.")
     return f"{_NEXT[found[1].kind]} hint({exercise.name}) helps on."
 
@@ -162,35 +170,49 @@ def _agree(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Referenc
 
 
 def _factor(findings: list[Finding], references: list[Reference]) -> str | None:
-    """Names the slip that every formula invites: all entries off by one and the same factor."""
-    factors = [_constant_ratio(found[1]) if isinstance(found, tuple) else None for found in findings]
-    if any(factor is None for factor in factors):
+    """Names the slip that every formula invites: all entries off by one and the same factor, or by a number of them."""
+    with np.errstate(all="ignore"):
+        factors = [_constant_ratio(found[1]) if isinstance(found, tuple) else None for found in findings]
+    if None in factors or len({found[0] for found in findings}) > 1:
         return None
     name = findings[0][0]
-    if np.allclose(factors, factors[0], rtol=1e-6):
-        return (
-            "the sign is turned round"
-            if np.isclose(factors[0], -1)
-            else f"{name} is {factors[0]:.4g} times the right value"
-        )
-    sizes = [_first_size(ref) for ref in references]
-    if None not in sizes and np.allclose(factors, sizes, rtol=1e-6):
-        return f"{name} is summed where the mean is asked for"
-    if None not in sizes and np.allclose(factors, 1 / np.array(sizes), rtol=1e-6):
-        return f"{name} is divided by the number of samples once too often"
+    if _all_near(factors, [factors[0]] * len(factors)):
+        several = sum(found[1].want.size for found in findings) > 1
+        return _factor_words(name, factors[0]) if several or factors[0] in (2, 0.5, -1) else None
+    for sizes in _sizes(references):
+        if _all_near(factors, sizes):
+            return f"{name} is summed where the mean is asked for"
+        if all(sizes) and _all_near(factors, [1 / size for size in sizes]):
+            return f"{name} is divided by the number of samples once too often"
     return None
 
 
+def _factor_words(name: str, factor: float) -> str:
+    if math.isclose(factor, -1, rel_tol=1e-6):
+        return f"the sign of {name} is turned round"
+    short = f"{factor:.4g}"
+    return f"{name} is {short if float(short) != 1 else f'{factor:.9g}'} times the right value"
+
+
+def _all_near(numbers: list[float], others: Iterable[float]) -> bool:
+    return all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(numbers, others, strict=True))
+
+
 def _constant_ratio(gap: Difference) -> float | None:
+    """got / want, where that is the same number, not zero, for every entry; else None."""
     if gap.got is None or gap.kind != "value":
         return None
     used = gap.want != 0
     if not used.any() or np.any(gap.got[~used] != 0):
         return None
     ratios = gap.got[used] / gap.want[used]
-    return float(ratios.flat[0]) if np.ptp(ratios) <= 1e-6 * abs(ratios.flat[0]) else None
+    first = float(ratios.flat[0])
+    return first if first and np.ptp(ratios) <= 1e-6 * abs(first) else None
 
 
-def _first_size(ref: Reference) -> Any:
-    arrays = (value for value in ref.inputs.values() if isinstance(value, np.ndarray) and value.ndim)
-    return next((len(array) for array in arrays), None)
+def _sizes(references: list[Reference]) -> Iterator[tuple[int, ...]]:
+    """What a sum may have run over: the length of each axis of each array, and the array's size, for all cases."""
+    for name in references[0].inputs:
+        arrays = [ref.inputs.get(name) for ref in references]
+        if all(isinstance(array, np.ndarray) for array in arrays) and len({array.ndim for array in arrays}) == 1:
+            yield from zip(*((*array.shape, array.size) for array in arrays), strict=True)

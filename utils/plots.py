@@ -169,12 +169,12 @@ def heatmap(matrix, title, xlabel, ylabel, *, annotate=None, diverging=False, ta
 
 def bars(values, ylabel, title, *, errors=None, number="{:.3g}", takeaway=None, ax=None):
     """A lying bar for each name, its value at the end: values[name], errors[name] its half width, ylabel its unit."""
-    names, tints = list(values), [tint for tint, _ in _styles(values).values()]
-    ax = _axes(ax, 0.42 * len(names) + 1.3)
-    spread = None if errors is None else [errors.get(name, 0) for name in names]
+    names, tints = [textwrap.fill(str(name), 18) for name in values], [tint for tint, _ in _styles(values).values()]
+    ax = _axes(ax, len(names) * (0.27 + 0.15 * (1 + max(name.count("\n") for name in names))) + 1.3)
+    spread = None if errors is None else [errors.get(name, 0) for name in values]
     drawn = ax.barh(range(len(names)), list(values.values()), xerr=spread, capsize=4, color=tints, alpha=0.85)
     ax.bar_label(drawn, [number.format(value) for value in values.values()], padding=5, fontsize=9.5)
-    ax.set_yticks(range(len(names)), [textwrap.fill(str(name), 30) for name in names])
+    ax.set_yticks(range(len(names)), names)
     ax.set(ylim=(len(names) - 0.4, -0.6), xmargin=0.12)
     ax.grid(False, axis="y")
     return _finish(ax, title, ylabel, takeaway=takeaway)

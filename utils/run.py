@@ -2,6 +2,8 @@
 
 import inspect
 import linecache
+import os
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
@@ -13,6 +15,8 @@ import numpy as np
 from utils import codec
 from utils.spec import Exercise
 
+MAX_TEXT = 300  # letters of an exception's message
+_FOREIGN = ("<frozen", os.path.dirname(__file__), os.path.dirname(os.__file__))  # where no learner's code lies
 RETURNED = "returned"  # the key of a return value that could not be taken apart into its names
 
 
@@ -42,7 +46,8 @@ class Outcome:
 
     @classmethod
     def from_plain(cls, plain: dict) -> "Outcome":
-        failure = Failure(**plain["failure"]) if plain["failure"] else None
+        parts = plain["failure"] or {}  # from a child that may have made them up
+        failure = Failure(**{key: str(text) for key, text in parts.items()}) if parts else None
         return cls(plain["values"], failure, str(plain["call"]))
 
 
@@ -70,7 +75,7 @@ def outcome(function: Callable, exercise: Exercise, inputs: dict[str, Any], watc
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # a numerical warning never fails a right answer
             returned = exercise.run(call, **copied(inputs))
-            values = by_name(returned, exercise.returns)
+            values = by_name(returned, exercise.returns, named=returned is not getattr(call, "last", None))
             if isinstance(values, Failure):
                 return Outcome(None, values, _text(call))
             arrays: dict[str, np.ndarray] = {}
@@ -86,42 +91,57 @@ def _text(call: Callable) -> str:
     return call.text if isinstance(call, _Recorder) else ""
 
 
-def by_name(returned: Any, names: tuple[str | None, ...]) -> dict[str, Any] | Failure:
-    if isinstance(returned, dict) and set(returned) == {name for name in names if name}:
-        return returned  # a `run` that names its values itself
+def by_name(returned: Any, names: tuple[str | None, ...], named: bool = True) -> dict[str, Any] | Failure:
+    """The values of a return, each under its name. `named`: a `run` may return them by name itself, a learner not."""
+    if named and isinstance(returned, dict) and set(returned) == {name for name in names if name}:
+        return returned
     if len(names) == 1:
         return {names[0]: returned}
     if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
-        came = f"{len(returned)} values" if isinstance(returned, tuple) else type(returned).__name__
+        came = f"{len(returned)} values" if isinstance(returned, tuple) else _kind(returned)
         wanted = ", ".join(name or "cache" for name in names)
         return Failure("count", f"it returned {came}; {len(names)} values are expected: ({wanted})", "count")
     return {name: value for name, value in zip(names, returned, strict=True) if name}
 
 
+def _kind(value: Any) -> str:
+    from utils.compare import kind_of  # only a message needs it
+
+    arrays: dict[str, np.ndarray] = {}
+    return kind_of(codec.decode(codec.encode(value, arrays), arrays))
+
+
 def failure_of(error: BaseException) -> Failure:
     """An exception as a failure, with the learner's line that raised it."""
     kind = type(error).__name__
-    if isinstance(error, NotImplementedError):
+    text, line = _first_line(error), _line_of(error)
+    if isinstance(error, NotImplementedError) and (not text or "raise" in line):  # else it is a library's
         return Failure("not attempted", "", kind)
     if isinstance(error, InputChangedError):
         return Failure("changed", str(error), kind)
     if isinstance(error, MemoryError):
         return Failure("memory", "it asked for more memory than there is", kind)
+    place = f", at `{line}`" if line else ""
+    return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind)
+
+
+def _first_line(error: BaseException) -> str:
+    """What an exception says, without what differs from run to run or would disturb a terminal."""
     try:
-        text = str(error).split("\n")[0]
+        text = str(error).strip().split("\n")[0]
     except Exception:  # a learner's own exception class may fail to say what it is
-        text = ""
-    return Failure("raised", f"{kind}: {text}{_line_of(error)}" if text else f"{kind}{_line_of(error)}", kind)
+        return ""
+    text = re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def _line_of(error: BaseException) -> str:
     """The innermost line of the learner's own code on the way to the error: not ours, nor a library's."""
-    for frame in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
-        name = frame[0].f_code.co_filename
-        if "site-packages" in name or "/utils/" in name or name.startswith("<frozen") or "/lib/python" in name:
-            continue
-        line = linecache.getline(name, frame[1]).strip()
-        return f", at `{line}`" if line else ""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
+        name = frame.f_code.co_filename
+        if not (name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name):
+            return linecache.getline(name, number).strip()
     return ""
 
 
@@ -129,22 +149,24 @@ class _Recorder:
     """The learner's function as `run` sees it: notes the first call and raises when an argument was changed."""
 
     def __init__(self, function: Callable, name: str) -> None:
-        self.function, self.name, self.first = function, name, None
+        self.function, self.name = function, name
+        self.first = self.last = None  # arguments of the first call, what the last one returned
         self.names = _argument_names(function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = [*self.names[: len(args)], *(f"argument {i + 1}" for i in range(len(self.names), len(args)))]
-        before = copied(args)
+        given = dict(zip(names, args, strict=True)) | kwargs
+        before = copied(given)
         if self.first is None:
-            self.first = dict(zip(names, before, strict=True)) | kwargs
-        result = self.function(*args, **kwargs)
-        for name, old, new in zip(names, before, args, strict=True):
-            if not _identical(old, new):
+            self.first = before
+        self.last = self.function(*args, **kwargs)
+        for name, old in before.items():
+            if not _identical(old, given[name]):
                 raise InputChangedError(
                     f"it changed its argument `{name}`. Work on a copy: `x = x - mean` makes a new array, `x -= mean` "
                     "writes into the caller's."
                 )
-        return result
+        return self.last
 
     @property
     def text(self) -> str:
@@ -174,31 +196,34 @@ def _is_tensor(value: Any) -> bool:
 def _argument_names(function: Callable) -> list[str]:
     try:
         return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
+    except Exception:  # built in, or made by someone who lies about it
         return []
 
 
 def _identical(old: Any, new: Any) -> bool:
+    """Is `new` still what `copied` saw? Plain values bit by bit, all else by identity, as `copied` passed it on."""
+    if type(old) is not type(new):
+        return False
     if isinstance(old, np.ndarray):
-        return isinstance(new, np.ndarray) and old.shape == new.shape and old.tobytes() == new.tobytes()
+        return old.shape == new.shape and old.dtype == new.dtype and old.tobytes() == new.tobytes()
     if isinstance(old, (list, tuple)):
         return len(old) == len(new) and all(map(_identical, old, new))
     if isinstance(old, dict):
         return old.keys() == new.keys() and all(_identical(old[key], new[key]) for key in old)
     if _is_tensor(old):
-        return bool((old == new).all())
-    return True
+        return old.shape == new.shape and bool(((old == new) | ((old != old) & (new != new))).all())
+    return old is new or (isinstance(old, (int, float, str)) and repr(old) == repr(new))
 
 
 def _shown(value: Any) -> str:
     from utils.compare import digits  # only a message needs it
 
     if isinstance(value, np.ndarray):
-        return digits(value, 4) if value.size <= 12 else f"<{'×'.join(map(str, value.shape))}>"
+        return digits(value, 4) if 1 <= value.size <= 12 else f"<{'×'.join(map(str, value.shape))}>"
     if isinstance(value, (list, tuple)) and len(value) > 4:
         return f"<{type(value).__name__} of {len(value)}>"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_shown, value)) + "]"
     if isinstance(value, (bool, int, float, str)):
         return repr(value)
-    return "…" if value is None else f"<{type(value).__name__}>"
+    return "None" if value is None else f"<{type(value).__name__}>"

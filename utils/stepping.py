@@ -24,7 +24,7 @@ def trajectory(*states: str, counted: bool = False, gradient: Callable = lambda 
         for t, row in enumerate(grads, first):
             returned = step(values[0], gradient(row), *values[1:], *([t] if counted else []), *more.values())
             if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
-                return {"": returned} if isinstance(returned, dict) else returned  # `run.by_name` says what is wrong
+                return {0: returned} if isinstance(returned, dict) else returned  # `run.by_name` says what is wrong
             rows.append(values := [_numbers(name, value) for name, value in zip(names, returned, strict=True)])
         return {name: _stacked(name, column) for name, *column in zip(names, *rows, strict=True)}
 

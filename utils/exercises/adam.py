@@ -94,6 +94,9 @@ MISTAKES = {
     "v corrected outside the root": (
         "Correct v first, then take the root: √(v / (1 − β2ᵗ)).",
         _but(v_hat=lambda s: s.v, scale=lambda s: np.sqrt(s.v) / (1 - s.beta2**s.t) + s.eps)),
+    "root forgotten in the corrected rate": (
+        "As one factor the corrections are √(1 − β2ᵗ) / (1 − β1ᵗ): v's goes under the root with v.",
+        _but(theta=lambda s: s.theta0 - s.lr * (1 - s.beta2**s.t) * s.m_hat / (np.sqrt(s.v) + s.eps))),
     "corrected moments returned as state": (
         "m̂ and v̂ serve this step only; return m and v, or the next step corrects twice.",
         _but(returned=lambda s: (s.theta, s.m_hat, s.v_hat))),
@@ -268,18 +271,20 @@ ADAM = Exercise(
     protocol=PROTOCOL,
     oracle=_oracle,
     cases=(
-        Case("the first step, with the defaults", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
+        Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("three steps with lr = 0.1", lambda rng: dict(
             theta=np.zeros(2), grads=np.array([[1.0, -1.0], [1.0, 2.0], [0.0, 0.5]]), lr=0.1)),
-        Case("30 noisy steps with the defaults", lambda rng: _noise(rng, 30, 5)),
-        Case("other hyper-parameters", lambda rng: _noise(rng, 25, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=1e-6)),
+        Case("gradients of 0, 1e-8 and 1e-6", lambda rng: dict(
+            theta=np.zeros(3), grads=np.array([[0.0, 1e-8, -1e-6]]), lr=0.1)),
+        Case("30 noisy steps (defaults)", lambda rng: _noise(rng, 30, 5)),
+        Case("other hyper-parameters", lambda rng: _noise(rng, 25, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01)),
         Case("a 3×4 matrix of parameters", lambda rng: _noise(rng, 20, 3, 4, lr=0.02)),
         Case("a 3×3 matrix", lambda rng: _noise(rng, 20, 3, 3, lr=0.02, beta1=0.5)),
         Case("gradients that are zero", lambda rng: _silent(rng, 24)),
-        Case("gradients from 1e-10 to 1e-5, where eps shows", lambda rng: _noise(
+        Case("gradients of 1e-10 to 1e-5", lambda rng: _noise(
             rng, 25, 6, scale=np.logspace(-10, -5, 6), lr=0.1)),
         Case("eps = 0.1", lambda rng: _noise(rng, 20, 4, lr=0.05, beta1=0.9, beta2=0.99, eps=0.1)),
-        Case("gradients from 1e-3 to 1e4", lambda rng: _noise(rng, 20, 8, scale=np.logspace(-3, 4, 8), lr=0.01)),
+        Case("gradients of 1e-3 to 1e4", lambda rng: _noise(rng, 20, 8, scale=np.logspace(-3, 4, 8), lr=0.01)),
         Case("resumed at step 41", lambda rng: _noise(
             rng, 20, 5, m=rng.normal(size=5), v=rng.uniform(0.5, 2, 5), t=41, lr=0.05)),
     ),

@@ -1,0 +1,422 @@
+"""18 · What batch norm learns and what it does to a deep net's activations. Oracle: torch's own layers and batch_norm."""
+
+import math
+from itertools import pairwise, product
+from types import SimpleNamespace
+
+import numpy as np
+
+from utils.spec import Case, Exercise, Mistake, Question
+
+
+def _table(rows, make):
+    """Mistakes from rows of (name, advice, *what `make` turns into the wrong answer)."""
+    return tuple(Mistake(name, advice, make(*parts)) for name, advice, *parts in rows)
+
+
+# 1. What is learnt ---------------------------------------------------------------------------------------------------
+
+
+def _counts_in_torch(channels):
+    import torch
+
+    layer = torch.nn.BatchNorm2d(channels, device="meta")
+    return sum(p.numel() for p in layer.parameters()), sum(b.numel() for b in layer.buffers())
+
+
+def _sizes(channels):
+    learnt = {"gamma": (channels,), "beta": (channels,)}
+    kept = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
+    return [sum(int(np.prod(shape)) for shape in shapes.values()) for shapes in (learnt, kept)]
+
+
+def _bits(channels):
+    return np.int64(channels << 1), np.int64(channels << 1 | 1)
+
+
+_BUFFERS = "The running mean and variance are computed, not learnt: no gradient reaches them. They are buffers."
+_COUNTER = "torch's third buffer is num_batches_tracked: one number for the layer, whatever its width."
+_PAIR = "Each channel has a gamma and a beta, so 2C numbers are learnt."
+_RUNNING = "The buffers are a running mean and a running variance for each channel, and one counter: 2C + 1."
+_HYPER = "momentum and eps are hyper-parameters: you set them, so they are neither learnt nor kept as buffers."
+_ORDER = "The order is (learnable, buffers): 2C first, then 2C + 1. The counter of batches is a buffer."
+
+_COUNT_MISTAKES = _table(
+    (
+        ("the running statistics counted as learnable (the counter stays a buffer)", _BUFFERS, lambda c: (4 * c, 1)),
+        ("all buffers counted as learnable too", _BUFFERS, lambda c: (4 * c, 2 * c + 1)),
+        ("buffers counted as learnable, none kept", _BUFFERS, lambda c: (4 * c, 0)),
+        ("buffers and counter counted as learnable, none kept", _BUFFERS, lambda c: (4 * c + 1, 0)),
+        ("buffers and counter counted as learnable too", _BUFFERS, lambda c: (4 * c + 1, 2 * c + 1)),
+        ("buffers counted as learnable too, the counter forgotten", _BUFFERS, lambda c: (4 * c, 2 * c)),
+        ("the counter forgotten", _COUNTER, lambda c: (2 * c, 2 * c)),
+        ("a counter for each channel", _COUNTER, lambda c: (2 * c, 3 * c)),
+        ("two counters", _COUNTER, lambda c: (2 * c, 2 * c + 2)),
+        ("only the counter is a buffer", _RUNNING, lambda c: (2 * c, 1)),
+        ("no buffers", _RUNNING, lambda c: (2 * c, 0)),
+        ("the running statistics counted twice, or gamma and beta among the buffers", _RUNNING, lambda c: (2 * c, 4 * c + 1)),
+        ("the running statistics counted twice, the counter forgotten", _RUNNING, lambda c: (2 * c, 4 * c)),
+        ("only one running statistic", _RUNNING, lambda c: (2 * c, c + 1)),
+        ("only one running statistic, the counter forgotten", _RUNNING, lambda c: (2 * c, c)),
+        ("one pair of running statistics for all channels", _RUNNING, lambda c: (2 * c, 3)),
+        ("one pair of running statistics for all channels, the counter forgotten", _RUNNING, lambda c: (2 * c, 2)),
+        ("only gamma, or only beta, is learnt", _PAIR, lambda c: (c, 2 * c + 1)),
+        ("only gamma, or only beta, is learnt; the counter forgotten", _PAIR, lambda c: (c, 2 * c)),
+        ("one of each pair forgotten", _PAIR, lambda c: (c, c + 1)),
+        ("one of each pair and the counter forgotten", _PAIR, lambda c: (c, c)),
+        ("one gamma and one beta for all channels", _PAIR, lambda c: (2, 2 * c + 1)),
+        ("one gamma and one beta for all channels, the counter forgotten", _PAIR, lambda c: (2, 2 * c)),
+        ("arrays counted, not their entries", "Count numbers: every one of the first four arrays has C of them.", lambda c: (2, 3)),
+        ("arrays counted, not their entries, the counter forgotten", _COUNTER, lambda c: (2, 2)),
+        ("nothing learnt", _PAIR, lambda c: (0, 2 * c + 1)),
+        ("learnable and buffers swapped, or the counter counted as learnable", _ORDER, lambda c: (2 * c + 1, 2 * c)),
+        ("the counter counted as learnable too", _COUNTER, lambda c: (2 * c + 1, 2 * c + 1)),
+        ("momentum and eps counted as learnable", _HYPER, lambda c: (2 * c + 2, 2 * c + 1)),
+        ("momentum and eps counted as buffers", _HYPER, lambda c: (2 * c, 2 * c + 3)),
+        ("a bias counted as well", "Batch norm's bias is beta; the convolution's own bias belongs to the convolution.", lambda c: (3 * c, 2 * c + 1)),
+        ("gamma as a C × C matrix", "gamma is diagonal: one factor for each channel, no mixing of channels.", lambda c: (c * c + c, 2 * c + 1)),
+        ("running covariance instead of variances", "Batch norm does not decorrelate: it keeps C variances, not a C × C matrix.", lambda c: (2 * c, c * c + c + 1)),
+        ("the counts are floats", "A count is an int: 2 * channels, without a division and without 2.0.", lambda c: (2.0 * c, 2.0 * c + 1)),
+    ),
+    lambda function: function,
+)  # fmt: skip
+
+COUNT = Exercise(
+    name="batchnorm_parameter_count",
+    returns=("learnable", "buffers"),
+    oracle=_counts_in_torch,
+    cases=tuple(Case(name, lambda rng, c=c: dict(channels=c)) for name, c in (
+        ("three channels", 3), ("one channel", 1), ("two channels", 2), ("VGG's first layer", 64), ("an odd width", 1001),
+        ("ResNet-50's last layer", 2048))),
+    mistakes=_COUNT_MISTAKES,
+    accepts=(_counts_in_torch, _sizes, _bits),
+    verified="equal to the parameters and the buffers of torch.nn.BatchNorm2d, from 1 to 2048 channels",
+)  # fmt: skip
+
+# 2. The pair that undoes it ------------------------------------------------------------------------------------------
+
+
+def _undo_by_torch(mean, var, eps=1e-5):
+    """Ask torch's layer with frozen statistics what it does to 1 and to 0, and invert that straight line."""
+    import torch
+
+    mean, var, zero = torch.from_numpy(mean), torch.from_numpy(var), torch.zeros(len(mean), dtype=torch.float64)
+    slope = torch.nn.functional.batch_norm(torch.ones_like(zero)[None], zero, var, eps=eps)[0]
+    start = torch.nn.functional.batch_norm(zero[None], mean, var, eps=eps)[0]
+    return (1 / slope).numpy(), (-start / slope).numpy()
+
+
+def _undo_in_lists(mean, var, eps=1e-5):
+    return [math.sqrt(v + eps) for v in var.tolist()], mean.tolist()
+
+
+def _undo_by_division(mean, var, eps=1e-5):
+    ivar = (var + eps) ** -0.5
+    return [(var + eps) * ivar, -(-mean * ivar) / ivar]
+
+
+_GAMMA = "gamma / √(var + eps) must be 1, so gamma is the very root that batch norm divides by: √(var + eps)."
+_BETA = "With gamma = √(var + eps) the output is x − mean + beta; beta = mean gives x back."
+_GAMMAS = (  # name, the factor, the root that goes with it; None: the right one
+    ("gamma = var", lambda var, eps: var, None),
+    ("gamma = √var, eps forgotten", lambda var, eps: var**0.5, lambda var, eps: var**0.5),
+    ("gamma = 1 / √(var + eps)", lambda var, eps: (var + eps) ** -0.5, None),
+    ("gamma = var + eps", lambda var, eps: var + eps, None),
+    ("gamma = 1", lambda var, eps: np.ones_like(var), None),
+    ("gamma = √var + eps", lambda var, eps: var**0.5 + eps, lambda var, eps: var**0.5 + eps),
+    ("gamma = 1 / √var, eps forgotten", lambda var, eps: var**-0.5, lambda var, eps: var**0.5),
+    ("gamma = 1 / (√var + eps)", lambda var, eps: 1 / (var**0.5 + eps), lambda var, eps: var**0.5 + eps),
+    ("gamma = 1 / (var + eps)", lambda var, eps: 1 / (var + eps), None),
+    ("gamma = 1 / var", lambda var, eps: 1 / var, None),
+    ("gamma = var²", lambda var, eps: var**2, None),
+    ("gamma = √(var − eps)", lambda var, eps: (var - eps) ** 0.5, None),
+    ("gamma = √(var + eps²)", lambda var, eps: (var + eps**2) ** 0.5, None),
+    ("gamma = √(var + 1e-5) whatever eps is", lambda var, eps: (var + 1e-5) ** 0.5, lambda var, eps: (var + 1e-5) ** 0.5),
+    ("gamma = √(1 + eps / var), which makes the output's variance 1", lambda var, eps: (1 + eps / var) ** 0.5, None),
+    ("gamma = −√(var + eps)", lambda var, eps: -((var + eps) ** 0.5), None),
+    ("gamma = 0", lambda var, eps: np.zeros_like(var), None),
+)  # fmt: skip
+_BETAS = (
+    ("beta = 0", lambda mean, root: 0 * mean),
+    ("beta = −mean", lambda mean, root: -mean),
+    ("beta = mean / root", lambda mean, root: mean / root),
+    ("beta = −mean / root", lambda mean, root: -mean / root),
+    ("beta = mean · root", lambda mean, root: mean * root),
+    ("beta = −mean · root", lambda mean, root: -mean * root),
+    ("beta = 1", lambda mean, root: np.ones_like(mean)),
+)
+
+
+def _root(var, eps):
+    return (var + eps) ** 0.5
+
+
+def _undo(gamma=_root, beta=lambda mean, root: mean, root=None):
+    def wrong(mean, var, eps=1e-5):
+        return gamma(var, eps), beta(mean, (root or _root)(var, eps))
+
+    return wrong
+
+
+_UNDO_MISTAKES = (
+    *(Mistake(name, _GAMMA, _undo(gamma)) for name, gamma, _ in _GAMMAS),
+    *(Mistake(name, _BETA, _undo(beta=beta)) for name, beta in _BETAS),
+    Mistake("gamma and beta swapped", "The scale first: return (gamma, beta), that is (√(var + eps), mean).",
+            lambda mean, var, eps=1e-5: (mean, _root(var, eps))),
+    Mistake("gamma and beta swapped, eps forgotten", "The scale first, and the root that was used: (√(var + eps), mean).",
+            lambda mean, var, eps=1e-5: (mean, var**0.5)),
+    Mistake("gamma and beta swapped, var for its root", "The scale first, and the root that was used: (√(var + eps), mean).",
+            lambda mean, var, eps=1e-5: (mean, var)),
+    Mistake("beta = mean / var", _BETA, lambda mean, var, eps=1e-5: (_root(var, eps), mean / var)),
+    Mistake("beta = var", _BETA, lambda mean, var, eps=1e-5: (_root(var, eps), var)),
+    Mistake("of shape (1, D)", "One number for each feature: the shape of mean and of var, (D,).",
+            lambda mean, var, eps=1e-5: (_root(var, eps)[None], mean[None])),
+    *(Mistake(f"{first}; and {second}", f"{_GAMMA} {_BETA}", _undo(gamma, beta, root))
+      for (first, gamma, root), (second, beta) in product(_GAMMAS[:11], _BETAS[:6])),
+)  # fmt: skip
+
+
+def _statistics(mean, var, **more):
+    return dict(mean=np.array(mean, dtype=float), var=np.array(var, dtype=float), **more)
+
+
+UNDO = Exercise(
+    name="undo_batchnorm",
+    returns=("gamma", "beta"),
+    oracle=_undo_by_torch,
+    cases=(
+        Case("mean 3, variance 4", lambda rng: _statistics([3], [4])),
+        Case("two features and eps = 1", lambda rng: _statistics([-1, 5], [3, 8], eps=1.0)),
+        Case("eps = 0", lambda rng: _statistics([0.5, -2, 7], [0.25, 9, 2], eps=0.0)),
+        Case("five features and eps = 0.1", lambda rng: _statistics(rng.normal(size=5), rng.uniform(0.1, 3, 5), eps=0.1)),
+        Case("a variance below eps", lambda rng: _statistics(rng.normal(size=4), [4e-6, 1e-6, 3e-5, 1e-4])),
+        Case("a constant feature", lambda rng: _statistics([0.7, 1.5], [0.0, 2.0])),
+        Case("statistics of a normalised batch", lambda rng: _statistics([0, 0, 0], [1, 1, 1], eps=1e-3)),
+        Case("large values", lambda rng: _statistics([1e4, -1e4, 3e3], [1e8, 1e6, 4e4], eps=1e-3)),
+        Case("seventy features", lambda rng: _statistics(rng.normal(size=70), rng.gamma(1, 1, 70), eps=0.01)),
+    ),
+    mistakes=_UNDO_MISTAKES,
+    accepts=(_undo_by_torch, _undo_in_lists, _undo_by_division),
+    verified="undoes torch's batch_norm with these statistics exactly, for five values of eps and a constant feature",
+)  # fmt: skip
+
+# 3. What the activations do with depth -------------------------------------------------------------------------------
+
+
+def _stds_by_torch(x, weights, batchnorm=False):
+    import torch
+
+    h, stds = torch.from_numpy(np.array(x)), []
+    for weight in weights:
+        h = torch.nn.functional.linear(h, torch.from_numpy(np.array(weight)).T)
+        if batchnorm:  # the functional form refuses a single sample, the operator below it does not
+            h = torch.batch_norm(h, None, None, None, None, True, 0.1, 1e-5, False)
+        h = torch.tanh(h)
+        stds.append(torch.std(h, correction=0).item())
+    return np.array(stds)
+
+
+def _stds_in_loops(x, weights, batchnorm=False):
+    rows, stds = x.tolist(), []
+    for weight in weights:
+        rows = [[sum(a * b for a, b in zip(row, column, strict=True)) for column in weight.T.tolist()] for row in rows]
+        if batchnorm:
+            columns = []
+            for column in zip(*rows, strict=True):
+                mean = math.fsum(column) / len(column)
+                var = math.fsum((a - mean) ** 2 for a in column) / len(column)
+                columns.append([(a - mean) / math.sqrt(var + 1e-5) for a in column])
+            rows = list(zip(*columns, strict=True))
+        rows = [[math.tanh(a) for a in row] for row in rows]
+        entries = [a for row in rows for a in row]
+        mean = math.fsum(entries) / len(entries)
+        stds.append(math.sqrt(math.fsum((a - mean) ** 2 for a in entries) / len(entries)))
+    return stds
+
+
+def _stds_recursive(x, weights, batchnorm=False):
+    if not len(weights):
+        return np.empty(0)
+    z = np.einsum("nd,de->ne", x, weights[0])
+    if batchnorm:
+        z -= z.mean(axis=0)
+        z /= np.sqrt(np.einsum("ne,ne->e", z, z) / len(z) + 1e-5)
+    h = 2 / (1 + np.exp(-2 * z)) - 1
+    return np.append(np.sqrt(np.mean((h - h.mean()) ** 2)), _stds_recursive(h, weights[1:], batchnorm))
+
+
+def _bn(z, axis=0, root=lambda var: np.sqrt(var + 1e-5), ddof=0, mean=np.mean):
+    return (z - mean(z, axis=axis, keepdims=True)) / root(np.var(z, axis=axis, ddof=ddof, keepdims=True))
+
+
+def _stds(
+    *,
+    norm=_bn,
+    act=np.tanh,
+    times=None,
+    spread=np.std,
+    seen=None,
+    goes_on=None,
+    where=None,
+    start=None,
+    answer=None,
+    order=list,
+):
+    """The right answer with some of its parts exchanged; those that are None are functions of a layer's names, `p`."""
+
+    def wrong(x, weights, batchnorm=False):
+        p = SimpleNamespace(x=x, flag=batchnorm, h=start(x, batchnorm) if start else x)
+        stds = []
+        for p.k, p.w in enumerate(order(weights)):
+            p.last = p.k == len(weights) - 1
+            p.z = times(p) if times else p.h @ p.w
+            p.n = norm(p.z) if (where(p) if where else p.flag) else p.z
+            p.a = act(p.n)
+            stds.append(spread(seen(p) if seen else p.a))
+            p.h = goes_on(p) if goes_on else p.a
+        return answer(x, stds) if answer else np.array(stds)
+
+    return wrong
+
+
+def _bn_after(p):
+    return _bn(np.tanh(p.z)) if p.flag else np.tanh(p.z)
+
+
+def _bn_twice(p):
+    return _bn(p.a) if p.flag else p.a
+
+
+def _unbiased(h):
+    return np.std(h, ddof=1)
+
+
+_BEFORE = "Normalise h·W, then take tanh: h ← tanh(BN(h·W)). After tanh the damage is done."
+_ACTIVATIONS = "Measure the activations, after tanh: what the next layer gets to see."
+_ALL = "One number for each layer: the standard deviation over all entries at once, h.std()."
+_BIASED = "ddof = 0 in both places: divide by the number of values, as np.std and batch norm do."
+_STATISTICS = "Each feature has its own mean and variance, over the samples: axis 0."
+_EPS = "BN divides by √(var + eps) with eps = 1e-5, under the root."
+_ENTRIES = "One entry for each layer, in order: L numbers, the first after the first tanh."
+_FLAG = "Normalise where batchnorm is True, in every layer, and nowhere where it is False (the default)."
+_PLAIN = "The layer is h ← tanh(BN?(h·W)): h·W, nothing transposed, in the order of the list, h from the layer before."
+_SHIFT = "Batch norm first subtracts each feature's mean, then divides by its root."
+
+_STD_MISTAKES = _table(
+    (
+        ("BN after tanh", _BEFORE, dict(norm=lambda z: z, seen=_bn_after, goes_on=_bn_after)),
+        ("std taken before tanh", _ACTIVATIONS, dict(seen=lambda p: p.n)),
+        ("std per feature, then averaged", _ALL, dict(spread=lambda h: np.std(h, axis=0).mean())),
+        ("ddof=1 in the std", _BIASED, dict(spread=_unbiased)),
+        ("variance instead of std", _ALL, dict(spread=np.var)),
+        ("relu for tanh", _PLAIN, dict(act=lambda z: np.maximum(z, 0))),
+        ("the input's std prepended", _ENTRIES, dict(answer=lambda x, s: np.array([x.std(), *s]))),
+        ("the last layer missing", _ENTRIES, dict(answer=lambda x, s: np.array(s[:-1]))),
+        ("BN over axis 1 (layer norm)", _STATISTICS, dict(norm=lambda z: _bn(z, 1))),
+        ("weights transposed", _PLAIN, dict(times=lambda p: p.h @ p.w.T)),
+        ("the flag inverted", _FLAG, dict(where=lambda p: not p.flag)),
+        ("the flag ignored, never BN", _FLAG, dict(where=lambda p: False)),
+        ("the flag ignored, always BN", _FLAG, dict(where=lambda p: True)),
+        ("BN after tanh, measured before BN", _BEFORE, dict(norm=lambda z: z, goes_on=_bn_after)),
+        ("BN after tanh, measured but not passed on", _BEFORE, dict(norm=lambda z: z, seen=_bn_after)),
+        ("BN before tanh and after", _BEFORE, dict(seen=_bn_twice, goes_on=_bn_twice)),
+        ("BN of the layer's input, h ← tanh(BN(h)·W)", _BEFORE, dict(norm=lambda z: z, times=lambda p: (_bn(p.h) if p.flag else p.h) @ p.w)),
+        ("std taken before BN and tanh", _ACTIVATIONS, dict(seen=lambda p: p.z)),
+        ("std taken before BN, tanh forgotten on the way", _PLAIN, dict(act=lambda z: z, seen=lambda p: p.z)),
+        ("no activation", _PLAIN, dict(act=lambda z: z)),
+        ("no tanh after the last layer", _PLAIN, dict(seen=lambda p: p.n if p.last else p.a)),
+        ("sigmoid for tanh", _PLAIN, dict(act=lambda z: 1 / (1 + np.exp(-z)))),
+        ("tanh taken twice", _PLAIN, dict(act=lambda z: np.tanh(np.tanh(z)))),
+        ("std per feature, not over all entries", _ALL, dict(spread=lambda h: np.std(h, axis=0))),
+        ("std per sample, not over all entries", _ALL, dict(spread=lambda h: np.std(h, axis=1))),
+        ("std per sample, then averaged", _ALL, dict(spread=lambda h: np.std(h, axis=1).mean())),
+        ("variance per feature averaged, then the root", _ALL, dict(spread=lambda h: np.sqrt(np.var(h, axis=0).mean()))),
+        ("variance per sample averaged, then the root", _ALL, dict(spread=lambda h: np.sqrt(np.var(h, axis=1).mean()))),
+        ("std per feature with ddof=1, then averaged", _ALL, dict(spread=lambda h: np.std(h, axis=0, ddof=1).mean())),
+        ("variance with ddof=1 instead of std", _ALL, dict(spread=lambda h: np.var(h, ddof=1))),
+        ("root mean square, the mean not subtracted", _ALL, dict(spread=lambda h: np.sqrt(np.mean(h**2)))),
+        ("mean square", _ALL, dict(spread=lambda h: np.mean(h**2))),
+        ("mean instead of std", _ALL, dict(spread=np.mean)),
+        ("mean absolute value instead of std", _ALL, dict(spread=lambda h: np.mean(np.abs(h)))),
+        ("mean absolute deviation instead of std", _ALL, dict(spread=lambda h: np.mean(np.abs(h - h.mean())))),
+        ("std of the last layer only", _ENTRIES, dict(answer=lambda x, s: s[-1])),
+        ("the mean over the layers", _ENTRIES, dict(answer=lambda x, s: np.mean(s))),
+        ("the input's std in place of the last layer's", _ENTRIES, dict(answer=lambda x, s: np.array([x.std(), *s[:-1]]))),
+        ("the layers in reverse order", _ENTRIES, dict(answer=lambda x, s: np.array(s[::-1]))),
+        ("stds relative to the input's", _ENTRIES, dict(answer=lambda x, s: np.array(s) / x.std())),
+        ("ddof=1 in BN", _BIASED, dict(norm=lambda z: _bn(z, ddof=1))),
+        ("ddof=1 in BN and in the std (torch's default)", _BIASED, dict(norm=lambda z: _bn(z, ddof=1), spread=_unbiased)),
+        ("one mean and one variance for the whole layer", _STATISTICS, dict(norm=lambda z: _bn(z, None))),
+        ("eps forgotten", _EPS, dict(norm=lambda z: _bn(z, root=np.sqrt))),
+        ("eps outside the root", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: np.sqrt(var) + 1e-5))),
+        ("eps = 1e-8", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: np.sqrt(var + 1e-8)))),
+        ("eps = 1e-8 outside the root", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: np.sqrt(var) + 1e-8))),
+        ("eps = 1e-6", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: np.sqrt(var + 1e-6)))),
+        ("eps = 1e-3", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: np.sqrt(var + 1e-3)))),
+        ("root forgotten, divided by the variance", _EPS, dict(norm=lambda z: _bn(z, root=lambda var: var + 1e-5))),
+        ("not divided, only centred", _SHIFT, dict(norm=lambda z: _bn(z, root=np.ones_like))),
+        ("not centred, only divided", _SHIFT, dict(norm=lambda z: _bn(z, mean=lambda z, **kept: 0.0))),
+        ("multiplied by the root", _SHIFT, dict(norm=lambda z: _bn(z, root=lambda var: (var + 1e-5) ** -0.5))),
+        ("the input normalised too", _FLAG, dict(start=lambda x, flag: _bn(x) if flag else x)),
+        ("the input normalised, the layers not", _FLAG, dict(start=lambda x, flag: _bn(x) if flag else x, where=lambda p: False)),
+        ("tanh of the input first", _PLAIN, dict(start=lambda x, flag: np.tanh(x))),
+        ("no BN in the last layer", _FLAG, dict(where=lambda p: p.flag and not p.last)),
+        ("no BN in the first layer", _FLAG, dict(where=lambda p: p.flag and p.k > 0)),
+        ("BN in the first layer only", _FLAG, dict(where=lambda p: p.flag and p.k == 0)),
+        ("BN in the last layer only", _FLAG, dict(where=lambda p: p.flag and p.last)),
+        ("the normalised value not passed on", _PLAIN, dict(goes_on=lambda p: np.tanh(p.z))),
+        ("tanh not passed on", _PLAIN, dict(goes_on=lambda p: p.n)),
+        ("neither BN nor tanh passed on", _PLAIN, dict(goes_on=lambda p: p.z)),
+        ("every layer fed with x", _PLAIN, dict(goes_on=lambda p: p.x)),
+        ("weights in reverse order", _PLAIN, dict(order=lambda weights: weights[::-1])),
+        ("the first layer's weights everywhere", _PLAIN, dict(order=lambda weights: [weights[0]] * len(weights))),
+    ),
+    lambda parts: _stds(**parts),
+)  # fmt: skip
+
+
+def _net(rng, n, *widths, gain=1.0, offset=0.0, **flag):
+    """x (n, d) and a matrix from each width to the next, of standard deviation gain/√d."""
+    x = offset + rng.normal(size=(n, widths[0]))
+    weights = [gain / np.sqrt(a) * rng.normal(size=(a, b)) for a, b in pairwise(widths)]
+    return dict(x=x, weights=weights, **flag)
+
+
+def _with_dead_feature(rng):
+    inputs = _net(rng, 6, 3, 4, 3, gain=1.5, offset=1.0, batchnorm=True)
+    inputs["weights"][0][:, 1] = 0.0
+    return inputs
+
+
+def _one_layer(x, weight, flag):
+    return dict(x=np.array(x, dtype=float), weights=[np.array(weight, dtype=float)], batchnorm=flag)
+
+
+STDS = Exercise(
+    name="activation_stds",
+    returns=("stds",),
+    oracle=_stds_by_torch,
+    cases=(
+        Case("two samples, one layer", lambda rng: _one_layer([[0], [2]], [[1]], False)),
+        Case("the same with batch norm", lambda rng: _one_layer([[0], [2]], [[1]], True)),
+        Case("three samples, two features, batch norm", lambda rng: _one_layer([[1, 0], [0, 2], [3, 1]], [[1, -1], [0.5, 2]], True)),
+        Case("two layers of different widths", lambda rng: _net(rng, 5, 3, 4, 2, gain=1.5, batchnorm=False)),
+        Case("two layers of different widths, batch norm", lambda rng: _net(rng, 5, 3, 4, 2, offset=1.0, batchnorm=True)),
+        Case("batchnorm not given", lambda rng: _net(rng, 7, 4, 4, 3, offset=0.5)),
+        Case("four square layers", lambda rng: _net(rng, 6, 3, 3, 3, 3, 3, gain=1.3, offset=0.3, batchnorm=False)),
+        Case("four square layers, batch norm", lambda rng: _net(rng, 6, 3, 3, 3, 3, 3, offset=0.3, batchnorm=True)),
+        Case("as many samples as features, batch norm", lambda rng: _net(rng, 4, 4, 4, 4, offset=2.0, batchnorm=True)),
+        Case("a spread of about √eps, batch norm", lambda rng: _net(rng, 8, 5, 5, 5, gain=3e-3, batchnorm=True)),
+        Case("a dead feature, batch norm", _with_dead_feature),
+        Case("weights too small: the signal dies", lambda rng: _net(rng, 10, *[6] * 7, gain=0.2, batchnorm=False)),
+        Case("weights too large: saturation", lambda rng: _net(rng, 10, *[6] * 5, gain=1e4, batchnorm=False)),
+        Case("weights too large, batch norm", lambda rng: _net(rng, 10, *[6] * 5, gain=1e4, batchnorm=True)),
+        Case("a single sample", lambda rng: _net(rng, 1, 3, 3, batchnorm=False)),
+        Case("a single sample, batch norm", lambda rng: _net(rng, 1, 3, 3, batchnorm=True)),
+    ),
+    mistakes=_STD_MISTAKES,
+    accepts=(_stds_by_torch, _stds_in_loops, _stds_recursive),
+    verified="equal to torch's linear, batch_norm, tanh and std in float64, with and without batch norm, one to six layers deep",
+)  # fmt: skip
+
+QUESTION = Question(chapter=2, minutes=45, exercises=(COUNT, UNDO, STDS))
