@@ -151,10 +151,11 @@ def recognise(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], failin
     Where several do, the one that also agrees on most of the other cases.
     """
     failing = [index for index in failing if index < len(pairs)]
+    others = [index for index in range(len(pairs)) if index not in failing]
     best, most = None, -1
     for mistake in exercise.mistakes:
         if all(_agree(exercise, mistake, *pairs[index]) for index in failing):
-            agreeing = sum(_agree(exercise, mistake, *pair) for pair in pairs)
+            agreeing = sum(_agree(exercise, mistake, *pairs[index]) for index in others)
             if agreeing > most:
                 best, most = mistake, agreeing
     return best

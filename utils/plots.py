@@ -227,7 +227,7 @@ def graph(nodes, edges, title, *, takeaway=None, ax=None):
         arrow = dict(arrowstyle="-|>", mutation_scale=13, color="#444444", connectionstyle=f"arc3,rad={-sum(bend)}")
         arrow |= dict(patchA=boxes[start], patchB=boxes[end], shrinkA=0, shrinkB=1)
         # Above the boxes, that is after them: only then is it known how large they are, and where arrows have to end.
-        ax.annotate("", nodes[end][:2], nodes[start][:2], arrowprops=arrow, zorder=4).set_in_layout(False)
+        ax.annotate("", nodes[end][:2], nodes[start][:2], arrowprops=arrow, zorder=4)
         ax.text(middle.real, middle.imag, label or "", fontsize=9, bbox=white, zorder=5, **centred)
     _finish(ax, title, takeaway=takeaway).figure.draw_without_rendering()
     ax.set(aspect="equal", adjustable="datalim")  # after the layout, to which it can only widen the limits

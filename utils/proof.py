@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from utils import build, catalogue, grade, reference, report, run, source
+from utils import build, catalogue, compare, grade, reference, report, run, source
 from utils.spec import Exercise
 
 
@@ -81,7 +81,7 @@ def reference_is_live(exercise: Exercise, path: Path) -> Iterator[str]:
         ref, inputs = recorded[case.name], reference.inputs_of(exercise, case)
         if reference.codec.to_bytes(inputs) != reference.codec.to_bytes(ref.inputs):
             yield f"the inputs of {case.name!r} are not the recorded ones: run `course dev record`"
-        elif not reference.same_values(reference.live_answer(exercise, case, inputs), ref.values):
+        elif not reference.confirms(reference.live_answer(exercise, case, inputs), ref.values, exercise):
             yield f"the oracle no longer gives the recorded answer to {case.name!r}"
 
 
@@ -91,7 +91,8 @@ def near_miss_is_rejected(exercise: Exercise, path: Path) -> Iterator[str]:
     outcomes = run.outcomes(solved(exercise, path), exercise, [ref.inputs for ref in refs])
     for name in refs[0].values:
         scaled = [replace(o, values=o.values | {name: _scaled(o.values[name])}) if o.values else o for o in outcomes]
-        changed = any(a.values and not _same(a.values, b.values) for a, b in zip(scaled, outcomes, strict=True))
+        pairs = zip(scaled, outcomes, strict=True)
+        changed = any(a.values and _visible(a.values[name], b.values[name], exercise) for a, b in pairs)
         if changed and grade.judge(exercise, scaled, refs):
             yield f"{name} times 1.001 passes"
 
@@ -140,8 +141,9 @@ def _scaled(value: Any) -> Any:
     return value
 
 
-def _same(a: Any, b: Any) -> bool:
-    return reference.codec.to_bytes(a) == reference.codec.to_bytes(b)
+def _visible(a: Any, b: Any, exercise: Exercise) -> bool:
+    """Do two values differ by more than the exercise's absolute tolerance? What is pure rounding noise cannot."""
+    return not compare.same(a, b, 0.0, exercise.atol)
 
 
 def _vandal(function: Callable) -> Callable:
@@ -151,6 +153,8 @@ def _vandal(function: Callable) -> Callable:
 
     def vandal(*args: Any) -> Any:
         result = function(*args)
+        if hasattr(result, "forward"):  # a function that makes a module
+            result.forward = _writing(result.forward)
         for array in (item for arg in args for item in (arg if isinstance(arg, (list, tuple)) else [arg])):
             if isinstance(array, np.ndarray) and array.dtype.kind == "f":
                 array += 1
@@ -163,8 +167,15 @@ def _vandal(function: Callable) -> Callable:
 def _vandal_module(module: type) -> type:
     class Vandal(module):
         def forward(self, x: Any) -> Any:
-            result = super().forward(x).clone()
-            x.data += 1
-            return result
+            return _writing(super().forward)(x)
 
     return Vandal
+
+
+def _writing(forward: Callable) -> Callable:
+    def written(x: Any) -> Any:
+        result = forward(x).clone()
+        x.data += 1
+        return result
+
+    return written

@@ -39,6 +39,7 @@ _FEATURE = "Every feature has statistics of its own, one per column: no mean ove
 _COMMON = (
     ("eps forgotten", _EPS, dict(scale=lambda s: np.sqrt(s.spread))),
     ("eps outside the root", _EPS, dict(scale=lambda s: np.sqrt(s.spread) + s.eps)),
+    ("eps as a floor (maximum)", _EPS, dict(scale=lambda s: np.sqrt(np.maximum(s.spread, s.eps)))),
     ("eps hard-coded as 1e-5", _EPS, dict(scale=lambda s: np.sqrt(s.spread + 1e-5))),
     ("eps = 1e-3 by default (Keras)", "The default is 1e-5, as in torch.", dict(new_defaults=dict(eps=1e-3))),
     ("root forgotten", "Divide by the root √(variance + eps), not by the variance.", dict(scale=lambda s: s.spread + s.eps)),
@@ -125,17 +126,21 @@ def _mixed(s):
 _TRAIN_MISTAKES = _listed(
     _train,
     *_three("momentum the other way round", _MOMENTUM, lambda s, old, batch: s.momentum * old + (1 - s.momentum) * batch),
-    ("biased running variance", _BESSEL, _fed(lambda s: s.var)),
+    ("biased running variance", _BESSEL, dict(unbiased=lambda s: s.var)),
     ("output normalised with the running statistics", _BATCH,
      dict(center=lambda s: s.running_mean, spread=lambda s: s.running_var)),
     ("output normalised with the new running statistics", _BATCH,
      dict(center=lambda s: s.new_mean, spread=lambda s: s.new_var)),
+    ("output normalised with the running statistics, and the biased variance stored", _BATCH, dict(
+        center=lambda s: s.running_mean, spread=lambda s: s.running_var, unbiased=lambda s: s.var)),
+    ("output normalised with the new running statistics, and the biased variance stored", _BATCH, dict(
+        center=lambda s: s.new_mean, spread=lambda s: s.new_var, unbiased=lambda s: s.var)),
     ("running variance in the output", _BATCH, dict(spread=lambda s: s.running_var)),
     ("new running variance in the output", _BATCH, dict(spread=lambda s: s.new_var)),
     ("running mean in the output", _BATCH, dict(center=lambda s: s.running_mean)),
     ("new running mean in the output", _BATCH, dict(center=lambda s: s.new_mean)),
     ("unbiased variance in the output", _BIASED, dict(spread=lambda s: s.unbiased)),
-    ("biased and unbiased variance exchanged", _BIASED, dict(spread=lambda s: s.unbiased, new_var=_fed(lambda s: s.var)["new_var"])),
+    ("biased and unbiased variance exchanged", _BIASED, dict(spread=lambda s: np.var(s.x, axis=0, ddof=1), unbiased=lambda s: s.var)),
     # how the average is made
     *_three("old + momentum · batch, without decay", _DECAY, lambda s, old, batch: old + s.momentum * batch),
     *_three("(1 − momentum) · old + batch", _DECAY, lambda s, old, batch: (1 - s.momentum) * old + batch),
@@ -148,8 +153,7 @@ _TRAIN_MISTAKES = _listed(
     ("the batch's biased statistics returned in place of the running ones", _BOTH,
      dict(new_mean=lambda s: s.mean, new_var=lambda s: s.var)),
     ("momentum the other way round, and the biased variance", _MOMENTUM, dict(
-        average=lambda s: lambda old, batch: s.momentum * old + (1 - s.momentum) * batch,
-        new_var=_fed(lambda s: s.var)["new_var"])),
+        average=lambda s: lambda old, batch: s.momentum * old + (1 - s.momentum) * batch, unbiased=lambda s: s.var)),
     ("momentum hard-coded as 0.1", "momentum is an argument: a caller may ask for another than 0.1.", dict(momentum=lambda s: 0.1)),
     ("momentum = 0.9 by default", _DEFAULT, dict(new_defaults=dict(momentum=0.9))),
     ("momentum = 0.99 by default", _DEFAULT, dict(new_defaults=dict(momentum=0.99))),
@@ -185,6 +189,8 @@ _TRAIN_MISTAKES = _listed(
         returned=lambda s: (s.out, s.average(s.running_mean, s.xhat.mean(0)), s.average(s.running_var, s.xhat.var(0, ddof=1))))),
     ("running variance started from the running mean", _BOTH, dict(new_var=lambda s: s.average(s.running_mean, s.unbiased))),
     ("running_mean and running_var returned in the wrong order", _RETURN, dict(returned=lambda s: (s.out, s.new_var, s.new_mean))),
+    ("running statistics of shape (1, D)", "Keep them (D,): no keepdims, for they come in and go out in one shape.",
+     dict(returned=lambda s: (s.out, s.new_mean[None], s.new_var[None]))),
     ("out returned last", _RETURN, dict(returned=lambda s: (s.new_mean, s.new_var, s.out))),
     # the output
     ("variance not centred (E[x²])", _AROUND, dict(var=lambda s: np.mean(s.x**2, axis=0))),
@@ -272,27 +278,26 @@ TRAIN = Exercise(
     name="batchnorm_train",
     returns=("out", "running_mean", "running_var"),
     run=_run_train,
-    protocol="x may be several batches: then one call for each, the running statistics passed on to the next; item k is "
-             "what call k returned",
+    protocol="one call; where x is a list of batches one call each, the running statistics passed on, item k from call k",
     oracle=lambda **inputs: _run_train(_torch_train, **inputs),
     cases=(
-        Case("two samples, one feature, the first step", lambda rng: dict(
+        Case("two samples of one feature", lambda rng: dict(
             x=np.array([[1.0], [3.0]]), gamma=np.ones(1), beta=np.zeros(1), running_mean=np.zeros(1), running_var=np.ones(1))),
-        Case("running mean (10 −4), running variance (5 2), momentum 0.3", lambda rng: dict(
+        Case("running statistics of their own and momentum 0.3", lambda rng: dict(
             x=np.array([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]), gamma=np.array([2.0, 0.5]), beta=np.array([-1.0, 3.0]),
             running_mean=np.array([10.0, -4.0]), running_var=np.array([5.0, 2.0]), momentum=0.3)),
-        Case("eight samples, three features", lambda rng: _inputs(rng, 8, 3)),
-        Case("as many samples as features, momentum 0.25", lambda rng: _inputs(rng, 4, 4, momentum=0.25)),
+        Case("eight samples of three features", lambda rng: _inputs(rng, 8, 3)),
+        Case("as many samples as features", lambda rng: _inputs(rng, 4, 4, momentum=0.25)),
         Case("momentum 0", lambda rng: _inputs(rng, 6, 3, momentum=0.0)),
         Case("momentum 1", lambda rng: _inputs(rng, 6, 3, momentum=1.0)),
-        Case("six batches in a row, the last one short", lambda rng: _inputs(rng, [8, 8, 8, 8, 8, 3], 4)),
-        Case("twelve batches in a row from (0, 1), momentum 0.3", lambda rng: _inputs(
+        Case("six batches in a row (the last one short)", lambda rng: _inputs(rng, [8, 8, 8, 8, 8, 3], 4)),
+        Case("twelve batches in a row from mean 0 and variance 1", lambda rng: _inputs(
             rng, [5] * 12, 2, running_mean=np.zeros(2), running_var=np.ones(2), momentum=0.3)),
         Case("a spread of about √eps", lambda rng: _inputs(rng, 7, 2, spread=3e-3, momentum=0.6)),
         Case("a constant feature", lambda rng: _constant_feature(rng, 5, 3)),
         Case("a large offset and eps = 0.1", lambda rng: _inputs(rng, 16, 5, offset=100.0, momentum=0.02, eps=0.1)),
         Case("values of ±1e4", lambda rng: _inputs(rng, 9, 3, spread=1e4, momentum=0.4)),
-        Case("two samples, more features than samples", lambda rng: _inputs(rng, 2, 6, momentum=0.2)),
+        Case("two samples of six features", lambda rng: _inputs(rng, 2, 6, momentum=0.2)),
     ),
     mistakes=_TRAIN_MISTAKES,
     accepts=(_loops, _in_place_on_copies, _by_deviations, _torch_train),
@@ -382,17 +387,17 @@ EVAL = Exercise(
     returns=("out",),
     oracle=_torch_eval,
     cases=(
-        Case("one sample, running mean 1, running variance 4, eps 0", lambda rng: dict(
+        Case("one sample with running mean 1 and running variance 4", lambda rng: dict(
             x=np.array([[5.0]]), gamma=np.array([3.0]), beta=np.array([0.5]), running_mean=np.ones(1),
             running_var=np.array([4.0]), eps=0.0)),
-        Case("three samples, two features", lambda rng: dict(
+        Case("three samples of two features", lambda rng: dict(
             x=np.array([[1.0, 10.0], [2.0, 20.0], [6.0, 60.0]]), gamma=np.array([2.0, 0.5]), beta=np.array([-1.0, 3.0]),
             running_mean=np.array([2.0, 50.0]), running_var=np.array([9.0, 400.0]))),
-        Case("eight samples, three features", lambda rng: _inputs(rng, 8, 3)),
+        Case("eight samples of three features", lambda rng: _inputs(rng, 8, 3)),
         Case("as many samples as features", lambda rng: _inputs(rng, 4, 4)),
         Case("a single sample", lambda rng: _inputs(rng, 1, 5)),
         Case("a batch of one class (all samples alike)", lambda rng: _inputs(rng, 6, 3, x=np.tile(rng.normal(size=3), (6, 1)))),
-        Case("running variances about eps, and 0", lambda rng: _inputs(
+        Case("running variances about eps and 0", lambda rng: _inputs(
             rng, 5, 3, spread=3e-3, running_var=np.array([2e-5, 0.0, 1e-6]))),
         Case("eps = 0.1", lambda rng: _inputs(rng, 7, 2, eps=0.1)),
         Case("values of ±1e4", lambda rng: _inputs(rng, 9, 3, spread=1e4, offset=-300.0)),
@@ -485,7 +490,13 @@ _FOLD_MISTAKES = _listed(
     ("gamma alone", _SCALE, dict(root=lambda s: 1)),
     ("root of the whole fraction", _SCALE, dict(scale=lambda s: np.sqrt(s.gamma / (s.spread + s.eps)))),
     ("eps forgotten", _EPS, dict(root=lambda s: np.sqrt(s.spread))),
+    ("eps forgotten in the weights", _EPS, dict(new_weight=lambda s: s.weight * _along(s.gamma / np.sqrt(s.spread), 0))),
+    ("eps forgotten in the bias", _EPS, dict(
+        new_bias=lambda s: s.beta + s.gamma / np.sqrt(s.spread) * (s.b - s.running_mean))),
+    ("root forgotten in the bias", _SCALE, dict(
+        new_bias=lambda s: s.beta + s.gamma / (s.spread + s.eps) * (s.b - s.running_mean))),
     ("eps outside the root", _EPS, dict(root=lambda s: np.sqrt(s.spread) + s.eps)),
+    ("eps as a floor (maximum)", _EPS, dict(root=lambda s: np.sqrt(np.maximum(s.spread, s.eps)))),
     ("eps hard-coded as 1e-5", _EPS, dict(root=lambda s: np.sqrt(s.spread + 1e-5))),
     ("eps = 1e-3 by default (Keras)", "The default is 1e-5, as in torch.", dict(new_defaults=dict(eps=1e-3))),
     ("gamma and beta exchanged", _SCALE, dict(
@@ -564,23 +575,23 @@ FOLD = Exercise(
     returns=("weight", "bias"),
     oracle=_torch_fold,
     cases=(
-        Case("one weight 2, running variance 3, eps 1", lambda rng: dict(
+        Case("a single weight (running variance 3 and eps 1)", lambda rng: dict(
             weight=np.full((1, 1, 1, 1), 2.0), bias=np.array([5.0]), gamma=np.array([6.0]), beta=np.array([0.5]),
             running_mean=np.array([4.0]), running_var=np.array([3.0]), eps=1.0)),
-        Case("1×1 convolution, two channels to two", lambda rng: dict(
+        Case("1×1 from two channels to two", lambda rng: dict(
             weight=np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(2, 2, 1, 1), bias=np.array([1.0, -1.0]),
             gamma=np.array([2.0, 10.0]), beta=np.array([0.0, 5.0]), running_mean=np.array([3.0, -2.0]),
             running_var=np.array([1.0, 4.0]), eps=0.0)),
         Case("no bias", lambda rng: _layer(rng, 2, 3, 1, 1, bias=False)),
-        Case("3×3, four channels to four", lambda rng: _layer(rng, 4, 4, 3, 3)),
-        Case("2×5, three channels to three, no bias", lambda rng: _layer(rng, 3, 3, 2, 5, bias=False)),
-        Case("3×3, three channels to three", lambda rng: _layer(rng, 3, 3, 3, 3)),
-        Case("3×3, two channels to three", lambda rng: _layer(rng, 3, 2, 3, 3)),
-        Case("depthwise, four channels", lambda rng: _layer(rng, 4, 1, 3, 3, bias=False)),
-        Case("running variances about eps, and 0", lambda rng: _layer(
+        Case("3×3 from four channels to four", lambda rng: _layer(rng, 4, 4, 3, 3)),
+        Case("2×5 from three to three without a bias", lambda rng: _layer(rng, 3, 3, 2, 5, bias=False)),
+        Case("3×3 from three to three", lambda rng: _layer(rng, 3, 3, 3, 3)),
+        Case("3×3 from two to three", lambda rng: _layer(rng, 3, 2, 3, 3)),
+        Case("depthwise without a bias", lambda rng: _layer(rng, 4, 1, 3, 3, bias=False)),
+        Case("running variances about eps and 0", lambda rng: _layer(
             rng, 3, 2, 3, 2, running_var=np.array([2e-5, 0.0, 1e-6]))),
         Case("eps = 0.1", lambda rng: _layer(rng, 5, 2, 2, 2, eps=0.1)),
-        Case("gamma of 0 and −1.5, a running mean of ±1e4", lambda rng: _layer(
+        Case("gamma of 0 and −1.5 with running means of ±1e4", lambda rng: _layer(
             rng, 2, 4, 2, 3, gamma=np.array([0.0, -1.5]), mean=1e4)),
         Case("a bias of 0", lambda rng: _layer(rng, 3, 2, 2, 1) | dict(bias=np.zeros(3))),
     ),
