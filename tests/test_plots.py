@@ -148,7 +148,9 @@ def test_no_two_lines_look_alike():
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
-@pytest.mark.parametrize("family", [FIRST_ORDER, SECOND_ORDER, ["l1", "l2", "smooth_l1", "huber"]])
+@pytest.mark.parametrize(
+    "family", [FIRST_ORDER, SECOND_ORDER, ["l1", "l2", "smooth_l1", "huber"], ["right", "wrong", "missing"]]
+)
 def test_methods_stay_apart_for_colour_blind_readers(family, sight):
     """Two methods of a family differ clearly in colour for every reader, or else in their dashes."""
     styles = plots._styles(family)
@@ -159,6 +161,7 @@ def test_methods_stay_apart_for_colour_blind_readers(family, sight):
     ]
 
     assert [] == alike
+    assert len(family) == len({tint for tint, _ in styles.values()})
 
 
 def test_curves_lists_names_in_the_order_in_which_lines_end():
@@ -194,7 +197,13 @@ def test_an_animation_plays_without_scripts():
         last = np.asarray(gif.convert("RGB"))
         facts = (gif.n_frames, gif.info["loop"], gif.size[0])
 
+    ax = plots.contours(parabola, (-3, 3), (-2, 2), paths(), "Two <paths>")
+    ax.figure.canvas.draw()
+    x, y = ax.transData.transform(paths()["Adam (lr 0.1)"][-1]).astype(int)
+    adam = 255 * np.array(matplotlib.colors.to_rgb(plots.color("adam")))
+
     assert (8, 0, 750) == facts
+    np.testing.assert_allclose(last[len(last) - y, x], adam, atol=12)
     assert len(picture) < 400_000
     assert (255, 255, 255) == tuple(first[0, 0])
     assert (first != last).any()

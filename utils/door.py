@@ -49,6 +49,9 @@ def hints_of(name: str) -> list[str]:
     raise ValueError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
 
 
+FIRST = 12  # so many mistakes are printed as text; the HTML table scrolls
+
+
 @dataclass(frozen=True)
 class Table:
     """The common mistakes of one exercise, as text and as HTML."""
@@ -56,7 +59,8 @@ class Table:
     rows: tuple[tuple[str, str], ...]
 
     def __repr__(self) -> str:
-        return "\n".join(f"✗ {name}\n    {advice}" for name, advice in self.rows)
+        lines = [f"✗ {name}\n    {advice}" for name, advice in self.rows[:FIRST]]
+        return "\n".join([*lines, f"… and {len(self.rows) - FIRST} more"] if len(self.rows) > FIRST else lines)
 
     def _repr_html_(self) -> str:
         left = ' style="text-align:left"'
@@ -64,7 +68,8 @@ class Table:
             f"<tr><td{left}>{html.escape(name)}</td><td{left}>{html.escape(advice)}</td></tr>"
             for name, advice in self.rows
         )
-        return f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
+        table = f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
+        return f'<div style="max-height:24em;overflow:auto" tabindex="0">{table}</div>'
 
 
 def common_mistakes(function: Callable) -> Table:

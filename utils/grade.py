@@ -121,7 +121,7 @@ def _verified(exercise: Exercise, references: list[Reference]) -> tuple[tuple[st
 
 
 def _facts(exercise: Exercise, outcome: Outcome, case: str, found: Finding) -> tuple[tuple[str, str], ...]:
-    facts = [("Case", case), ("Call", outcome.call)]
+    facts = [("Case", case), ("Call", str(outcome.call))]
     if exercise.protocol:
         facts.append(("Run", exercise.protocol))
     if isinstance(found, Failure):

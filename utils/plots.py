@@ -22,7 +22,7 @@ COLORS = {
     "no_batch_norm": "#000000", "noisy_batch_norm": "#D55E00", "layer_norm": "#009E73", "instance_norm": "#CC79A7",
     "group_norm": "#E69F00", "dropout": "#882255", "train": "#0072B2", "test": "#D55E00", "l1": "#D55E00",
     "l2": "#0072B2", "smooth_l1": "#009E73", "huber": "#CC79A7", "cross_entropy": "#009E73", "mse": "#0072B2",
-    "right": "#009E73", "wrong": "#D55E00", "missing": "#999999",
+    "right": "#009E73", "wrong": "#D55E00", "missing": "#C4C4C4",
 }  # fmt: skip
 _DASHES = {
     "nesterov": "--", "adadelta": "--", "nadam": "--", "adamw": "-.", "lbfgs": "--", "noisy_batch_norm": "--",

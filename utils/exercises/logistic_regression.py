@@ -135,7 +135,7 @@ _LOSS_MISTAKES = _named(
       for eps in (1e-15, 1e-8, 1e-7)),
     ("X·w clipped at ±500", "Clipping X·w caps the loss; the stable form needs no clipping.",
      _loss(lambda z, y: _ce(np.clip(z, -500, 500), y))),
-    ("everything divided by n, the penalty too", _ONCE, 
+    ("everything divided by n, the penalty too", _ONCE,
      lambda w, X, y, l1=0.0, l2=0.0: np.mean(_ce(X @ w, y)) + _penalty(w, l1, l2) / len(y)),
     ("penalty averaged over the weights", _ALL, _loss(penalty=lambda w, l1, l2: _penalty(w, l1, l2) / len(w))),
     ("norm not squared: l2/2 · ‖w‖", _HALF,

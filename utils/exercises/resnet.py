@@ -12,10 +12,8 @@ from utils.modules import PROTOCOL, RETURNS, run_module
 from utils.spec import Case, Exercise, Mistake, Question
 
 
-def conv_bn(c_in, c_out, kernel, stride=1):
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(c_out)
-    )  # fmt: skip
+def conv_bn(c_in, c_out, kernel, stride=1, bias=False):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=bias), nn.BatchNorm2d(c_out))
 
 
 class Block(nn.Module):
@@ -134,9 +132,45 @@ def shared_mistakes(base):
             shortcut = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.c_out - self.c_in))
             return self.join(self.residual(x), shortcut)
 
-    class BiasedConvolutions(base):
+    class PooledProjection(base):
+        def make_shortcut(self):
+            if not self.projecting():
+                return nn.Identity()
+            pooled = [nn.AvgPool2d(self.stride, ceil_mode=True)] if self.stride > 1 else []
+            return nn.Sequential(*pooled, conv_bn(self.c_in, self.c_out, 1))
+
+    class BiasedProjection(base):
+        def make_shortcut(self):
+            return conv_bn(self.c_in, self.c_out, 1, self.stride, True) if self.projecting() else nn.Identity()
+
+    class BiasedBranch(base):
         def stage(self, c_in, c_out, kernel, stride):
-            return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2), nn.BatchNorm2d(c_out))
+            return conv_bn(c_in, c_out, kernel, stride, True)
+
+    class BiasedConvolutions(BiasedBranch, BiasedProjection):
+        pass
+
+    class ReluBeforeBatchNorm(base):
+        def residual(self, x):
+            for conv, norm in self.stages[:-1]:
+                x = norm(F.relu(conv(x)))
+            return self.stages[-1](x)
+
+    class BatchNormAfterAddition(base):
+        def forward(self, x):
+            h = x
+            for stage in self.stages[:-1]:
+                h = F.relu(stage(h))
+            conv, norm = self.stages[-1]
+            return F.relu(norm(conv(h) + self.shortcut(x)))
+
+    class Concatenation(base):
+        def join(self, residual, shortcut):
+            return F.relu(torch.cat([residual, shortcut], dim=1))
+
+    class StrideOnLast(base):
+        def strided(self):
+            return (*(False for _ in self.kernels[1:]), True)
 
     class NoBatchNorm(base):
         def stage(self, c_in, c_out, kernel, stride):
@@ -201,7 +235,14 @@ def shared_mistakes(base):
         Mistake("ReLU on the projection", "The shortcut stays linear: convolution and batch norm, no ReLU.", ProjectionRelu),
         Mistake("3×3 projection", "The projection is a 1×1 convolution: it only has to match the shape.", ProjectionWide),
         Mistake("zero padding instead of a projection (option A)", "That is option A of the paper; asked for is option B, a learnt 1×1 projection where the shape changes.", ZeroPaddedShortcut),
-        Mistake("convolutions with a bias", "Batch norm takes the mean out again: bias=False.", BiasedConvolutions),
+        Mistake("average pooling in the shortcut", "That is a later variant (ResNet-D); asked for is a 1×1 convolution that has the stride itself.", PooledProjection),
+        Mistake("convolutions with a bias", "Batch norm takes the mean out again: bias=False, in the projection too.", BiasedConvolutions),
+        Mistake("projection with a bias", "The projection feeds a batch norm as well: bias=False.", BiasedProjection),
+        Mistake("convolutions of the branch with a bias", "Batch norm takes the mean out again: bias=False.", BiasedBranch),
+        Mistake("ReLU before batch norm", "The order inside the branch is convolution, batch norm, ReLU.", ReluBeforeBatchNorm),
+        Mistake("batch norm after the addition", "Normalise the branch before it is added; on the sum, batch norm would rescale the shortcut too.", BatchNormAfterAddition),
+        Mistake("concatenation instead of addition", "A residual block adds: F(x) + shortcut(x) has the shape of both. Concatenating is DenseNet's way.", Concatenation),
+        Mistake("stride on the last convolution", "The 3×3 takes the stride, of two 3×3 the first: the rest of the branch then works on the small map.", StrideOnLast),
         Mistake("no batch norm in the residual branch", "Each convolution of the branch is followed by its own batch norm.", NoBatchNorm),
         Mistake("no ReLU between the convolutions", "Without a ReLU between them the convolutions collapse into one linear map.", NoReluBetween),
         Mistake("stride on more than one convolution", "One convolution of the branch takes the stride, the others have stride 1, or the map shrinks too often.", StrideEverywhere),
@@ -212,7 +253,22 @@ def shared_mistakes(base):
     if base is BasicBlock:
         advice = "The second convolution is never used: its parameters get no gradient. Look at forward."
         listed.append(Mistake("one convolution used twice", advice, ConvolutionUsedTwice))
+        advice = (
+            "The shortcut leaves before the first convolution: it carries x, not what the first convolution made of it."
+        )
+        listed.append(Mistake("shortcut from after the first convolution", advice, ShortFromFirst))
     return listed
+
+
+class ShortFromFirst(BasicBlock):
+    """The variable x is overwritten by the first convolution's output and added under its old name."""
+
+    def projecting(self):
+        return False
+
+    def forward(self, x):
+        x = F.relu(self.stages[0](x))
+        return F.relu(self.stages[1](x) + x)
 
 
 class ProjectionToMid(Bottleneck):
@@ -220,6 +276,22 @@ class ProjectionToMid(Bottleneck):
 
     def widths(self, c_mid):
         return (c_mid, c_mid, c_mid)
+
+
+class SecondArgumentIsOutput(Bottleneck):
+    def __init__(self, c_in, c_out, stride=1):
+        super().__init__(c_in, c_out // 4, stride)
+
+
+class ProjectionByMid(Bottleneck):
+    """The condition that is right in a basic block, copied."""
+
+    def __init__(self, c_in, c_mid, stride=1):
+        self.c_mid = c_mid
+        super().__init__(c_in, c_mid, stride)
+
+    def projecting(self):
+        return self.stride != 1 or self.c_in != self.c_mid
 
 
 class StrideOnFirst(Bottleneck):
@@ -318,6 +390,8 @@ BOTTLENECK = Exercise(
     mistakes=(
         *shared_mistakes(Bottleneck),
         Mistake("expansion forgotten", "The last 1×1 leads to 4·c_mid channels, and so does the projection.", ProjectionToMid),
+        Mistake("the second argument taken for the output channels", "c_mid is the width of the 3×3; what leaves the block has 4·c_mid channels.", SecondArgumentIsOutput),
+        Mistake("projection decided by c_mid", "Compare c_in with what leaves the block, 4·c_mid.", ProjectionByMid),
         Mistake("stride on the first 1×1 (version 1.0)", "Asked for is v1.5: the 3×3 takes the stride, so that every input pixel is seen.", StrideOnFirst),
         Mistake("3×3 in place of the first 1×1", "The first convolution only reduces the channels: 1×1, then 3×3, then 1×1.", TwoConvolutions),
     ),
@@ -382,6 +456,8 @@ JACOBIAN = Exercise(
         Mistake("plain product in the wrong order", "Each factor is I + J, and the last block stands on the left.", lambda js: _product([np.array(j) for j in js])),
         Mistake("product in the wrong order", "The chain rule puts the last block on the left: (I + J_L) ⋯ (I + J_1).", lambda js: _product([_eye(js) + j for j in js])),
         Mistake("sum instead of product", "Blocks in a chain multiply: (I + J_2)(I + J_1) has the term J_2 J_1 too.", lambda js: _eye(js) + sum(js)),
+        Mistake("sum of the Jacobians", "Blocks in a chain multiply, and each carries the identity of its shortcut.", lambda js: 0.0 + sum(js)),
+        Mistake("identity minus the Jacobian", "The block adds F(x): its derivative is I + J.", lambda js: _product([_eye(js) - j for j in js[::-1]])),
         Mistake("identity added once, after the product", "Every block has its own shortcut: the identity belongs into each factor.", lambda js: _eye(js) + _product([np.array(j) for j in js[::-1]])),
         Mistake("transposed (gradient instead of Jacobian)", "That is the map of gradients backwards; the Jacobian is its transpose.", lambda js: _product([_eye(js) + j for j in js[::-1]]).T),
         Mistake("all ones added instead of the identity", "The shortcut adds x to itself entry by entry: np.eye(d), not 1.", lambda js: _product([1 + j for j in js[::-1]])),

@@ -103,7 +103,7 @@ def _undo_by_torch(mean, var, eps=1e-5):
     mean, var, zero = torch.from_numpy(mean), torch.from_numpy(var), torch.zeros(len(mean), dtype=torch.float64)
     slope = torch.nn.functional.batch_norm(torch.ones_like(zero)[None], zero, var, eps=eps)[0]
     start = torch.nn.functional.batch_norm(zero[None], mean, var, eps=eps)[0]
-    return (1 / slope).numpy(), (-start / slope).numpy()
+    return (1 / slope).numpy(), (0.0 - start / slope).numpy()
 
 
 def _undo_in_lists(mean, var, eps=1e-5):
