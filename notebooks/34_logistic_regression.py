@@ -398,7 +398,7 @@ axes[0].axhline(0, color="0.6", linewidth=1)
 axes[0].axhline(1, color="0.6", linewidth=1)
 axes[0].set(xlabel="score z = w·x, any real number", ylabel="probability p, between 0 and 1", ylim=(-0.18, 1.18),
             title="σ squeezes the line into (0, 1)")
-axes[0].legend(loc="center left", bbox_to_anchor=(0.5, 0.3))
+axes[0].legend(loc="center left", bbox_to_anchor=(0.44, 0.3))
 axes[1].plot(z, loss_0, color=plots.color("cross_entropy"), label="loss $\\log(1+e^{z})$")
 axes[1].plot(z, np.maximum(z, 0), ":", color="0.3", label="max(z, 0)")
 axes[1].plot(0, np.log(2), "o", color="black")
@@ -496,7 +496,7 @@ model = LogisticRegression(C=1 / (n * l2), fit_intercept=False, solver="newton-c
 theirs = model.fit(X, y).coef_[0]
 for step, w in enumerate(path):
     gap = np.abs(w - theirs).max()
-    shown = f"{gap:.0e}" if gap > 1e-6 else "below 1e-6"
+    shown = f"{gap:.1g}" if gap > 1e-6 else "below 1e-6"
     print(f"step {step}: loss {logistic_loss(w, X, y, 0.0, l2):.8f}, largest distance to scikit-learn {shown}")
 assert np.abs(path[-1] - theirs).max() < 1e-6
 
@@ -539,7 +539,7 @@ ax.axhline(1e-15, color="0.6", linestyle=":")
 ax.text(2500, 2e-15, "rounding", color="0.35", ha="right")
 ax.set(xlabel="iteration, the start is 1", ylabel="loss above its minimum", ylim=(3e-16, 3),
        title="Newton falls off a cliff; gradient descent walks")
-ax.legend(loc="lower left", bbox_to_anchor=(0, 0.15))
+ax.legend(loc="center", bbox_to_anchor=(0.55, 0.45))
 plt.show()
 
 # %% [markdown]
@@ -601,7 +601,8 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** Once all samples are right, every longer $w$ is still a little better. There is no last one.
 # One flipped label, or any $l_2 > 0$, and the run is over.
-# With an intercept a hyperplane separates *all* 569 tumours, so each Newton step just adds to $w$.
+# With an intercept a hyperplane separates *all* 569 tumours. From step 15 on each Newton step adds a piece of the same length.
+# Gradient descent on separable data grows like $\log t$ in the long run: slow enough to be taken for convergence.
 
 # %% [markdown]
 # Why there is no optimum, in two lines. Say $v$ separates: $x_i\cdot v > 0$ where $y_i=1$ and $< 0$ where $y_i=0$. At *any* $w$:
@@ -797,8 +798,10 @@ ruling
 
 # %% [markdown]
 # $e^{-x}$ is convex too, and has no minimum.
-# In practice you notice late: gradient descent moves like $\log t$, so a fixed number of epochs looks like convergence.
-# (Early stopping is then the regulariser, whether you meant it or not.)
+# (Without an intercept the hyperplane must pass through the origin, so fewer data are separable.
+# And touching is enough: if samples lie *on* the hyperplane but none on the wrong side, there is no optimum either.)
+#
+# If you stop after a fixed number of epochs, early stopping is your regulariser, whether you meant it or not.
 
 # %% [markdown]
 # ### "L1 gives sparse weights and L2 does not"

@@ -153,7 +153,7 @@ def test_no_two_lines_look_alike():
 )
 def test_methods_stay_apart_for_colour_blind_readers(family, sight):
     """Two methods of a family differ clearly in colour for every reader, or else in their dashes."""
-    styles = plots._styles(family)
+    styles = {name: (plots.color(name), plots._DASHES.get(name, "-")) for name in family}
     alike = [
         (a, b)
         for a, b in itertools.combinations(family, 2)

@@ -21,7 +21,9 @@ class progress_bar:
         self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self.bar.start()
         task = self.bar.add_task(self.words, total=self.total)
-        return lambda words=self.words: self.bar.update(task, advance=1, description=words)
+        return lambda words=self.words, total=self.total: self.bar.update(
+            task, advance=1, description=words, total=total
+        )
 
     def __exit__(self, *_: object) -> None:
         if self.live:

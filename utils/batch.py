@@ -29,7 +29,7 @@ def grade_files(
     jobs: int = 1,
     timeout: float = TIMEOUT,
     expected: Callable[[Path], list[str]] = lambda path: [],
-    on_done: Callable[[Row], None] = lambda row: None,
+    on_done: Callable[[Row, int], None] = lambda row, total: None,
 ) -> list[Row]:
     """Grade every exercise that the files define, and those that `expected(path)` says they ought to.
 
@@ -50,7 +50,7 @@ def grade_files(
             finally:
                 workers.put(worker)
         row = Row(str(path), work)
-        on_done(row)
+        on_done(row, len(tasks))
         return row
 
     with ThreadPoolExecutor(len(everyone)) as pool:

@@ -139,7 +139,9 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float,
     from utils.batch import grade_files
 
     with progress_bar("grading", as_json) as advance:
-        rows = grade_files(files, jobs, timeout, expected, on_done=lambda row: advance())
+        rows = grade_files(
+            files, jobs, timeout, expected, on_done=lambda row, total: advance(row.report.exercise, total)
+        )
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=1))
     else:

@@ -40,7 +40,7 @@ class Report:
         """Everything that the verdict says, in one line."""
         parts = [f"Your mistake: {self.mistake}."] if self.mistake else []
         parts += [f"{label}: {text.rstrip('.')}." for label, text in self.facts]
-        return " ".join([*parts, self.advice]).strip()
+        return " ".join(" ".join([*parts, self.advice]).split())
 
     def to_json(self) -> dict:
         """The contract of `course check --json`, without the file."""
@@ -73,7 +73,8 @@ class Report:
     def _repr_html_(self) -> str:
         sign, hue = _LOOK.get(self.status, ("✗", ORANGE))
         rows = "".join(map(_row, self.facts))
-        parts = [f'<div style="font-weight:600">{sign} {self.exercise} · {self._status_words()}</div>']
+        head = html.escape(f"{sign} {self.exercise} · {self._status_words()}")
+        parts = [f'<div style="font-weight:600">{head}</div>']
         if self.mistake:
             parts.append(f'<div style="margin-top:.4em">Your mistake: <b>{html.escape(self.mistake)}</b></div>')
         if rows:
@@ -116,20 +117,29 @@ def picture(difference: Difference) -> str:
     wrong = difference.wrong.reshape(-1, difference.wrong.shape[-1])
     missing = ~np.isfinite(np.broadcast_to(difference.got, difference.wrong.shape).reshape(wrong.shape))
     rows, columns = min(wrong.shape[0], MAX_ROWS), min(wrong.shape[1], MAX_COLUMNS)
-    squares = (
-        _square(i, j, "missing" if missing[i, j] and wrong[i, j] else "wrong" if wrong[i, j] else "right")
-        for i in range(rows) for j in range(columns)
-    )  # fmt: skip
+    top, left = _corner(wrong, rows, columns)
+    state = np.where(~wrong, "right", np.where(missing, "missing", "wrong"))[top:, left:]
+    squares = (_square(i, j, state[i, j]) for i in range(rows) for j in range(columns))
     width, height = columns * SIDE, rows * SIDE
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">{"".join(squares)}</svg>'
     data = base64.b64encode(svg.encode()).decode()
     alt = f"{int(wrong.sum())} of {wrong.size} entries are wrong"
-    cut = f", the first {rows}×{columns} of {wrong.shape[0]}×{wrong.shape[1]}" if wrong.size > rows * columns else ""
+    part = f"{rows}×{columns} of {wrong.shape[0]}×{wrong.shape[1]}"
+    part = f"{part}, from [{top}, {left}] on" if top or left else f"the first {part}"
+    cut = f", {part}" if wrong.size > rows * columns else ""
     legend = f"{_key(BLUE, '■ right')} &nbsp; {_key(ORANGE, '⊠ wrong')} &nbsp; {_key(GREY, '□ not a finite number')}"
     return (
         f'<img alt="{alt}" width="{width}" height="{height}" style="max-width:100%;margin:.2em 0" '
         f'src="data:image/svg+xml;base64,{data}"><div style="font-size:85%">{legend}{cut}</div>'
     )
+
+
+def _corner(wrong: np.ndarray, rows: int, columns: int) -> tuple[int, int]:
+    """Where the part that is drawn begins: at the beginning, unless nothing is wrong there."""
+    if wrong[:rows, :columns].any() or not wrong.any():
+        return 0, 0
+    row, column = np.argwhere(wrong)[0]
+    return min(int(row), wrong.shape[0] - rows), min(int(column), wrong.shape[1] - columns)
 
 
 def _key(hue: str, text: str) -> str:

@@ -102,6 +102,10 @@ def _math_loss_in_turn(w, X, y, l1=0.0, l2=0.0):
     return np.mean([_math_loss(w, row[None], t[None]) for row, t in zip(X, y, strict=True)])
 
 
+_SUM = {"mean": np.sum}
+_NO_HALF = {"penalty": lambda w, l1, l2: _penalty(w, l1, 2 * l2)}
+_NO_ABS = {"penalty": lambda w, l1, l2: l1 * w.sum() + l2 / 2 * (w @ w)}
+
 _MEAN = "The loss is a mean over the n samples: divide their sum by n."
 _ONCE = "1/n belongs to the samples' part only; l1 and l2 multiply their sums as they are."
 _HALF = "The convention is l2/2 · Σw², so that the gradient is l2 · w."
@@ -115,9 +119,9 @@ _LABELS = "y is 0.0 or 1.0: y·log p + (1 − y)·log(1 − p). With labels of �
 _SIGN = "The loss is minus the log-likelihood: small when the labels are likely."
 
 _LOSS_MISTAKES = _named(
-    ("losses summed, not averaged", _MEAN, _loss(mean=np.sum)),
-    ("l2 without 1/2", _HALF, _loss(penalty=lambda w, l1, l2: _penalty(w, l1, 2 * l2))),
-    ("l1 without the absolute value", _ABS, _loss(penalty=lambda w, l1, l2: l1 * w.sum() + l2 / 2 * (w @ w))),
+    ("losses summed, not averaged", _MEAN, _loss(**_SUM)),
+    ("l2 without 1/2", _HALF, _loss(**_NO_HALF)),
+    ("l1 without the absolute value", _ABS, _loss(**_NO_ABS)),
     ("labels taken for ±1", _LABELS, _loss(lambda z, y: np.logaddexp(0, -y * z))),
     ("log(0)", _LOG0, _loss(_logs)),
     ("log(0), by cases", _LOG0, _loss(lambda z, y: -np.log(np.where(y == 1, _plain_sigma(z), 1 - _plain_sigma(z))))),
@@ -130,14 +134,13 @@ _LOSS_MISTAKES = _named(
     ("overflow (math.exp raises)", _OVERFLOW, _math_loss),
     ("overflow in exp(z) / (1 + exp(z)), and log(0)", _LOG0, _loss(lambda z, y: _logs(z, y, sigma=_bad_sigma))),
     ("log p clamped at −100", _FLOOR, _loss(lambda z, y: _logs(z, y, lambda p: np.maximum(np.log(p), -100)))),
-    *((f"p kept above {eps:g} in the log", _FLOOR, _loss(_added(eps))) for eps in (1e-12, 1e-15, 1e-10, 1e-9, 1e-8, 1e-7)),
+    *((f"p kept above {eps:g} in the log", _FLOOR, _loss(_added(eps))) for eps in (1e-12, 1e-15, 1e-10, 1e-8, 1e-7)),
     *((f"p clipped to {eps:g} … 1 − {eps:g}", _FLOOR, _loss(_kept_above(eps)))
-      for eps in (1e-15, 1e-8, 1e-7)),
+      for eps in (1e-15, 1e-10, 1e-7)),
     ("X·w clipped at ±500", "Clipping X·w caps the loss; the stable form needs no clipping.",
      _loss(lambda z, y: _ce(np.clip(z, -500, 500), y))),
     ("everything divided by n, the penalty too", _ONCE,
      lambda w, X, y, l1=0.0, l2=0.0: np.mean(_ce(X @ w, y)) + _penalty(w, l1, l2) / len(y)),
-    ("penalty averaged over the weights", _ALL, _loss(penalty=lambda w, l1, l2: _penalty(w, l1, l2) / len(w))),
     ("norm not squared: l2/2 · ‖w‖", _HALF,
      _loss(penalty=lambda w, l1, l2: l1 * np.abs(w).sum() + l2 / 2 * np.linalg.norm(w))),
     ("norm not squared: l2 · ‖w‖", _HALF, _loss(penalty=lambda w, l1, l2: l1 * np.abs(w).sum() + l2 * np.linalg.norm(w))),
@@ -155,13 +158,13 @@ _LOSS_MISTAKES = _named(
     ("squared error", "Asked for is cross-entropy, not (p − y)².", _loss(lambda z, y: (_sigma(z) - y) ** 2)),
     ("base-2 logarithm", "Use the natural logarithm.", _loss(lambda z, y: _ce(z, y) / np.log(2))),
     ("sigmoid twice", "X·w goes through one sigmoid only.", _loss(lambda z, y: _ce(_sigma(z), y))),
-    ("|z| forgotten in the stable form", _OVERFLOW,
-     _loss(lambda z, y: np.maximum(z, 0) - y * z + np.log1p(np.exp(-z)))),
     ("one loss for each sample", "Return one number, the mean over the samples.", _loss(mean=lambda each: each)),
-    *((f"{slip}, and log(0)", advice, wrong) for slip, advice, wrong in (
-        ("losses summed, not averaged", _MEAN, _loss(_logs, mean=np.sum)),
-        ("l2 without 1/2", _HALF, _loss(_logs, lambda w, l1, l2: _penalty(w, l1, 2 * l2))),
-        ("l1 without the absolute value", _ABS, _loss(_logs, lambda w, l1, l2: l1 * w.sum() + l2 / 2 * (w @ w))))),
+    ("labels turned into ±1 in the formula for 0 and 1", _LABELS, _loss(lambda z, y: _ce(z, 0) - (2 * y - 1) * z)),
+    *((f"{slip}, and {flaw}", advice, _loss(each, **part))
+      for slip, advice, part in (("losses summed, not averaged", _MEAN, _SUM), ("l2 without 1/2", _HALF, _NO_HALF),
+                                 ("l1 without the absolute value", _ABS, _NO_ABS))
+      for flaw, each in (("log(0)", _logs), ("overflow", _softplus), ("1e-12 in the log", _added(1e-12)),
+                         ("p clipped at 1e-15", _kept_above(1e-15)))),
     ("labels taken for ±1, and overflow", _LABELS, _loss(lambda z, y: np.log(1 + np.exp(-y * z)))),
 )  # fmt: skip
 
@@ -211,7 +214,7 @@ def _divided_out(p, y):
     return (p - y) / (p * (1 - p)) * (p * (1 - p))
 
 
-_SUM = {"back": lambda X, r: X.T @ r}
+_ADDED_UP = {"back": lambda X, r: X.T @ r}
 _TWO_L2 = {"penalty": lambda w, l1, l2: _slopes(w, l1, 2 * l2)}
 _NO_SIGN = {"penalty": lambda w, l1, l2: l1 + l2 * w}
 
@@ -225,18 +228,21 @@ _CANCELS = "σ′ = p(1 − p) has cancelled against the derivative of the log: 
 _STABLE = "Let no exponent be positive: 1/(1 + exp(−z)) for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0."
 
 _GRADIENT_MISTAKES = _named(
-    ("summed over the samples, not averaged", _BY_N, _gradient(**_SUM)),
+    ("summed over the samples, not averaged", _BY_N, _gradient(**_ADDED_UP)),
     ("2 · l2 · w", _L2_SLOPE, _gradient(**_TWO_L2)),
     ("l1 without the sign", _L1_SLOPE, _gradient(**_NO_SIGN)),
     ("labels taken for ±1", "−y·σ(−y·z)·x is for labels of ±1; here it leaves out all samples with y = 0. The residual is p − y.",
      _from_z(lambda z, y: -y * _sigma(-y * z))),
     ("labels turned from ±1 into 0 and 1", "y is 0.0 or 1.0 already: use it as it is.",
      _gradient(lambda p, y: p - (y + 1) / 2)),
+    ("labels turned into ±1", "y is 0.0 or 1.0 already: use it as it is.", _gradient(lambda p, y: p - (2 * y - 1))),
     ("overflow in exp(z) / (1 + exp(z))", _STABLE, _gradient(sigma=_bad_sigma)),
     ("overflow in exp(−margin)", _STABLE,
      _from_z(lambda z, y: (1 - 2 * y) * np.exp((1 - 2 * y) * z) / (1 + np.exp((1 - 2 * y) * z)))),
     ("overflow (math.exp raises)", _STABLE, _gradient(sigma=_math_sigma)),
     ("σ′ divided out and multiplied back", _CANCELS, _gradient(_divided_out, sigma=_plain_sigma)),
+    ("σ′ divided out with 1e-12 and multiplied back", _CANCELS,
+     _gradient(lambda p, y: ((1 - y) / (1 - p + 1e-12) - y / (p + 1e-12)) * p * (1 - p), sigma=_plain_sigma)),
     ("σ′ kept (squared error, halved)", _CANCELS, _gradient(lambda p, y: (p - y) * p * (1 - p))),
     ("squared error's gradient", _CANCELS, _gradient(lambda p, y: 2 * (p - y) * p * (1 - p))),
     ("gradient with respect to p", _CANCELS, _gradient(lambda p, y: (p - y) / (p * (1 - p)))),
@@ -266,6 +272,7 @@ _GRADIENT_MISTAKES = _named(
      lambda w, X, y, l1=0.0, l2=0.0: _gradient(penalty=lambda *_: 0)(w, X, y) + _slopes(w, l1, l2) / len(y)),
     ("l2/2 · w", _L2_SLOPE, _gradient(penalty=lambda w, l1, l2: _slopes(w, l1, l2 / 2))),
     ("l1 · |w|: not differentiated", _L1_SLOPE, _gradient(penalty=lambda w, l1, l2: l1 * np.abs(w) + l2 * w)),
+    ("l1 · w", _L1_SLOPE, _gradient(penalty=lambda w, l1, l2: (l1 + l2) * w)),
     ("l2 · w²", _L2_SLOPE, _gradient(penalty=lambda w, l1, l2: l1 * np.sign(w) + l2 * w**2)),
     ("norm not squared: l2 · w/‖w‖", _L2_SLOPE,
      _gradient(penalty=lambda w, l1, l2: l1 * np.sign(w) + l2 * w / np.linalg.norm(w))),
@@ -280,7 +287,7 @@ _GRADIENT_MISTAKES = _named(
      _gradient(penalty=lambda w, l1, l2: -_slopes(w, l1, l2))),
     ("first weight not penalised", _ALL, _gradient(penalty=lambda w, l1, l2: _slopes(w * (np.arange(len(w)) > 0), l1, l2))),
     *((f"{slip}, and overflow", advice, _gradient(sigma=_bad_sigma, **part)) for slip, advice, part in (
-        ("summed over the samples", _BY_N, _SUM), ("2 · l2 · w", _L2_SLOPE, _TWO_L2), ("l1 without the sign", _L1_SLOPE, _NO_SIGN))),
+        ("summed over the samples", _BY_N, _ADDED_UP), ("2 · l2 · w", _L2_SLOPE, _TWO_L2), ("l1 without the sign", _L1_SLOPE, _NO_SIGN))),
 )  # fmt: skip
 
 
@@ -432,15 +439,15 @@ _BIG = [1e4, 0.0]  # X·w is 1e4 times the first column
 _UP, _DOWN = [[1.0, 2.0], [3.0, -1.0], [100.0, 1.0]], [[-1.0, 2.0], [-3.0, -1.0], [-100.0, 1.0]]
 
 _SHARED = (
-    Case("one weight, two samples", lambda rng: _like([1], [[1], [2]], [1, 0])),
+    Case("two samples of one feature", lambda rng: _like([1], [[1], [2]], [1, 0])),
     Case("l2 = 0.5", lambda rng: _like([1, -2], [[1, 0], [2, 1], [0, 1]], [1, 0, 1], l1=0.0, l2=0.5)),
-    Case("l1 = 0.5, one weight is zero", lambda rng: _like([1, 0, -2], [[1, 2, 0], [0, 1, 1]], [0, 1], l1=0.5)),
-    Case("all weights zero, l1 and l2", lambda rng: _like([0, 0], [[1, 2], [3, -1], [-1, 0.5]], [1, 0, 0], l1=0.3, l2=0.2)),
+    Case("l1 = 0.5 and a weight of zero", lambda rng: _like([1, 0, -2], [[1, 2, 0], [0, 1, 1]], [0, 1], l1=0.5)),
+    Case("all weights zero under both penalties", lambda rng: _like([0, 0], [[1, 2], [3, -1], [-1, 0.5]], [1, 0, 0], l1=0.3, l2=0.2)),
     Case("the samples' part cancels", lambda rng: _like([0, 0], [[1, 2], [1, 2]], [1, 0], l1=0.3, l2=0.2)),
-    Case("eight samples, three features, l1 and l2", lambda rng: _random(rng, 8, 3, l1=0.3, l2=0.7)),
+    Case("eight samples of three features under both penalties", lambda rng: _random(rng, 8, 3, l1=0.3, l2=0.7)),
     Case("as many samples as features", lambda rng: _random(rng, 4, 4, l1=0.05, l2=0.4)),
     Case("a single sample", lambda rng: _random(rng, 1, 3, l1=0.2, l2=0.1)),
-    Case("32 samples, five features, no penalty", lambda rng: _random(rng, 32, 5)),
+    Case("32 samples of five features without penalty", lambda rng: _random(rng, 32, 5)),
     Case("wrong by 40", lambda rng: _like([40, 0], [[1, 2], [-1, 1]], [0, 1])),
     Case("very right: X·w of ±1e4 and more", lambda rng: _like(_BIG, _UP + _DOWN, [1, 1, 1, 0, 0, 0])),
     Case("very wrong: X·w of +1e4 and more", lambda rng: _like(_BIG, _UP, [0, 0, 0])),
@@ -477,14 +484,14 @@ HESSIAN = Exercise(
     returns=("hessian",),
     oracle=_hessian_oracle,
     cases=(
-        Case("one weight, two samples", lambda rng: _like([1], [[1], [2]])),
-        Case("two features, l2 = 0.5", lambda rng: _like([1, -2], [[1, 0], [2, 1], [0, 1]], l2=0.5)),
+        Case("two samples of one feature", lambda rng: _like([1], [[1], [2]])),
+        Case("two features with l2 = 0.5", lambda rng: _like([1, -2], [[1, 0], [2, 1], [0, 1]], l2=0.5)),
         Case("all weights zero: p = 1/2", lambda rng: _like([0, 0], [[1, 2], [3, -1], [-1, 0.5]], l2=0.2)),
-        Case("eight samples, three features", lambda rng: _random(rng, 8, 3, False)),
-        Case("as many samples as features, l2 = 0.4", lambda rng: _random(rng, 4, 4, False, l2=0.4)),
+        Case("eight samples of three features", lambda rng: _random(rng, 8, 3, False)),
+        Case("as many samples as features with l2 = 0.4", lambda rng: _random(rng, 4, 4, False, l2=0.4)),
         Case("a single sample", lambda rng: _random(rng, 1, 3, False, l2=0.1)),
         Case("more features than samples", lambda rng: _random(rng, 3, 5, False, l2=2.0)),
-        Case("32 samples, five features", lambda rng: _random(rng, 32, 5, False, l2=0.01)),
+        Case("32 samples of five features", lambda rng: _random(rng, 32, 5, False, l2=0.01)),
         Case("X·w of +1e4 and more", lambda rng: _like(_BIG, [*_UP, [0, 2]], l2=0.5)),
         Case("X·w of −1e4 and less", lambda rng: _like(_BIG, [*_DOWN, [0, 2]], l2=0.5)),
     ),

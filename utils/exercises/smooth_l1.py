@@ -55,7 +55,7 @@ def _half_square(d, b):
     return d * d / 2
 
 
-def _self(d, b):
+def _self(d, b=None):
     return d
 
 
@@ -78,101 +78,107 @@ def _rows(values):
     return values / len(values)
 
 
-def _maker(value, slope, valid):
-    """Makes answers from a right one by exchanging parts."""
+def _maker(value, slope):
+    """Makes wrong answers from a right one by exchanging parts.
 
-    def make(value=value, slope=slope, total=np.mean, share=_mean, valid=valid, result=lambda loss, grad: (loss, grad)):
+    They raise nothing unless told: so each is recognised in an answer that forgot the ValueError too, and in one that did not.
+    """
+
+    def make(value=value, slope=slope, total=np.mean, share=_mean, valid=lambda b: True):
         def wrong(pred, target, threshold=1.0):
             if not valid(threshold):
-                raise ValueError("the threshold is too small")
+                raise ValueError
             d = pred - target
-            return result(total(value(d, threshold)), share(slope(d, threshold)))
+            return total(value(d, threshold)), share(slope(d, threshold))
 
         return wrong
 
     return make
 
 
-def _anything(b):
-    return True
-
-
-_s = _maker(_smooth, _smooth_slope, lambda b: b >= 0)
-_h = _maker(_huber, _huber_slope, lambda b: b > 0)
-
+_s, _h = _maker(_smooth, _smooth_slope), _maker(_huber, _huber_slope)
 
 _BY_COUNT = "The loss is a mean over all entries, so its gradient is divided by d.size, not by 1 and not by the rows."
 _ALL = "The loss is one number: the mean over all entries, whatever the shape."
 _CHAIN = "d = pred − target and the gradient is asked for pred: it has the sign of d."
+_ABS = "Compare |d| with the threshold and use |d| in the line: a large negative error is a large error."
+_OTHER = "A parabola up to the joint and a straight line beyond: the gradient is clipped, not rounded off."
+_IGNORED = "The parabola ends at the threshold that is passed in; the classic formula has it at 1."
 
 
 def _shared(make, slope):
     """The slips that both losses invite."""
     return {
-        "gradient not divided by the count": (_BY_COUNT, make(share=lambda g: g)),
+        "gradient not divided by the count": (_BY_COUNT, make(share=_self)),
         "gradient divided by the rows only": (_BY_COUNT, make(share=_rows)),
         "loss summed": (_ALL, make(total=np.sum)),
-        "loss and gradient summed": (_ALL, make(total=np.sum, share=lambda g: g)),
+        "loss and gradient summed": (_ALL, make(total=np.sum, share=_self)),
         "mean over axis 0 only": (_ALL, make(total=lambda v: v.mean(axis=0), share=_rows)),
         "loss and gradient divided by the rows only": (_ALL, make(total=lambda v: v.sum() / len(v), share=_rows)),
-        "one loss for each entry": (_ALL, make(total=lambda v: v)),
+        "one loss for each entry": (_ALL, make(total=_self)),
         "sign of the gradient": (_CHAIN, make(slope=lambda d, b: -slope(d, b))),
-        "gradient before loss": ("Return (loss, grad), in this order.", make(result=lambda loss, grad: (grad, loss))),
-    }
+        "threshold ignored": (_IGNORED, make(lambda d, b: _smooth(d, 1), lambda d, b: _smooth_slope(d, 1))),
+        "pseudo-Huber": (_OTHER, make(lambda d, b: b * b * (np.sqrt(1 + (d / b) ** 2) - 1),
+                                      lambda d, b: d / np.sqrt(1 + (d / b) ** 2))),
+        "log-cosh": (_OTHER, make(lambda d, b: np.log(np.cosh(d)), lambda d, b: np.tanh(d))),
+    }  # fmt: skip
 
 
-# The key decides what is tried first. "not raised" repeats a mistake for those who forgot the ValueError as well.
 _HUBER_IS = "torch's smooth L1 is Huber divided by beta: d²/(2·beta) inside, |d| − beta/2 outside, slope d/beta and ±1."
 _OVER_BETA = "Divide by beta: d²/(2·beta). Then value and slope meet the straight part at |d| = beta."
 _OFFSET = "At |d| = beta the parabola is at beta/2 and has slope 1: the line through there is |d| − beta/2."
-_CLIP = "Outside the slope is ±1 at most: clip d/beta to [−1, 1]. This bound is what the loss is made for."
 _HALF = "It is d²/(2·beta): with the 1/2 the slope is d/beta, which is 1 at the joint."
-_ABS = "Compare |d| with the threshold and use |d| in the line: a large negative error is a large error."
 _ZERO = "beta = 0 is plain L1: treat it first, with |d| and sign(d), and nothing is divided by 0."
-_VALID_S = "Raise ValueError for beta < 0, and only then: beta = 0 is L1."
+_VALID = "Raise ValueError for beta < 0, and only then: beta = 0 is L1."
 _SIGMA = "beta is the joint itself. The sigma of Faster R-CNN's code is another parameter: beta = 1/sigma²."
-_OTHER = (
-    "Smooth L1 is a parabola up to |d| = beta and a straight line beyond; the gradient is clipped, not rounded off."
-)
 
-_FLOOR_S = {
-    "Huber in place of smooth L1": (_HUBER_IS, dict(value=_huber, slope=_huber_slope)),
-    "quadratic part not divided by beta": (_OVER_BETA, dict(value=_split(_half_square, _line), slope=_split(_self, _sign))),
-    "|d| − 0.5 in place of |d| − 0.5·beta": (_OFFSET, dict(value=_split(_square, lambda d, b: np.abs(d) - 0.5))),
-    "gradient not clipped": (_CLIP, dict(slope=_ratio)),
-    "beta ignored": ("beta is where the parabola ends; the classic formula has it at 1.",
-                     dict(value=lambda d, b: _smooth(d, 1), slope=lambda d, b: _smooth_slope(d, 1))),
-}  # fmt: skip
+
+def _clipped_ratio(d, b):
+    return np.clip(d / b, -1, 1)
+
+
+def _unit_offset(d, b):
+    return np.abs(d) - 0.5
+
 
 _SMOOTH_MISTAKES = {
-    **{name: (advice, _s(**parts)) for name, (advice, parts) in _FLOOR_S.items()},
+    "Huber in place of smooth L1": (_HUBER_IS, _s(_huber, _huber_slope)),
+    "Huber in place of smooth L1 (by np.clip)": (_HUBER_IS, _s(_huber, lambda d, b: np.clip(d, -b, b))),
+    "quadratic part not divided by beta": (_OVER_BETA, _s(_split(_half_square, _line), _split(_self, _sign))),
+    "quadratic part not divided by beta, slope clipped to ±1": (_OVER_BETA, _s(
+        _split(_half_square, _line), lambda d, b: np.clip(d, -1, 1))),
+    "|d| − 0.5 in place of |d| − 0.5·beta": (_OFFSET, _s(_split(_square, _unit_offset))),
+    "gradient not clipped": ("Outside the slope is ±1: clip d/beta to [−1, 1]. That bound is the point of the loss.",
+                             _s(slope=_ratio)),
     **_shared(_s, _smooth_slope),
-    "no ValueError for beta < 0": (_VALID_S, _s(valid=_anything)),
-    **{f"{name}, and no ValueError": (advice, _s(**parts, valid=_anything)) for name, (advice, parts) in _FLOOR_S.items()},
-    "gradient not divided by the count, and no ValueError": (_BY_COUNT, _s(share=lambda g: g, valid=_anything)),
-    "loss not divided by beta, gradient right": (_OVER_BETA, _s(value=_split(_half_square, _line))),
-    "gradient not divided by beta": ("Inside the slope is d/beta.", _s(slope=_split(_self, _sign))),
-    "threshold fixed at 1": ("The parabola ends at |d| = beta.", _s(
-        value=_split(_square, _line, lambda b: 1), slope=_split(_ratio, _sign, lambda b: 1))),
-    "1/2 missing in the parabola": (_HALF, _s(value=_split(lambda d, b: d * d / b, _line))),
-    "straight part without its offset": (_OFFSET, _s(value=_split(_square, lambda d, b: np.abs(d)))),
-    "gradient is sign(d) everywhere": ("Inside the slope is d/beta, which fades to 0 at the target.", _s(slope=_sign)),
-    "slope 1 in place of sign(d)": (_ABS, _s(slope=_split(_ratio, lambda d, b: 1.0))),
-    "d in place of |d| in the comparison": (_ABS, _s(
-        value=lambda d, b: np.where(d < b, _square(d, b), _line(d, b)),
-        slope=lambda d, b: np.where(d < b, _ratio(d, b), np.sign(d)))),
-    "0/0 at beta = 0, in the gradient": (_ZERO, _s(slope=lambda d, b: np.clip(d / b, -1, 1))),
+    "no ValueError for beta < 0": (_VALID, _s()),
+    "negative beta taken for L1": (_VALID, _s(lambda d, b: _smooth(d, max(b, 0)), lambda d, b: _smooth_slope(d, max(b, 0)))),
+    "beta = 0 rejected": (_VALID, _s(valid=lambda b: b > 0)),
+    "0/0 at beta = 0, in the gradient": (_ZERO, _s(slope=_clipped_ratio)),
     "0/0 at beta = 0, in loss and gradient": (_ZERO, _s(
-        value=lambda d, b: np.where(np.abs(d) <= b, _square(d, b), _line(d, b)), slope=lambda d, b: np.clip(d / b, -1, 1))),
-    "division by zero at beta = 0 (raised)": (_ZERO, _s(value=lambda d, b: 0.5 / b + _smooth(d, b))),
+        lambda d, b: np.where(np.abs(d) <= b, _square(d, b), _line(d, b)), _clipped_ratio)),
+    "division by zero at beta = 0": (_ZERO, _s(lambda d, b: 0 / b + _smooth(d, b), _clipped_ratio)),
+    "gradient not divided by the count, and 0/0 at beta = 0": (_BY_COUNT, _s(slope=_clipped_ratio, share=_self)),
+    "|d| − 0.5 in place of |d| − 0.5·beta, and 0/0 at beta = 0": (_OFFSET, _s(
+        _split(_square, _unit_offset), _clipped_ratio)),
     "slope ±1 at a tie when beta = 0": ("The slope at d = 0 is 0: np.sign(0) = 0, as in torch.", _s(
         slope=_split(_ratio, lambda d, b: np.where(d > 0, 1.0, -1.0)))),
-    "beta = 0 rejected": (_VALID_S, _s(valid=lambda b: b > 0)),
-    "sigma in place of beta": (_SIGMA, _s(
-        value=lambda d, b: _smooth(d, 1 / b**2), slope=lambda d, b: _smooth_slope(d, 1 / b**2))),
-    "pseudo-Huber": (_OTHER, _s(
-        value=lambda d, b: b * b * (np.sqrt(1 + (d / b) ** 2) - 1), slope=lambda d, b: d / np.sqrt(1 + (d / b) ** 2))),
-    "log-cosh": (_OTHER, _s(value=lambda d, b: np.log(np.cosh(d)), slope=lambda d, b: np.tanh(d))),
+    "loss not divided by beta, gradient right": (_OVER_BETA, _s(_split(_half_square, _line))),
+    "gradient not divided by beta": ("Inside the slope is d/beta.", _s(slope=_split(_self, _sign))),
+    "threshold fixed at 1": (_IGNORED, _s(_split(_square, _line, lambda b: 1), _split(_ratio, _sign, lambda b: 1))),
+    "1/2 missing in the parabola": (_HALF, _s(_split(lambda d, b: d * d / b, _line))),
+    "1/2 missing in the parabola and its slope": (_HALF, _s(
+        _split(lambda d, b: d * d / b, _line), _split(lambda d, b: 2 * d / b, _sign))),
+    "straight part without its offset": (_OFFSET, _s(_split(_square, lambda d, b: np.abs(d)))),
+    "offset of a whole beta": (_OFFSET, _s(_split(_square, lambda d, b: np.abs(d) - b))),
+    "gradient is sign(d) everywhere": ("Inside the slope is d/beta, which fades to 0 at the target.", _s(slope=_sign)),
+    "d in place of |d| in the comparison": (_ABS, _s(
+        lambda d, b: np.where(d < b, _square(d, b), _line(d, b)),
+        lambda d, b: np.where(d < b, _ratio(d, b), np.sign(d)))),
+    "the two parts swapped": ("The parabola is for |d| < beta.", _s(
+        lambda d, b: np.where(np.abs(d) > b, _square(d, b), _line(d, b)),
+        lambda d, b: np.where(np.abs(d) > b, _ratio(d, b), np.sign(d)))),
+    "sigma in place of beta": (_SIGMA, _s(lambda d, b: _smooth(d, 1 / b**2), lambda d, b: _smooth_slope(d, 1 / b**2))),
 }  # fmt: skip
 
 _SMOOTH_IS = "Huber is delta times smooth L1: d²/2 inside, delta·(|d| − delta/2) outside, slope clipped to ±delta."
@@ -181,43 +187,38 @@ _OFFSET_H = "At |d| = delta the parabola is at delta²/2 with slope delta: the l
 _CLIP_H = "Clip d to [−delta, delta]: outside the slope is ±delta."
 _VALID_H = "Raise ValueError for delta ≤ 0: at delta = 0 the loss would be 0 everywhere."
 
-_FLOOR_H = {
-    "smooth L1 in place of Huber": (_SMOOTH_IS, dict(value=_smooth, slope=_smooth_slope)),
-    "|d| − 0.5 in place of |d| − 0.5·delta": (_OFFSET_H, dict(value=_split(_half_square, lambda d, b: b * (np.abs(d) - 0.5)))),
-    "gradient not clipped": (_CLIP_H, dict(slope=_self)),
-    "delta ignored": ("delta is where the parabola ends.",
-                      dict(value=lambda d, b: _smooth(d, 1), slope=lambda d, b: _smooth_slope(d, 1))),
-}  # fmt: skip
+
+def _steep(d, b):
+    return b * _line(d, b)
+
 
 _HUBER_MISTAKES = {
-    **{name: (advice, _h(**parts)) for name, (advice, parts) in _FLOOR_H.items()},
+    "smooth L1 in place of Huber": (_SMOOTH_IS, _h(_smooth, _smooth_slope)),
+    "smooth L1 in place of Huber (by np.clip)": (_SMOOTH_IS, _h(_smooth, _clipped_ratio)),
+    "|d| − 0.5 in place of |d| − 0.5·delta": (_OFFSET_H, _h(_split(_half_square, lambda d, b: b * (np.abs(d) - 0.5)))),
+    "gradient not clipped": (_CLIP_H, _h(slope=_self)),
     **_shared(_h, _huber_slope),
-    "no ValueError for delta ≤ 0": (_VALID_H, _h(valid=_anything)),
+    "no ValueError for delta ≤ 0": (_VALID_H, _h()),
     "delta = 0 let through": (_VALID_H, _h(valid=lambda b: b >= 0)),
-    **{f"{name}, and no ValueError": (advice, _h(**parts, valid=_anything)) for name, (advice, parts) in _FLOOR_H.items()},
-    "gradient not divided by the count, and no ValueError": (_BY_COUNT, _h(share=lambda g: g, valid=_anything)),
     "quadratic part divided by delta": (_NO_OVER, _h(
-        value=_split(_square, lambda d, b: b * _line(d, b)), slope=_split(_ratio, lambda d, b: b * np.sign(d)))),
-    "delta missing in the straight part": (_OFFSET_H, _h(value=_split(_half_square, _line), slope=_split(_self, _sign))),
+        _split(_square, _steep), _split(_ratio, lambda d, b: b * np.sign(d)))),
+    "delta missing in the straight part": (_OFFSET_H, _h(_split(_half_square, _line), _split(_self, _sign))),
+    "delta missing in the straight part, gradient right": (_OFFSET_H, _h(_split(_half_square, _line))),
+    "delta squared in the straight part": (_OFFSET_H, _h(_split(_half_square, lambda d, b: b * _steep(d, b)))),
+    "delta² · smooth L1": (_SMOOTH_IS, _h(lambda d, b: b * _huber(d, b), lambda d, b: b * _huber_slope(d, b))),
     "gradient ±1 outside, not ±delta": (_CLIP_H, _h(slope=_split(_self, _sign))),
     "gradient clipped to ±1": (_CLIP_H, _h(slope=lambda d, b: np.clip(d, -1, 1))),
-    "delta squared (multiplied once too often)": (_SMOOTH_IS, _h(
-        value=lambda d, b: b * _huber(d, b), slope=lambda d, b: b * _huber_slope(d, b))),
-    "threshold fixed at 1": ("The parabola ends at |d| = delta.", _h(
-        value=_split(_half_square, lambda d, b: b * _line(d, b), lambda b: 1),
-        slope=_split(_self, lambda d, b: b * np.sign(d), lambda b: 1))),
+    "threshold fixed at 1": (_IGNORED, _h(
+        _split(_half_square, _steep, lambda b: 1), _split(_self, lambda d, b: b * np.sign(d), lambda b: 1))),
     "1/2 missing in the parabola": ("It is d²/2: its slope is d, which is delta at the joint.", _h(
-        value=_split(lambda d, b: d * d, lambda d, b: b * _line(d, b)))),
-    "straight part without its offset": (_OFFSET_H, _h(value=_split(_half_square, lambda d, b: b * np.abs(d)))),
+        _split(lambda d, b: d * d, _steep))),
+    "straight part without its offset": (_OFFSET_H, _h(_split(_half_square, lambda d, b: b * np.abs(d)))),
     "gradient is ±delta everywhere": ("Inside the slope is d itself.", _h(slope=lambda d, b: b * np.sign(d))),
-    "slope delta in place of delta·sign(d)": (_ABS, _h(slope=_split(_self, lambda d, b: b))),
     "d in place of |d| in the comparison": (_ABS, _h(
-        value=lambda d, b: np.where(d < b, _half_square(d, b), b * _line(d, b)),
-        slope=lambda d, b: np.where(d < b, d, b * np.sign(d)))),
-    "pseudo-Huber": ("Huber has a joint: a parabola up to |d| = delta, a straight line beyond.", _h(
-        value=lambda d, b: b * b * (np.sqrt(1 + (d / b) ** 2) - 1), slope=lambda d, b: d / np.sqrt(1 + (d / b) ** 2))),
-    "log-cosh": ("Huber is a parabola and two lines, with a joint at delta.", _h(
-        value=lambda d, b: np.log(np.cosh(d)), slope=lambda d, b: np.tanh(d))),
+        lambda d, b: np.where(d < b, _half_square(d, b), _steep(d, b)), lambda d, b: np.where(d < b, d, b * np.sign(d)))),
+    "the two parts swapped": ("The parabola is for |d| ≤ delta.", _h(
+        lambda d, b: np.where(np.abs(d) > b, _half_square(d, b), _steep(d, b)),
+        lambda d, b: np.where(np.abs(d) > b, d, b * np.sign(d)))),
 }  # fmt: skip
 
 
@@ -291,8 +292,8 @@ def _cases(name):
     """What both are tried on; `name` is beta or delta."""
     return (
         Case("three errors", lambda rng: _errors([0.5, 2.0, -3.0])),
-        Case(f"{name} = 2, two rows", lambda rng: _errors([[1.0, -1.5, 0.2], [4.0, -2.5, 0.0]], **{name: 2.0})),
-        Case(f"errors of exactly {name}", lambda rng: _errors([0.5, -0.5, 0.25, -1.0], **{name: 0.5})),
+        Case(f"{name} = 2, two rows", lambda rng: _errors([[0.8, -1.5, 0.2], [4.0, -2.5, 0.0]], **{name: 2.0})),
+        Case(f"errors of exactly {name}", lambda rng: _errors([1.0, -1.0, 0.25, -2.0])),
         Case(f"six boxes, {name} = 1/9", lambda rng: _random(rng, 6, 4, scale=0.2, **{name: 1 / 9})),
         Case(f"a square matrix, {name} = 10", lambda rng: _random(rng, 3, 3, scale=8, **{name: 10.0})),
         Case("errors up to 1e4", lambda rng: _errors([1e4, -1e4, 1e-3, 0.0, 0.7])),
@@ -300,7 +301,7 @@ def _cases(name):
         Case("three axes", lambda rng: _random(rng, 2, 3, 2, scale=2)),
         Case(f"tiny errors, {name} = 0.001", lambda rng: _random(rng, 5, scale=1e-3, **{name: 1e-3})),
         Case("no error at all", lambda rng: _errors(np.zeros((2, 2)), [[1.0, 2.0], [3.0, 4.0]])),
-    )  # fmt: skip
+    )
 
 
 def _mistakes(named):
