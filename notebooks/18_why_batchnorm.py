@@ -218,7 +218,7 @@ check(activation_stds)
 # %% [markdown]
 # ## Experiments
 #
-# The first six need NumPy alone; the training runs, from "A small laboratory" on, need torch.
+# From "How much of ResNet-50" on they need torch, which the browser does not have.
 #
 # ### Does the signal survive ten layers?
 #
@@ -233,18 +233,17 @@ scales = {0.5: "s = ½: dies", 1.0: "s = 1: fades", 4.0: "s = 4: saturates"}
 stds = {s: [activation_stds(x, [s * w for w in unit_weights], batchnorm=flag) for flag in (False, True)] for s in scales}
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 for (s, name), dash in zip(scales.items(), ("-", "--", ":"), strict=True):
     for ax, flag, method in zip(axes, (False, True), ("no batch norm", "batch norm"), strict=True):
-        ax.plot(range(1, 11), stds[s][flag], dash, marker="o", markersize=4, color=plots.color(method), label=name.split(":")[0])
-    place = dict(xytext=(6, 0), textcoords="offset points", va="center", fontsize=9.5)
-    axes[0].annotate(name.split(": ")[1], (10, stds[s][0][-1]), **place)
-axes[0].set(title="Without batch norm: a matter of $s$", ylabel="standard deviation of the activations", xlabel="layer", xlim=(0.5, 12.5))
-axes[1].set(title="With batch norm: the same for every $s$", xlabel="layer", ylim=(-0.04, 1.08))
-axes[0].set_xticks(range(1, 11))
-axes[1].set_xticks(range(1, 11))
-axes[0].legend(loc="center", bbox_to_anchor=(0.35, 0.45))
-axes[1].legend(loc="lower left")
+        ax.plot(range(1, 11), stds[s][flag], dash, marker="o", markersize=4, color=plots.color(method))
+    place = dict(xytext=(7, 0), textcoords="offset points", va="center", fontsize=9.5)
+    axes[0].annotate(name, (10, stds[s][0][-1]), **place)
+axes[1].annotate("all three", (10, stds[1.0][1][-1]), **place)
+axes[0].set(title="Without batch norm: a matter of $s$", ylabel="standard deviation of the activations")
+axes[1].set(title="With batch norm: the same for every $s$", ylim=(-0.04, 1.05))
+for ax in axes:
+    ax.set(xlabel="layer", xlim=(0.5, 13.9), xticks=range(1, 11))
 plt.show()
 
 # %%
@@ -254,33 +253,11 @@ theory = np.sqrt(gauss @ np.tanh(nodes) ** 2)
 print(f"standard deviation of tanh(z) for z ~ N(0, 1): {theory:.3f}")
 print(f"measured in layer 10, s = ½, 1, 4:             {', '.join(f'{stds[s][1][-1]:.3f}' for s in scales)}")
 
+
 # %% [markdown]
 # **Takeaway.** Without batch norm the depth takes the $L$-th power of every slip in the scale.
 # With it each layer starts anew at 0.63, whatever $s$ was.
-# That is the saturation story, and for sigmoid and tanh it is true.
-
-# %% [markdown]
-# ### How much of ResNet-50 is batch norm?
-#
-# It has 53 such layers. Your count says what they hold. Guess the share of all learnable numbers first.
-
-# %%
-import torch
-
-from utils import models
-
-torch.set_num_threads(1)
-with torch.device("meta"):  # shapes without memory
-    resnet = models.build("resnet50")
-widths = [layer.num_features for layer in resnet.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-counts = np.array([batchnorm_parameter_count(width) for width in widths])
-everything = sum(p.numel() for p in resnet.parameters())
-print(f"{len(widths)} layers, {counts[:, 0].sum():,} learnable of {everything:,}: {counts[:, 0].sum() / everything:.2%}")
-print(f"buffers by your count: {counts[:, 1].sum():,}; buffers of the whole net: {sum(b.numel() for b in resnet.buffers()):,}")
-
-
-# %% [markdown]
-# **Takeaway.** Two in a thousand. Batch norm's price is not parameters; it is memory traffic, and the tie between samples.
+# That is the saturation story. For sigmoid and tanh it is true; ReLU does not saturate and needs other arguments.
 
 # %% [markdown]
 # ### What would a sigmoid see without γ and β?
@@ -324,25 +301,33 @@ plt.show()
 # %% [markdown]
 # ### One sample, many batches: how noisy is its output?
 #
-# In training a sample's output depends on its mates. Take one feature with population mean μ and deviation σ, and a sample at $x=\mu+\sigma z$.
+# In training a sample's output depends on its mates. Take one feature with population mean μ and deviation σ.
+# Let our sample be $x=\mu+\sigma z$ and its mates $\mu+\sigma e_i$, with $E[e]=0$ and $E[e^2]=1$.
 # Write the batch's mean as $\mu+\sigma\delta_m$ and its deviation as $\sigma(1+\delta_s)$. To first order
 #
 # $$
 # \hat x=\frac{\sigma z-\sigma\delta_m}{\sigma(1+\delta_s)}\approx(z-\delta_m)(1-\delta_s)\approx z-\delta_m-z\,\delta_s
+# \qquad
+# \delta_m=\frac1B\sum_i e_i
+# \qquad
+# \delta_s\approx\frac1{2B}\sum_i(e_i^2-1)
 # $$
 #
-# For $B$ independent Gaussian mates $\operatorname{Var}\delta_m=\frac1B$, $\operatorname{Var}\delta_s\approx\frac1{2B}$, and the two are independent:
+# (the last because $\sqrt{1+u}\approx1+u/2$). With $E[e^3]=\gamma_1$ and $E[e^4]=\kappa$, and independent mates:
 #
 # $$
-# \operatorname{Var}\hat x\approx\frac1B\Big(1+\frac{z^2}2\Big)
+# \operatorname{Var}\hat x\approx\operatorname{Var}[\delta_m]+2z\operatorname{Cov}[\delta_m,\delta_s]+z^2\operatorname{Var}[\delta_s]
+# =\frac1B\Big(1+z\,\gamma_1+z^2\,\frac{\kappa-1}4\Big)
 # $$
 #
-# Does that hold for digits? One digit goes through a random layer and batch norm, again and again, with new mates each time.
+# For a Gaussian ($\gamma_1=0$, $\kappa=3$) that is $(1+z^2/2)/B$.
+# Does it hold for digits? One digit goes through a random layer and batch norm, again and again, with new mates each time.
 
 # %%
 x_train, y_train, x_test, y_test = data.digits()
 features = x_train @ rng.normal(size=(64, 50))
-place = (features[0] - features.mean(axis=0)) / features.std(axis=0)  # z of the first digit
+e = (features - features.mean(axis=0)) / features.std(axis=0)
+place = e[0]  # the first digit's z
 sizes = 2 ** np.arange(1, 9)
 
 
@@ -356,13 +341,14 @@ def outputs_of_first(size, repeats=300):
 
 
 noise = np.array([np.sqrt(outputs_of_first(size).var(axis=0).mean()) for size in sizes])
-predicted = np.sqrt(np.mean(1 + place**2 / 2) / sizes)
+factor = 1 + place * (e**3).mean(axis=0) + place**2 * ((e**4).mean(axis=0) - 1) / 4
+predicted = np.sqrt(factor.mean() / sizes)
 slope = np.polyfit(np.log(sizes[3:]), np.log(noise[3:]), 1)[0]
 print(f"from B = 16 on the noise falls like B to the power {slope:.1f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
-ax.loglog(sizes, predicted, "--", color="0.4", label="theory, √((1 + z²/2) / B)", base=2)
+ax.loglog(sizes, predicted, "--", color="0.4", label="theory", base=2)
 ax.loglog(sizes, noise, "o", color=plots.color("batch norm"), label="measured", base=2)
 ax.set(xlabel="batch size B", ylabel="std of one sample's output", title="Batch norm's noise fades like 1/√B")
 ax.legend()
@@ -417,7 +403,7 @@ def descend(rate, decay, n_steps=400):
 
 # %%
 start = np.random.default_rng(1).normal(size=(64, 10))
-lr, decay = 0.5, 0.02
+lr, decay = 0.5, 0.008
 runs = {
     "weight decay": descend(lambda t: lr, decay),
     "growing learning rate": descend(lambda t: lr / (1 - lr * decay) ** (2 * t + 1), 0.0),
@@ -435,7 +421,7 @@ for name, (losses, effective) in runs.items():
     axes[0].plot(losses, label=name, **styles[name])
     axes[1].semilogy(effective, label=name, **styles[name])
 axes[0].set(xlabel="step", ylabel="loss", title="Same curve, with and without decay")
-axes[1].set(xlabel="step", ylabel="effective learning rate η/‖w‖²", title="Decay keeps the step from dying")
+axes[1].set(xlabel="step", ylabel="effective learning rate η/‖w‖²", title="… because decay raises the effective rate")
 axes[0].legend()
 plt.show()
 
@@ -485,13 +471,37 @@ for name, act in {"relu": lambda z: np.maximum(z, 0), "sigmoid": sigmoid}.items(
 # Keras says so in the documentation of `scale`. Before a sigmoid γ is needed.
 
 # %% [markdown]
+# ### How much of ResNet-50 is batch norm?
+#
+# It has 53 such layers. Your count says what they hold. Guess the share of all learnable numbers first.
+
+# %%
+import torch
+
+from utils import models
+
+torch.set_num_threads(1)
+with torch.device("meta"):  # shapes without memory
+    resnet = models.build("resnet50")
+widths = [layer.num_features for layer in resnet.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+counts = np.array([batchnorm_parameter_count(width) for width in widths])
+everything = sum(p.numel() for p in resnet.parameters())
+print(f"{len(widths)} layers, {counts[:, 0].sum():,} learnable of {everything:,}: {counts[:, 0].sum() / everything:.2%}")
+print(f"buffers by your count: {counts[:, 1].sum():,}; buffers of the whole net: {sum(b.numel() for b in resnet.buffers()):,}")
+
+# %% [markdown]
+# **Takeaway.** Two in a thousand. Batch norm's price is not parameters; it is memory traffic, and the tie between samples.
+
+# %% [markdown]
 # ### A small laboratory
 #
 # For the trials, many small nets train at once on 8×8 digits, stacked along a first axis: one net per seed, learning rate or noise level.
+# The pixels are standardised, so that batch norm gets no credit for what the data's owner should have done.
 
 # %%
 split = len(x_train)
-X = torch.tensor((np.vstack([x_train, x_test]) - x_train.mean()) / x_train.std(), dtype=torch.float32)
+spread = np.maximum(x_train.std(axis=0), 0.1)  # some pixels are always black
+X = torch.tensor((np.vstack([x_train, x_test]) - x_train.mean(axis=0)) / spread, dtype=torch.float32)
 Y = torch.tensor(np.concatenate([y_train, y_test]))
 relu = torch.relu
 
@@ -512,8 +522,8 @@ def normalise(z, rows=None, group=None):
     """z (n, N, d) with the statistics of its first `rows` samples (all), or of groups of `group` samples."""
     if group:
         return normalise(z.reshape(-1, group, z.shape[2])).reshape(z.shape)
-    source = z[:, :rows]
-    return (z - source.mean(1, keepdim=True)) / torch.sqrt(source.var(1, correction=0, keepdim=True) + 1e-5)
+    var, mean = torch.var_mean(z[:, :rows], 1, correction=0, keepdim=True)
+    return (z - mean) * torch.rsqrt(var + 1e-5)
 
 
 # %%
@@ -608,7 +618,7 @@ def shift_and_accuracy(act, gain, lr, noises=None):
             watch.accuracy = accuracy(nets, act, noises is not None, probe, noise=noise, rng=rng, seen=seen)
             moments.append(torch.stack([torch.cat([z.mean(1), z.std(1)], 1) for z in seen]))
 
-    train(nets, act, noises is not None, lr, 150, noise=noise, watch=watch)
+    train(nets, act, noises is not None, lr, 100, noise=noise, watch=watch)
     shift = torch.stack([(b - a).abs().mean((0, 2)) for a, b in zip(moments[:-1], moments[1:], strict=True)]).mean(0)
     return shift.numpy(), watch.accuracy
 
@@ -745,10 +755,10 @@ ruling
 #
 # ### "Batch norm allows larger learning rates"
 #
-# Train at twelve learning rates, each twice the one before. What is the largest that still reaches 90 % on the training digits in 100 steps?
+# Train at eleven learning rates, each twice the one before. What is the largest that still reaches 80 % on the training digits in 80 steps?
 
 # %%
-lrs, lr_seeds = 2.0 ** np.arange(-4, 8), 3
+lrs, lr_seeds = 2.0 ** np.arange(-3, 8), 3
 lr_nets = {
     "ReLU, 6 layers": (relu, 2**0.5, 6),
     "ReLU, 2 layers": (relu, 2**0.5, 2),
@@ -760,7 +770,7 @@ lr_nets = {
 def accuracy_by_lr(act, gain, depth, batchnorm):
     """(learning rates, seeds)."""
     nets = make_nets(len(lrs) * lr_seeds, depth, gain=gain)
-    train(nets, act, batchnorm, np.repeat(lrs, lr_seeds), 100)
+    train(nets, act, batchnorm, np.repeat(lrs, lr_seeds), 80)
     return accuracy(nets, act, batchnorm, torch.arange(split)).reshape(len(lrs), lr_seeds)
 
 
@@ -772,23 +782,23 @@ for ax, (name, pair) in zip(axes, by_lr.items(), strict=True):
     for values, method in zip(pair, ("no batch norm", "batch norm"), strict=True):
         ax.semilogx(lrs, values.mean(1), color=plots.color(method), label=method, base=2)
         ax.fill_between(lrs, values.min(1), values.max(1), color=plots.color(method), alpha=0.2, linewidth=0)
-    ax.axhline(0.9, color="0.5", linestyle=":")
+    ax.axhline(0.8, color="0.5", linestyle=":")
     ax.set(title=name, xlabel="learning rate")
 axes[0].set(ylabel="training accuracy", ylim=(0, 1.03))
-axes[0].legend(loc="lower left", fontsize=8.5)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 fig.suptitle("The limit: depth lowers it for the plain net, hardly for batch norm", x=0.01, ha="left")
 plt.show()
 
 
 # %%
 def largest(values):
-    """For each seed the largest learning rate that reaches 90 %."""
-    return np.array([lrs[np.flatnonzero(v > 0.9)[-1]] for v in values.T])
+    """For each seed the largest learning rate that reaches 80 %; 0 where none does."""
+    return np.array([np.max(lrs, where=v > 0.8, initial=0) for v in values.T])
 
 
 ruling = trial(
-    "batch norm allows larger learning rates (more than 1.5 times, by geometric mean over the seeds)",
-    {name: bool(np.mean(np.log2(largest(pair[1]) / largest(pair[0]))) > np.log2(1.5)) for name, pair in by_lr.items()},
+    "batch norm allows larger learning rates: at least twice as large, for every seed",
+    {name: bool(np.all(largest(pair[1]) >= 2 * largest(pair[0]))) for name, pair in by_lr.items()},
     only_if="the net is deep or its activation unbounded",
 )
 assert ruling == "holds only if the net is deep or its activation unbounded"
@@ -804,7 +814,7 @@ ruling
 factors = 2.0 ** np.arange(-3, 4)
 fig, ax = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
 for flag, method in enumerate(("no batch norm", "batch norm")):
-    nets = train(make_nets(7 * 3, 6, gain=np.repeat(2**0.5 * factors, 3)), relu, bool(flag), 0.2, 100)
+    nets = train(make_nets(7 * 3, 6, gain=np.repeat(2**0.5 * factors, 3)), relu, bool(flag), 0.2, 80)
     reached = accuracy(nets, relu, bool(flag), torch.arange(split)).reshape(7, 3)
     ax.semilogx(factors, reached.mean(1), "o-", markersize=4, color=plots.color(method), label=method, base=2)
     ax.fill_between(factors, reached.min(1), reached.max(1), color=plots.color(method), alpha=0.2, linewidth=0)
@@ -820,18 +830,18 @@ plt.show()
 #
 # The noise of the experiment above is said to be the reason. To see it alone, take everything else away:
 # 100 training digits, *full-batch* gradient descent (no SGD noise), and batch norm with statistics from random groups of 5, 20 or all 100 samples.
-# Twenty runs, each with its own 100 digits.
+# Sixteen runs, each with its own 100 digits.
 
 # %%
-n_runs, few = 20, 100
+n_runs, few = 16, 100
 rng = torch.Generator().manual_seed(3)
 own = torch.stack([torch.randperm(split, generator=rng)[:few] for _ in range(n_runs)])
 test_rows = torch.arange(split, len(X)).expand(n_runs, -1)
 
 
-def test_accuracy(batchnorm, n_steps=150, lr=0.3, batch=few, samples=own, **how):
-    """Train 2 × 64 ReLU units on each run's own digits; at test time the statistics are those of all its digits."""
-    nets = make_nets(n_runs, 2, 64, gain=2**0.5)
+def test_accuracy(batchnorm, n_steps=100, lr=0.3, batch=few, samples=own, **how):
+    """Train 2 × 48 ReLU units on each run's own digits; at test time the statistics are those of all its digits."""
+    nets = make_nets(n_runs, 2, 48, gain=2**0.5)
     train(nets, relu, batchnorm, lr, n_steps, batch, samples, **how)
     with torch.no_grad():
         together = torch.cat([samples, test_rows], 1)
@@ -846,9 +856,9 @@ full_batch = {
     "groups of 5": test_accuracy(True, group=5),
     "dropout 0.3, no batch norm": test_accuracy(False, drop=0.3),
 }
+plain, base = full_batch["no batch norm"], full_batch["groups of 100 (no noise)"]
 
 # %%
-base = full_batch["groups of 100 (no noise)"]
 gains = {name: gain_over(values, base) for name, values in full_batch.items()}
 tints = ["no batch norm", "batch norm", "batch norm", "batch norm", "dropout"]
 fig, ax = plt.subplots(figsize=(7.5, 2.9), layout="constrained")
@@ -857,14 +867,12 @@ for row, ((name, (mean, error)), tint) in enumerate(zip(gains.items(), tints, st
 ax.axvline(0, color="0.5", linestyle=":")
 ax.set_yticks(range(len(gains)), list(gains))
 ax.yaxis.set_inverted(True)
-ax.set(xlabel="test accuracy, percentage points above batch norm without noise (bars: 2 standard errors)",
-       title="The smaller the groups, the better; dropout is stronger")
+ax.set(xlabel="percentage points of test accuracy above batch norm without noise",
+       title="The smaller the groups, the better (bars: 2 standard errors)")
 plt.show()
 
+
 # %%
-plain = full_batch["no batch norm"]
-
-
 def is_better(a, b):
     mean, error = gain_over(a, b)
     return bool(mean > 2 * error)
@@ -892,30 +900,27 @@ ruling
 # %%
 rng = torch.Generator().manual_seed(4)
 twice = torch.stack([torch.randperm(split, generator=rng)[: 2 * few] for _ in range(n_runs)])
-mini = dict(n_steps=300, lr=0.1, batch=20, samples=twice)
+mini = dict(n_steps=200, lr=0.1, batch=20, samples=twice)
 mini_batch = {
     "batch norm": test_accuracy(True, **mini),
     "dropout 0.3": test_accuracy(False, drop=0.3, **mini),
-    "both": test_accuracy(True, drop=0.3, **mini),
 }
 
 ruling = trial(
     "batch norm can replace dropout: dropout is not better",
     {
         "mini-batches of 20": not is_better(mini_batch["dropout 0.3"], mini_batch["batch norm"]),
-        "full-batch gradient, groups of 5": not is_better(full_batch["dropout 0.3, no batch norm"], full_batch["groups of 5"]),
-        "full-batch gradient, no noise": not is_better(full_batch["dropout 0.3, no batch norm"], base),
+        "full-batch gradient and statistics, no noise": not is_better(full_batch["dropout 0.3, no batch norm"], base),
     },
-    only_if="it trains on small mini-batches",
+    only_if="it trains on small batches",
 )
-assert ruling == "holds only if it trains on small mini-batches"
+assert ruling == "holds only if it trains on small batches"
 ruling
 
 
 # %% [markdown]
 # The paper itself is careful: dropout can be "removed or reduced in strength" (§3.4).
 # Say: *"Its noise regularises, less the larger the batch. In convolutional nets that is often enough to go without dropout; I would measure it."*
-# (In these runs both together did at least as well as either; see the variance shift above for how that can go wrong.)
 #
 # ### "Batch norm solves vanishing and exploding gradients"
 #
@@ -953,7 +958,7 @@ ruling
 # the value of Yang et al. (2019). He's initialisation, without batch norm, has $s^2=2$ and the gain $\sqrt{s^2 E[\varphi'^2]}=1$.
 
 # %%
-def gradient_norms(act, gain, depth, batchnorm, skip=False, seed=0, width=256, n=256):
+def gradient_norms(act, gain, depth, batchnorm, skip=False, seed=0, width=192, n=256):
     """The norm of the gradient of each layer's weights at initialisation, (depth,), in float64."""
     rng = torch.Generator().manual_seed(seed)
     normal = dict(generator=rng, dtype=torch.float64)
@@ -971,11 +976,11 @@ def gradient_norms(act, gain, depth, batchnorm, skip=False, seed=0, width=256, n
 
 
 depths = {
-    "sigmoid": (torch.sigmoid, 1.0, 30, False),
-    "sigmoid, batch norm": (torch.sigmoid, 1.0, 30, True),
-    "ReLU, He": (relu, 2**0.5, 50, False),
-    "ReLU, He, batch norm": (relu, 2**0.5, 50, True),
-    "ReLU, He, batch norm, shortcuts": (relu, 2**0.5, 50, True, True),
+    "sigmoid": (torch.sigmoid, 1.0, 20, False),
+    "sigmoid, batch norm": (torch.sigmoid, 1.0, 20, True),
+    "ReLU, He": (relu, 2**0.5, 40, False),
+    "ReLU, He, batch norm": (relu, 2**0.5, 40, True),
+    "ReLU, He, batch norm, shortcuts": (relu, 2**0.5, 40, True, True),
 }
 norms = {name: np.array([gradient_norms(*kind, seed=seed) for seed in range(2)]) for name, kind in depths.items()}
 
@@ -986,8 +991,8 @@ derivatives = {
 }
 for name, (value, derivative) in derivatives.items():
     print(f"{name:8} theory {np.sqrt(gauss @ derivative**2 / (gauss @ value**2 - (gauss @ value) ** 2)):.2f}")
-middle = norms["ReLU, He, batch norm"][:, 5:45]
-print(f"ReLU     theory {np.sqrt(np.pi / (np.pi - 1)):.2f}   measured {np.mean((middle[:, 0] / middle[:, -1]) ** (1 / 39)):.2f}")
+middle = norms["ReLU, He, batch norm"][:, 4:36]
+print(f"ReLU     theory {np.sqrt(np.pi / (np.pi - 1)):.2f}   measured {np.mean((middle[:, 0] / middle[:, -1]) ** (1 / 31)):.2f}")
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.7), layout="constrained")
@@ -1000,10 +1005,10 @@ for name, (panel, tint, dash) in looks.items():
     label = ", ".join(word for word in name.split(", ")[1:] if word != "He") or "no batch norm"
     values = norms[name].mean(0)
     axes[panel].semilogy(range(1, len(values) + 1), values / values[-1], dash, color=plots.color(tint), label=label)
-theory = np.sqrt(np.pi / (np.pi - 1)) ** np.arange(49, -1, -1)
-axes[1].semilogy(range(1, 51), theory, ":", color="0.4", label="theory, 1.21 per layer")
-axes[0].set(title="Sigmoid, 30 layers: batch norm saves it", xlabel="layer", ylabel="gradient norm, last layer = 1")
-axes[1].set(title="ReLU, 50 layers: batch norm blows it up", xlabel="layer")
+theory = np.sqrt(np.pi / (np.pi - 1)) ** np.arange(39, -1, -1)
+axes[1].semilogy(range(1, 41), theory, ":", color="0.4", label="theory, 1.21 per layer")
+axes[0].set(title="Sigmoid, 20 layers: batch norm saves it", xlabel="layer", ylabel="gradient norm, last layer = 1")
+axes[1].set(title="ReLU, 40 layers: batch norm blows it up", xlabel="layer")
 for ax in axes:
     ax.legend(fontsize=8.5)
 plt.show()
@@ -1020,10 +1025,10 @@ def stays(name, layers=None):
 ruling = trial(
     "batch norm solves vanishing and exploding gradients (first and last layer within a factor of 10)",
     {
-        "sigmoid, 30 layers": stays("sigmoid, batch norm"),
+        "sigmoid, 20 layers": stays("sigmoid, batch norm"),
         "plain ReLU net, the last 10 layers": stays("ReLU, He, batch norm", 10),
-        "plain ReLU net, 50 layers": stays("ReLU, He, batch norm"),
-        "ReLU net with shortcuts, 50 layers": stays("ReLU, He, batch norm, shortcuts"),
+        "plain ReLU net, 40 layers": stays("ReLU, He, batch norm"),
+        "ReLU net with shortcuts, 40 layers": stays("ReLU, He, batch norm, shortcuts"),
     },
     only_if="the net is not a deep plain ReLU net",
 )
@@ -1059,9 +1064,8 @@ def relative_gap(a, eps):
 
 
 # %%
-scalings = np.logspace(-5, 4, 37)
+scalings = np.logspace(-5, 4, 36)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-lengths = np.array([np.linalg.norm(weight_gradient(a * w, 1e-5)) for a in scalings])
 for eps, tint in ((1e-5, "batch norm"), (0.0, "right")):
     name = "ε = 10⁻⁵" if eps else "ε = 0"
     gaps = np.maximum([relative_gap(a, eps) for a in scalings], 1e-17)
@@ -1145,24 +1149,131 @@ ruling
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# TODO
+# "Batch norm standardises each feature over the batch, then scales and shifts it with γ and β. Those two are learnt, 2C numbers; running mean and variance are buffers.
+# It resets the scale of the signal in every layer, and it makes the loss indifferent to the scale of the weights.
+# So deep nets train with larger learning rates and careless initialisation, and the noise of small batches regularises a little.
+# γ and β are there so that nothing is lost: with γ the standard deviation and β the mean, the layer is the identity.
+# Covariate shift was the original explanation; experiments since then say it is not the main reason."
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# TODO
+# - **What it is.** A layer, not a preprocessing step: mean and variance come from the batch, and the gradient flows through them.
+# - **What is learnt.** γ and β, C each. Buffers: running mean, running variance, and in torch a counter. Momentum and ε are set by hand.
+# - **What it does, measured.** Ten tanh layers: without it the activations die or saturate, depending on the weights' scale; with it they stay at 0.63.
+#   A deep ReLU net takes a learning rate several times as large, and initial weights of nearly any scale.
+# - **One mechanism to derive.** BN(aWx) = BN(Wx) for a > 0, so the gradient goes like 1/a and is orthogonal to W.
+#   Steps that are too large lengthen W and so shorten the next ones. Weight decay then only sets the effective learning rate, η/‖w‖².
+# - **Why γ and β.** Fixed at mean 0 and variance 1 a sigmoid is nearly linear. γ = √(σ² + ε), β = μ would undo it all: an argument about what the net *can* express.
+# - **Covariate shift.** The paper's hypothesis. Put the shift back as noise after batch norm: nets that cannot learn without batch norm still learn. A smoother landscape is the rival explanation, and it is debated too.
+# - **Limits.** The noise goes as 1/√B, so the regularisation does too. In very deep plain ReLU nets gradients *grow* by √(π/(π−1)) per layer. Each output depends on the other samples of the batch, and training differs from inference.
 
 # %% [markdown]
 # ## Follow-ups
 #
-# TODO
+# <details><summary>If it is not covariate shift, why does it work?</summary>
+#
+# Say what is measured: signal and gradient keep their scale at initialisation; in deep ReLU nets the gradient holds for a longer step; the scale of the weights drops out, so the step size regulates itself; small batches add noise.
+# None of the four is the whole story, and their shares depend on the net.
+#
+# </details>
+#
+# <details><summary>Why does weight decay act differently on weights before batch norm?</summary>
+#
+# Their length does not change the function, so there is nothing to simplify.
+# What moves is the direction, at the rate $\eta/\|w\|^2$. Gradient steps lengthen $w$ and slow it down; decay shortens it and speeds it up.
+# Exactly: constant decay equals a learning rate that grows like $(1-\eta\lambda)^{-2t}$. See the experiment.
+#
+# </details>
+#
+# <details><summary>Which parameters do you exclude from weight decay?</summary>
+#
+# γ, β and all biases, usually: few numbers, little to overfit with, and a decayed γ shrinks the signal.
+# Goyal et al. (2017) and T. He et al. (2019) train ImageNet that way.
+# In code: parameters of one dimension go into a group with `weight_decay=0`.
+# It is a convention with a small effect, not a law. And decay on the weights *before* batch norm does matter, through the learning rate.
+#
+# </details>
+#
+# <details><summary>What does a smoother landscape mean?</summary>
+#
+# The gradient changes less along the step, so it can be trusted further and the step may be larger.
+# Measured above: true for the ReLU nets, the other way round for a well-initialised tanh net.
+# A caution: smoothness depends on how the weights are scaled, so compare at equal steps of a method, not curvatures as such.
+#
+# </details>
+#
+# <details><summary>Can you use batch norm and dropout together?</summary>
+#
+# Yes, with care. Dropout *before* batch norm changes the variance between training and test (3 against 1 above), and the running variance then fits neither.
+# Put dropout after the last batch norm, just before the classifier, or keep its rate small.
+#
+# </details>
+#
+# <details><summary>When can γ be dropped? And β?</summary>
+#
+# γ: before ReLU and a linear layer, or before another batch norm, because the next weights can take over a positive factor. Some Inception v3 implementations have β only.
+# β moves the kink of the ReLU, and nothing behind it can do that. What is superfluous is the bias of the layer *before*: batch norm subtracts it.
+#
+# </details>
+#
+# <details><summary>Why is γ of the last batch norm in a residual block sometimes initialised to 0?</summary>
+#
+# Then every block starts as the identity, and the net starts shallow. Goyal et al. (2017) do it for large batches.
+# γ gets a gradient all the same: $\sum_i g_i\hat x_i$ does not contain γ.
+#
+# </details>
+#
+# <details><summary>And layer norm?</summary>
+#
+# It takes mean and variance over the features of one sample, so there is no batch noise, no running statistics, no difference at inference, and a batch of one is fine.
+# The weight matrix as a whole is scale-free too. It does not equalise the features among themselves, and in convolutional nets batch norm has mostly done better.
+# Transformers use it because batches of sequences vary in length and content.
+#
+# </details>
+#
+# <details><summary>Why should ReLU nets need it? They do not saturate.</summary>
+#
+# Right, so the saturation story is not theirs. With He's initialisation a plain ReLU net trains, at a small learning rate and with the right scale of the weights.
+# Batch norm makes both choices uncritical. See the two figures on learning rate and initial scale.
+#
+# </details>
+#
+# <details><summary>Does it blur the differences between samples?</summary>
+#
+# Not by normalising: within a batch an affine map keeps order and relative distances of each feature.
+# What is true is that a sample's output depends on its mates. That is noise when mates are random, and a leak of information when they are not.
+#
+# </details>
+#
+# <details><summary>Is the larger learning rate not an illusion, if only η/‖w‖² counts?</summary>
+#
+# Partly. The nominal η of the two nets cannot be compared one to one, for the norms differ and grow.
+# What is no illusion is that the step regulates itself: one that is too long lengthens $w$ and shortens the next. The plain net has no such brake.
+#
+# </details>
 
 # %% [markdown]
 # ## Red flags
 #
-# TODO
+# - "The mean and the variance are learnable." They are computed; the running ones are buffers.
+# - "γ and β restore the original data", as if training did that. They can; it does not.
+# - "It solves covariate shift, and that is why it works", without a doubt and without an experiment.
+# - "It prevents exploding gradients." In deep plain ReLU nets it makes them.
+# - "It replaces dropout", whatever the batch size.
+# - "L2 keeps the weights before batch norm small, so the function is simple." Their size does not matter.
+# - "BN(aWx) = BN(Wx)", and no word about $a<0$ or ε.
+# - "It is a preprocessing step that makes the data N(0, 1)." It fixes two moments of each feature, in the middle of the net, and γ, β move them again.
 
 # %% [markdown]
 # ## References
 #
-# TODO
+# - S. Ioffe, C. Szegedy. *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift.* ICML 2015. §3: γ, β and the identity; §3.3: learning rates and scale invariance; §3.4: dropout.
+# - S. Santurkar, D. Tsipras, A. Ilyas, A. Mądry. *How Does Batch Normalization Help Optimization?* NeurIPS 2018: noise after batch norm, and the smoother landscape.
+# - J. Bjorck, C. Gomes, B. Selman, K. Weinberger. *Understanding Batch Normalization.* NeurIPS 2018: larger learning rates as the main benefit.
+# - G. Yang, J. Pennington, V. Rao, J. Sohl-Dickstein, S. Schoenholz. *A Mean Field Theory of Batch Normalization.* ICLR 2019: exploding gradients.
+# - T. van Laarhoven. *L2 Regularization versus Batch and Weight Normalization.* 2017: the effective learning rate.
+# - Z. Li, S. Arora. *An Exponential Learning Rate Schedule for Deep Learning.* ICLR 2020: weight decay as a growing learning rate.
+# - X. Li, S. Chen, X. Hu, J. Yang. *Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift.* CVPR 2019.
+# - P. Goyal et al. *Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour.* 2017; T. He et al. *Bag of Tricks for Image Classification with Convolutional Neural Networks.* CVPR 2019: no decay on γ and β.
+# - Documentation of `torch.nn.BatchNorm2d` (parameters and buffers) and of Keras' `BatchNormalization` (`scale`).

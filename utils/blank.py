@@ -6,7 +6,7 @@ BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError()")
 # The spelling that nbgrader and otter both read: white space, one hash, the words, nothing else.
 _MARKER = re.compile(r"^(\s*)# (BEGIN|END) SOLUTION\s*$")
-_NEAR = re.compile(r"#.*\b(BEGIN|END)[ _-]*SOLUTION", re.IGNORECASE)
+_NEAR = re.compile(r"#.*\b(BEGIN|END)[\s_:-]*SOLUTION", re.IGNORECASE)
 
 
 class MarkerError(ValueError):

@@ -1,5 +1,6 @@
 """Are two values equal, and if not, where and by how much."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,8 @@ def same(got: Any, want: Any, rtol: float, atol: float) -> bool:
     """Is `got` right? What `difference` decides, without the words, which cost more than the comparison."""
     if isinstance(got, np.ndarray) and isinstance(want, np.ndarray) and got.dtype == want.dtype == float:
         return got.shape == want.shape and not _wrong_entries(got, want, rtol, atol).any()
+    if type(got) is float and type(want) is float and math.isfinite(want):
+        return abs(got - want) <= atol + rtol * abs(want)  # false for NaN, as it should be
     return difference(got, want, rtol, atol) is None
 
 
@@ -96,8 +99,8 @@ def _apart(got: float, want: float) -> tuple[str, str]:
 
 
 def _wrong_kind(got: Any, want: Any) -> Difference:
-    shown = f"{kind_of(got)}: {got!r}" if type(got) in (bool, int, float, str) else kind_of(got)
-    return Difference("type", shown, kind_of(want))
+    shown = f": {got!r}" if type(got) in (bool, int, float, str) else ""
+    return Difference("type", kind_of(got) + (shown if len(shown) <= 80 else f"{shown[:80]}…"), kind_of(want))
 
 
 def _exact_difference(got: Any, want: Any) -> Difference | None:

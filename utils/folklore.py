@@ -20,7 +20,7 @@ class Trial:
     @property
     def verdict(self) -> str:
         """ "holds", "does not hold", or "holds only if …"."""
-        kept = [bool(value) for value in self.where.values()]
+        kept = self.where.values()
         if all(kept):
             return HOLDS
         return f"{ONLY_IF} {self.only_if}" if any(kept) else FAILS
@@ -68,7 +68,10 @@ def trial(claim: str, where: Mapping[str, bool], only_if: str = "") -> Trial:
     """
     if not where:
         raise ValueError("a trial needs at least one condition, as in trial(claim, {'on digits': accuracy > 0.9})")
-    ruling = Trial(claim, dict(where), only_if)
+    for condition, kept in where.items():
+        if bool(kept) != kept:  # NaN, a text, None: Python takes each for true or false, and nobody meant it
+            raise ValueError(f"{condition!r} is {kept!r}; a condition is True or False, as a comparison computes it")
+    ruling = Trial(claim, {condition: bool(kept) for condition, kept in where.items()}, only_if)
     if ruling.verdict.startswith(ONLY_IF) and not only_if:
-        raise ValueError(f"the claim held under some conditions only ({dict(where)}): say which in only_if=…")
+        raise ValueError(f"the claim held under some conditions only ({ruling.where}): say which in only_if=…")
     return ruling

@@ -113,7 +113,7 @@ def _status(found: Finding) -> str:
 
 
 def _verified(exercise: Exercise, references: list[Reference]) -> tuple[tuple[str, str], ...]:
-    cases = ", ".join(ref.case for ref in references)
+    cases = "; ".join(ref.case for ref in references)
     shown = [("Cases", cases)]
     if exercise.verified:
         shown.append(("Shown", exercise.verified))

@@ -4,6 +4,7 @@ One JSON object a line. Every entry starts with a line break of its own, so that
 other, and is written by one call, so that two notebooks may check at once.
 """
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -36,20 +37,18 @@ def record(exercise: str, status: str, mistake: str | None = None) -> None:
         return
     entry = {"time": datetime.now().astimezone().isoformat(timespec="seconds"), "exercise": exercise, "status": status}
     line = "\n" + json.dumps(entry | ({"mistake": mistake} if mistake else {}), ensure_ascii=False)
-    try:
+    with contextlib.suppress(OSError):  # a read-only checkout, a full disk: a verdict is worth more than its entry
         handle = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    except OSError:  # a read-only checkout: a verdict is worth more than its entry
-        return
-    try:
-        os.write(handle, line.encode())
-    finally:
-        os.close(handle)
+        try:
+            os.write(handle, line.encode())
+        finally:
+            os.close(handle)
 
 
 def history() -> list[dict]:
     """All attempts, oldest first; lines that a crash tore are passed over."""
     path = log_path()
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
     attempts = (_parsed(line) for line in lines if line.strip())
     return [attempt for attempt in attempts if attempt]
 
@@ -57,9 +56,10 @@ def history() -> list[dict]:
 def _parsed(line: str) -> dict | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and {"exercise", "status"} <= entry.keys() else None
+    whole = isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("exercise", "status"))
+    return entry if whole else None
 
 
 def states() -> dict[str, str]:

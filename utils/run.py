@@ -16,7 +16,7 @@ import numpy as np
 from utils import codec
 from utils.spec import Exercise
 
-MAX_TEXT = 300  # letters of an exception's message
+MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
 _FOREIGN = ("<frozen", os.path.dirname(__file__), os.path.dirname(os.__file__))  # where no learner's code lies
 _FIXED = (bool, int, float, str, type(None))  # what nobody can write into
 RETURNED = "returned"  # the key of a return value that could not be taken apart into its names
@@ -120,7 +120,7 @@ def failure_of(error: BaseException) -> Failure:
         return Failure("changed", str(error), kind)
     if isinstance(error, MemoryError):
         return Failure("memory", "it asked for more memory than there is", kind)
-    place = f", at `{line}`" if line else ""
+    place = f", at `{line if len(line) <= MAX_TEXT else f'{line[:MAX_TEXT]}…'}`" if line else ""
     return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind)
 
 

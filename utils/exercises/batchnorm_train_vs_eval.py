@@ -190,7 +190,7 @@ _TRAIN_MISTAKES = _listed(
     ("running variance started from the running mean", _BOTH, dict(new_var=lambda s: s.average(s.running_mean, s.unbiased))),
     ("running_mean and running_var returned in the wrong order", _RETURN, dict(returned=lambda s: (s.out, s.new_var, s.new_mean))),
     ("running statistics of shape (1, D)", "Keep them (D,): no keepdims, for they come in and go out in one shape.",
-     dict(returned=lambda s: (s.out, s.new_mean[None], s.new_var[None]))),
+     dict(returned=lambda s: (s.out, s.new_mean.reshape(1, -1), s.new_var.reshape(1, -1)))),
     ("out returned last", _RETURN, dict(returned=lambda s: (s.new_mean, s.new_var, s.out))),
     # the output
     ("variance not centred (E[x²])", _AROUND, dict(var=lambda s: np.mean(s.x**2, axis=0))),

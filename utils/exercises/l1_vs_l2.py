@@ -70,6 +70,7 @@ def _shared(total, slope):
         ("mean over the first axis only", _NUMBER, _of(columns, grad)),
         ("mean over the first axis only, gradient alike", _NUMBER, _of(columns, lambda d: slope(d) / len(d))),
         ("one loss for each sample", _NUMBER, _of(lambda d: np.array([mean(row) for row in d]), grad)),
+        ("mean over axis 1 only", _NUMBER, _of(lambda d: np.apply_along_axis(mean, 1, d), grad)),
         ("gradient before loss", _ORDER, lambda pred, target: (grad(pred - target), mean(pred - target))),
         ("gradient without its sign", _SIGN, _of(mean, lambda d: np.abs(grad(d)))),
         ("gradient averaged to one number", _FORM, _of(mean, lambda d: slope(d).mean())),
@@ -93,10 +94,10 @@ _SLOPE = "The slope of |d| is ±1, however large or small d is: np.sign(d)."
 
 _L1_MISTAKES = _named(
     *_shared(lambda d: np.abs(d).sum(), np.sign),
-    ("+1 where pred equals target", _TIE, _of(_l1, lambda d: np.where(d >= 0, 1, -1) / d.size)),
-    ("−1 where pred equals target", _TIE, _of(_l1, lambda d: np.where(d > 0, 1, -1) / d.size)),
-    ("+1 where pred equals target, not divided by the count", _TIE, _of(_l1, lambda d: np.where(d >= 0, 1, -1))),
-    ("−1 where pred equals target, not divided by the count", _TIE, _of(_l1, lambda d: np.where(d > 0, 1, -1))),
+    ("+1 where pred equals target", _TIE, _of(_l1, lambda d: np.where(d >= 0, 1.0, -1.0) / d.size)),
+    ("−1 where pred equals target", _TIE, _of(_l1, lambda d: np.where(d > 0, 1.0, -1.0) / d.size)),
+    ("+1 where pred equals target, not divided by the count", _TIE, _of(_l1, lambda d: np.where(d >= 0, 1.0, -1.0))),
+    ("−1 where pred equals target, not divided by the count", _TIE, _of(_l1, lambda d: np.where(d > 0, 1.0, -1.0))),
     ("d / |d|: NaN where pred equals target", _TIE, _of(_l1, lambda d: d / np.abs(d) / d.size)),
     *((f"d / (|d| + {eps:g}) for the sign", _SLOPE, _of(_l1, lambda d, eps=eps: d / (np.abs(d) + eps) / d.size))
       for eps in (1e-8, 1e-12)),
