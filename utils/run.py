@@ -131,7 +131,7 @@ def _first_line(error: BaseException) -> str:
     except Exception:  # a learner's own exception class may fail to say what it is
         return ""
     text = re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
-    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
