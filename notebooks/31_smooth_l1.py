@@ -263,7 +263,7 @@ for ax in axes:
     ax.set_xlabel("error d (pixels)")
 axes[0].set(ylim=(0, 8), ylabel="loss", title="Parabola inside, line outside")
 axes[1].set(ylim=(-4.5, 4.5), ylabel="slope", title="Clipped: ±1, or ±δ for Huber")
-axes[0].legend(loc="upper center", fontsize=9, frameon=True, facecolor="white", edgecolor="none")
+fig.legend(*axes[0].get_legend_handles_labels(), ncols=4, loc="outside lower center")
 plt.show()
 
 
@@ -302,20 +302,21 @@ for name, path in runs.items():
 
 # %%
 looks = {"L2": ("l2", "-"), "L1": ("l1", "-"), "smooth L1, β = 1": ("smooth_l1", "--"),
-         "smooth L1, β = 10": ("smooth_l1", ":"), "smooth L1, β = 0.02": ("momentum", "-.")}
+         "smooth L1, β = 10": ("smooth_l1", ":")}
 fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 for name, (key, dash) in looks.items():
-    ax.plot(np.maximum(runs[name], 1e-15), dash, color=plots.color(key), label=name)
+    ax.plot(runs[name], dash, color=plots.color(key), label=name)
 ax.axhline(0.1, color="0.5", linewidth=1)
-ax.text(398, 0.13, "learning rate", color="0.35", ha="right")
+ax.text(1.01, 0.1, "learning\nrate", color="0.35", va="center", transform=ax.get_yaxis_transform())
 ax.set(yscale="log", ylim=(1e-15, 60), xlabel="step", ylabel="distance to the target (pixels)",
-       title="L1 arrives first and never lands; smooth L1 lands")
+       title="L1 is there before smooth L1, but it never lands")
 ax.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** L1 and smooth L1 walk equally fast from afar. Then L1 hops over the target by a step of 0.1, for ever.
-# Smooth L1 shrinks by $1-\eta/\beta = 0.9$ a step. β = 10 is slow, and β = 0.02 < η/2 hops like L1.
+# Smooth L1 shrinks by $1-\eta/\beta = 0.9$ a step.
+# β = 10 is slow, and β = 0.02, which is below η/2, hops like L1 (in the table; its curve would cover that of L1).
 
 # %% [markdown]
 # ### Between the median and the mean
@@ -357,6 +358,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** β is a scale. Small against the noise: median. Larger than every error: mean.
+# The way need not be straight: near β = 0.7 the estimate dips below both.
 
 # %% [markdown]
 # ### Boxes with wrong labels
@@ -455,25 +457,26 @@ plt.show()
 # %% [markdown]
 # ### Look at the boxes
 #
-# The same test images after training with 10 % of the boxes in the wrong unit.
+# Five test images after training with 10 % of the boxes in the wrong unit. The grey square is the canvas.
 
 # %%
 wrong_unit = spoil(Y, 0.1, "wrong unit")
 drawn = {name: X_test @ fit(*learners[name], X, wrong_unit)[0] + 16 for name in ("L2", "smooth L1")}
-fig, axes = plt.subplots(1, 5, figsize=(9, 2.5), layout="constrained")
+fig, axes = plt.subplots(1, 5, figsize=(9, 2.8), layout="constrained")
 for ax, i in zip(axes, range(5), strict=True):
     ax.imshow(test_images[i, 0], cmap="gray_r", extent=(0, 32, 32, 0))
     for box, tint, dash in ((test_boxes[i], "black", ":"), (drawn["L2"][i], plots.color("l2"), "-"),
                             (drawn["smooth L1"][i], plots.color("smooth_l1"), "-")):
         (x0, y0, x1, y1) = box
         ax.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], dash, color=tint, linewidth=2)
-    ax.set(xlim=(-4, 64), ylim=(64, -4), xticks=[0, 32, 64], yticks=[0, 32, 64])
+    ax.plot([0, 32, 32, 0, 0], [0, 0, 32, 32, 0], color="0.7", linewidth=1, zorder=0)
+    ax.set(xlim=(-3, 60), ylim=(60, -3), xticks=[0, 32], yticks=[0, 32], xlabel="pixels")
     ax.grid(False)
 axes[0].set_ylabel("pixels")
 lines = [plt.Line2D([], [], color=c, linestyle=s, linewidth=2)
          for c, s in (("black", ":"), (plots.color("l2"), "-"), (plots.color("smooth_l1"), "-"))]
 fig.legend(lines, ["truth", "L2", "smooth L1"], ncols=3, loc="outside lower center")
-fig.suptitle("One wrong box in ten: L2 leaves the canvas, smooth L1 stays on the digit", x=0.01, ha="left")
+fig.suptitle("One wrong box in ten: L2's boxes run away, those of smooth L1 stay on the digit", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
@@ -552,12 +555,13 @@ ruling = trial(
         "one coordinate, to 0.1 pixel": near["smooth L1, β = 1"] < 0.8 * near["L1"],
         "one coordinate, to 1e-6 pixel": (exact["smooth L1, β = 1"] or never) < 0.8 * (exact["L1"] or never),
         "the same with β = 0.02 < lr / 2": (exact["smooth L1, β = 0.02"] or never) < 0.8 * (exact["L1"] or never),
-        "300 boxes, to the final test error": bool(np.all(steps_to["smooth L1"] < 0.8 * steps_to["L1"])),
+        "300 boxes, to within 5 % of the final test error": bool(np.all(steps_to["smooth L1"] < 0.8 * steps_to["L1"])),
         "30 boxes that can be fitted: half the error left": bool(np.all(left["smooth L1"] < 0.5 * left["L1"])),
     },
     only_if="errors get smaller than a step, and β is above lr / 2",
 )
 assert ruling == "holds only if errors get smaller than a step, and β is above lr / 2"
+assert list(ruling.where.values()) == [False, True, False, False, True]
 ruling
 
 # %% [markdown]
@@ -596,23 +600,33 @@ def better(kind, share):
     return bool(np.all(errors[kind, "smooth L1"][at[share]] < 0.9 * errors[kind, "L2"][at[share]]))
 
 
+for kind, share in (("another image", 0.0), ("another image", 0.1), ("another image", 0.2), ("wrong unit", 0.1)):
+    quotient = errors[kind, "smooth L1"][at[share]] / errors[kind, "L2"][at[share]]
+    print(f"{kind:13s} {100 * share:2.0f} %: smooth L1's error / L2's, by set:", np.round(quotient, 2))
+
+# %%
 off = {key: abs(slope - 2) for key, slope in slopes.items()}
 ruling = trial(
     "smooth L1 is less sensitive to outliers than L2",
     {
         "10 % boxes of another image": better("another image", 0.1),
+        "20 % boxes of another image": better("another image", 0.2),
         "10 % boxes in the wrong unit": better("wrong unit", 0.1),
         "no wrong boxes at all": better("another image", 0.0),
         "10 % in the wrong unit, β = 1000 pixels": bool(np.all(wide < 0.9 * errors["wrong unit", "L2"][at[0.1]])),
         "a line with one bad input": off["bad input", "smooth L1"] < 0.9 * off["bad input", "L2"],
     },
-    only_if="labels are wrong, not inputs, and by more than β",
+    only_if="labels, not inputs, are wrong: by far more than β, or many of them",
 )
-assert ruling == "holds only if labels are wrong, not inputs, and by more than β"
+assert ruling == "holds only if labels, not inputs, are wrong: by far more than β, or many of them"
+assert list(ruling.where.values()) == [False, True, True, False, False, False]
 ruling
 
 # %% [markdown]
-# The gradient for a weight is the slope times the input. Smooth L1 bounds the first factor, nothing bounds the second.
+# The first row is a close call. Smooth L1 wins in all five sets, but in one of them by less than the 10 % we asked for.
+# Few labels that are mildly wrong do L2 little harm.
+#
+# The last row: the gradient for a weight is the slope times the input. Smooth L1 bounds the first factor, nothing bounds the second.
 
 # %% [markdown]
 # ### "Smooth L1 ignores outliers"
@@ -665,6 +679,7 @@ ruling = trial(
     only_if="δ = β = 1; else Huber is δ times smooth L1",
 )
 assert ruling == "holds only if δ = β = 1; else Huber is δ times smooth L1"
+assert list(ruling.where.values()) == [False, False, True, False]
 ruling
 
 
@@ -707,6 +722,7 @@ ruling = trial(
     only_if="it is the error that explodes, not the network",
 )
 assert ruling == "holds only if it is the error that explodes, not the network"
+assert list(ruling.where.values()) == [True, False]
 ruling
 
 # %% [markdown]

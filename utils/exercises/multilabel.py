@@ -46,23 +46,7 @@ def _naive(z, y, w):
     return _of_p(1 / (1 + np.exp(-z)), y, w)
 
 
-def _naive_softplus(z, y, w):
-    return (1 + (w - 1) * y) * np.log(1 + np.exp(z)) - w * y * z
-
-
-def _mean(values):
-    return values / values.size
-
-
-def _per_row(values):
-    return values / len(values)
-
-
-def _itself(values):
-    return values
-
-
-def _make(loss=_loss, grad=_grad, total=np.mean, share=_mean):
+def _make(loss=_loss, grad=_grad, total=np.mean, share=lambda v: v / v.size):
     """A wrong answer: the right one with some of its parts exchanged."""
 
     def wrong(logits, targets, pos_weight=None):
@@ -75,10 +59,6 @@ def _make(loss=_loss, grad=_grad, total=np.mean, share=_mean):
 def _on(change):
     """The right formulas on changed arguments."""
     return _make(lambda *given: _loss(*change(*given)), lambda *given: _grad(*change(*given)))
-
-
-def _rows_sum(values):
-    return values.sum() / len(values)
 
 
 def _log_softmax(z):
@@ -100,34 +80,14 @@ def _softmax_autograd(z, y, w):
     return _softmax(z) * t.sum(axis=1, keepdims=True) - t
 
 
-def _no_none(logits, targets, pos_weight=None):
-    return _make()(logits, targets, 1.0 * pos_weight)  # a TypeError for None
-
-
-def _truth_of_array(logits, targets, pos_weight=None):
-    return _make()(logits, targets, pos_weight if pos_weight else None)
-
-
 def _weighted_mean(logits, targets, pos_weight=None):
     w = 1.0 if pos_weight is None else pos_weight
     total = np.sum((1 + (w - 1) * targets) * np.ones_like(logits))
     return _loss(logits, targets, w).sum() / total, _grad(logits, targets, w) / total
 
 
-def _log_weighted(z, y, w):
-    return (1 + (w - 1) * y) * _loss(z, y, 1)
-
-
-def _math_raises(z, y, w):
-    return _of_p(np.vectorize(lambda v: 1 / (1 + math.exp(-v)))(z), y, w)
-
-
 def _ratio_sigma(z):
     return np.exp(z) / (1 + np.exp(z))
-
-
-def _column(w):
-    return np.asarray(w)[:, None] if np.ndim(w) else w
 
 
 _LOG = "Never take log σ(z): σ underflows to 0 or rounds to 1. Use max(z, 0) − z·y + log1p(exp(−|z|))."
@@ -145,11 +105,11 @@ _FORM = "With p = pos_weight an entry is (1 − y)·z + (1 + (p − 1)·y)·(log
 _NONE = "Without pos_weight every weight is 1: ask `pos_weight is None` first."
 
 _FLAWS = {  # parts to exchange, for stable answers and for unstable ones
-    "mean over the batch only (divided by N)": (_NK, dict(total=_rows_sum, share=_per_row)),
-    "loss and gradient summed": (_NK, dict(total=np.sum, share=_itself)),
+    "mean over the batch only (divided by N)": (_NK, dict(total=lambda v: v.sum() / len(v), share=lambda v: v / len(v))),
+    "loss and gradient summed": (_NK, dict(total=np.sum, share=lambda v: v)),
     "loss summed": (_NK, dict(total=np.sum)),
-    "gradient not divided by N·K": (_GRAD_NK, dict(share=_itself)),
-    "gradient divided by N only": (_GRAD_NK, dict(share=_per_row)),
+    "loss divided by N only": (_NK, dict(total=lambda v: v.sum() / len(v))),
+    "gradient not divided by N·K": (_GRAD_NK, dict(share=lambda v: v)),
     "pos_weight on the negatives": (_POS, dict(
         loss=lambda z, y, w: y * _softplus(-z) + w * (1 - y) * _softplus(z),
         grad=lambda z, y, w: w * (1 - y) * _sigma(z) - y * _sigma(-z))),
@@ -167,39 +127,39 @@ _UNSTABLE = {
 
 _OTHERS = {
     "unstable log(σ)": (_LOG, dict(loss=_naive)),
-    "unstable log(1 + exp(z))": (_LOG, dict(loss=_naive_softplus)),
+    "unstable log(1 + exp(z))": (_LOG, dict(
+        loss=lambda z, y, w: (1 + (w - 1) * y) * np.log(1 + np.exp(z)) - w * y * z)),
     "unstable: exp(z) / (1 + exp(z))": (_LOG, dict(
         loss=lambda z, y, w: _of_p(_ratio_sigma(z), y, w),
         grad=lambda z, y, w: (1 - y) * _ratio_sigma(z) - w * y * (1 - _ratio_sigma(z)))),
-    "unstable: math.exp raises": (_LOG, dict(loss=_math_raises)),
+    "unstable: math.exp raises": (_LOG, dict(
+        loss=lambda z, y, w: _of_p(np.vectorize(lambda v: 1 / (1 + math.exp(-v)))(z), y, w))),
     "|z| without its bars": (_LOG, dict(loss=lambda z, y, w: (
         (1 - y) * z + (1 + (w - 1) * y) * (np.log1p(np.exp(-z)) + np.maximum(-z, 0))))),
     "max(−z, 0) forgotten": (_FORM, dict(loss=lambda z, y, w: (
         (1 - y) * z + (1 + (w - 1) * y) * np.log1p(np.exp(-np.abs(z)))))),
-    "1 + p·y in place of 1 + (p − 1)·y": (_FORM, dict(
-        loss=lambda z, y, w: (1 - y) * z + (1 + (w * y if np.ndim(w) else 0)) * _softplus(-z))),
-    "probabilities clipped at 1e-7": (_CAP, dict(loss=lambda z, y, w: _of_p(np.clip(_sigma(z), 1e-7, 1 - 1e-7), y, w))),
-    "probabilities clipped at 1e-12": (_CAP, dict(loss=lambda z, y, w: _of_p(np.clip(_sigma(z), 1e-12, 1 - 1e-12), y, w))),
-    "probabilities clipped at 1e-15": (_CAP, dict(loss=lambda z, y, w: _of_p(np.clip(_sigma(z), 1e-15, 1 - 1e-15), y, w))),
-    "1e-12 added in the log": (_CAP, dict(loss=lambda z, y, w: _of_p(_sigma(z), y, w, lambda p: np.log(p + 1e-12)))),
-    "1e-8 added in the log": (_CAP, dict(loss=lambda z, y, w: _of_p(_sigma(z), y, w, lambda p: np.log(p + 1e-8)))),
+    **{f"probabilities kept above {eps:g}": (_CAP, dict(
+        loss=lambda z, y, w, eps=eps: _of_p(np.clip(_sigma(z), eps, 1 - eps), y, w))) for eps in (1e-7, 1e-8, 1e-10, 1e-12, 1e-15)},
+    "probabilities kept above 1e-07, in the gradient too": (_CAP, dict(
+        loss=lambda z, y, w: _of_p(np.clip(_sigma(z), 1e-7, 1 - 1e-7), y, w),
+        grad=lambda z, y, w: (1 - y) * np.clip(_sigma(z), 1e-7, 1 - 1e-7) - w * y * np.clip(_sigma(-z), 1e-7, 1 - 1e-7))),
     "logarithm cut at −100": (_CAP, dict(loss=lambda z, y, w: _of_p(_sigma(z), y, w, lambda p: np.maximum(np.log(p), -100)))),
     "logits clipped at ±500": (_CAP, dict(loss=lambda z, y, w: _loss(np.clip(z, -500, 500), y, w))),
     "softmax over labels": (_SOFT, dict(loss=lambda z, y, w: _of_p(_softmax(z), y, w), grad=_softmax_grad)),
     "softmax cross-entropy": (_SOFT, dict(
-        loss=lambda z, y, w: -w * y * _log_softmax(z), grad=_softmax_grad, total=_rows_sum, share=_per_row)),
+        loss=lambda z, y, w: -w * y * _log_softmax(z), grad=_softmax_grad, total=lambda v: v.sum() / len(v), share=lambda v: v / len(v))),
     "softmax cross-entropy, and log(0)": (_SOFT, dict(
-        loss=lambda z, y, w: -w * y * np.log(_softmax(z)), grad=_softmax_grad, total=_rows_sum, share=_per_row)),
+        loss=lambda z, y, w: -w * y * np.log(_softmax(z)), grad=lambda z, y, w: _softmax(z) - y, total=lambda v: v.sum() / len(v), share=lambda v: v / len(v))),
     "softmax cross-entropy, its exact gradient": (_SOFT, dict(
-        loss=lambda z, y, w: -w * y * _log_softmax(z), grad=_softmax_autograd, total=_rows_sum, share=_per_row)),
+        loss=lambda z, y, w: -w * y * _log_softmax(z), grad=_softmax_autograd, total=lambda v: v.sum() / len(v), share=lambda v: v / len(v))),
     "pos_weight ignored": (_POS, dict(loss=lambda z, y, w: _loss(z, y, 1), grad=lambda z, y, w: _grad(z, y, 1))),
     "pos_weight in the gradient only": (_POS, dict(loss=lambda z, y, w: _loss(z, y, 1))),
     "pos_weight times (σ − y)": (_POS_GRAD, dict(grad=lambda z, y, w: w * _grad(z, y, 1))),
     "weight 1 + (p − 1)·y on both terms": (_POS_SOFT, dict(
-        loss=_log_weighted, grad=lambda z, y, w: (1 + (w - 1) * y) * _grad(z, y, 1))),
+        loss=lambda z, y, w: (1 + (w - 1) * y) * _loss(z, y, 1), grad=lambda z, y, w: (1 + (w - 1) * y) * _grad(z, y, 1))),
     "(1 + (p − 1)·y)·(σ − y) as the gradient": (_POS_GRAD, dict(grad=lambda z, y, w: (1 + (w - 1) * y) * _grad(z, y, 1))),
     "pos_weight along the samples": ("pos_weight has one weight for each label: (K,) lines up with the last axis of (N, K).", dict(
-        loss=lambda z, y, w: _loss(z, y, _column(w)), grad=lambda z, y, w: _grad(z, y, _column(w)))),
+        loss=lambda z, y, w: _loss(z, y, np.atleast_1d(w)[:, None]), grad=lambda z, y, w: _grad(z, y, np.atleast_1d(w)[:, None]))),
     "one loss for each label": (_NK, dict(total=lambda v: v.mean(axis=0))),
     "log-likelihood and its gradient": (_SIGN, dict(
         loss=lambda z, y, w: -_loss(z, y, w), grad=lambda z, y, w: -_grad(z, y, w))),
@@ -214,8 +174,8 @@ _OTHERS = {
 }  # fmt: skip
 
 _WHOLE = {
-    "pos_weight=None not treated": (_NONE, _no_none),
-    "`if pos_weight` on an array": (_NONE, _truth_of_array),
+    "pos_weight=None not treated": (_NONE, lambda z, y, w=None: _make()(z, y, 1.0 * w)),
+    "`if pos_weight` on an array": (_NONE, lambda z, y, w=None: _make()(z, y, w if w else None)),
     "mean weighted by pos_weight": ("torch divides by N·K whatever pos_weight is, not by the sum of the weights.", _weighted_mean),
     "gradient before loss": ("Return (loss, grad) in this order.", lambda z, y, w=None: _make()(z, y, w)[::-1]),
     "targets and logits swapped": (_TARGETS, _on(lambda z, y, w: (y, z, w))),
@@ -232,7 +192,7 @@ def _named():
         yield Mistake(name, advice, _make(**parts))
     for name, (advice, function) in _WHOLE.items():
         yield Mistake(name, advice, function)
-    for name, (advice, parts) in _FLAWS.items():
+    for name, (advice, parts) in list(_FLAWS.items())[:9]:
         yield Mistake(f"{name}, and unstable log(σ)", advice, _make(**parts | dict(loss=_UNSTABLE.get(name, _naive))))
 
 
@@ -367,11 +327,11 @@ _UNKNOWN = {
 }
 _HEAD_MISTAKES = (
     *(Mistake(", and ".join(filter(None, (flaw, slip))), advice, _table(changes, unknown))
-      for (flaw, (advice, changes)), (slip, unknown) in product(_HEAD_FLAWS.items(), _UNKNOWN.items())),
+      for (flaw, (advice, changes)), (slip, unknown) in product(_HEAD_FLAWS.items(), _UNKNOWN.items())
+      if not slip or flaw == "softmax for multilabel"),
     *(Mistake(slip, _RAISE, _table(unknown=unknown)) for slip, unknown in _UNKNOWN.items() if slip),
     Mistake("unknown tasks taken for multilabel", _RAISE, _table(unknown=lambda task: _SIGMOID)),
     Mistake("unknown tasks taken for multiclass", _RAISE, _table(unknown=lambda task: _SOFTMAX)),
-    Mistake("ValueError returned, not raised", _RAISE, _table(unknown=ValueError)),
     Mistake("capital letters accepted", "The three names are exact; Multilabel is none of them.", _table(key=str.lower)),
     Mistake("loss before activation", "Return (activation, loss) in this order.", _table(answer=lambda head: head[::-1])),
 )  # fmt: skip

@@ -35,6 +35,11 @@ def _split(inside, outside, joint=lambda b: b):
     return lambda d, b: np.where(np.abs(d) < joint(b), inside(d, b), outside(d, b))
 
 
+def _and_at(b):
+    """A joint that belongs to the inside, as Huber's is mostly written."""
+    return np.nextafter(b, np.inf)
+
+
 def _square(d, b):
     return d * d / (2 * b)
 
@@ -178,6 +183,8 @@ _SMOOTH_MISTAKES = {
     "the two parts swapped": ("The parabola is for |d| < beta.", _s(
         lambda d, b: np.where(np.abs(d) > b, _square(d, b), _line(d, b)),
         lambda d, b: np.where(np.abs(d) > b, _ratio(d, b), np.sign(d)))),
+    "pseudo-Huber, with slopes to ±1": (_OTHER, _s(
+        lambda d, b: np.sqrt(d * d + b * b) - b, lambda d, b: d / np.sqrt(d * d + b * b))),
     "sigma in place of beta": (_SIGMA, _s(lambda d, b: _smooth(d, 1 / b**2), lambda d, b: _smooth_slope(d, 1 / b**2))),
 }  # fmt: skip
 
@@ -211,8 +218,8 @@ _HUBER_MISTAKES = {
     "threshold fixed at 1": (_IGNORED, _h(
         _split(_half_square, _steep, lambda b: 1), _split(_self, lambda d, b: b * np.sign(d), lambda b: 1))),
     "1/2 missing in the parabola": ("It is d²/2: its slope is d, which is delta at the joint.", _h(
-        _split(lambda d, b: d * d, _steep))),
-    "straight part without its offset": (_OFFSET_H, _h(_split(_half_square, lambda d, b: b * np.abs(d)))),
+        _split(lambda d, b: d * d, _steep, _and_at))),
+    "straight part without its offset": (_OFFSET_H, _h(_split(_half_square, lambda d, b: b * np.abs(d), _and_at))),
     "gradient is ±delta everywhere": ("Inside the slope is d itself.", _h(slope=lambda d, b: b * np.sign(d))),
     "d in place of |d| in the comparison": (_ABS, _h(
         lambda d, b: np.where(d < b, _half_square(d, b), _steep(d, b)), lambda d, b: np.where(d < b, d, b * np.sign(d)))),
@@ -328,8 +335,8 @@ HUBER = Exercise(
     oracle=_huber_oracle,
     cases=(
         *_cases("delta"),
-        Case("delta < 0", lambda rng: _errors([1.0], delta=-1.0), raises="ValueError"),
-        Case("delta = 0", lambda rng: _errors([1.0], delta=0.0), raises="ValueError"),
+        Case("delta < 0", lambda rng: _errors([1.0, 0.5], delta=-1.0), raises="ValueError"),
+        Case("delta = 0", lambda rng: _errors([1.0, 0.5], delta=0.0), raises="ValueError"),
     ),
     mistakes=_mistakes(_HUBER_MISTAKES),
     accepts=(_masks, _leftover, _checked(_torch_huber, lambda b: b > 0)),
