@@ -371,17 +371,17 @@ for degrees, words in [(0, "along the axes"), (45, "turned by 45°")]:
         print(f"{words}, κ = {kappa:<3}             " + "  ".join(f"{len(best[kappa, degrees, name]) - 1:>11}" for name in methods))
 
 # %%
-fig, axes = plt.subplots(2, 1, figsize=(8.5, 7), layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(8.5, 7.4), layout="constrained")
 titles = ["Along the axes (κ = 100): Adagrad does not see the valley", "Turned by 45°: Adagrad creeps like SGD"]
-for ax, title, degrees, reach in zip(axes, titles, (0, 45), ((-1.4, 1.4), (-4.2, 1)), strict=True):
+for ax, title, degrees, reach in zip(axes, titles, (0, 45), ((-5.2, 1.5), (-4.2, 1)), strict=True):
     h, _ = valley(degrees, 100)
     paths = {f"{name} ({len(best[100, degrees, name]) - 1} steps)": best[100, degrees, name][:61] for name in ("SGD", "Adagrad")}
-    plots.contours(lambda x, y, h=h: 0.5 * (h[0, 0] * x**2 + 2 * h[0, 1] * x * y + h[1, 1] * y**2), (-4.6, 1.6), reach, paths,
+    plots.contours(lambda x, y, h=h: 0.5 * (h[0, 0] * x**2 + 2 * h[0, 1] * x * y + h[1, 1] * y**2), (-4.6, 2.1), reach, paths,
                    title, minimum=(0, 0), ax=ax)  # fmt: skip
 plt.show()
 
 # %% [markdown]
-# (Each with its best rate; drawn are at most 60 steps.)
+# (Each with its best rate; drawn are at most 60 steps. Above, Adagrad's first step is equally long in both coordinates, so it starts at 45° and overshoots one of them.)
 #
 # **Takeaway.** Along the axes each coordinate has its own curvature, and Adagrad divides it out.
 # Turned, both coordinates look alike, and there is nothing to divide out: Adagrad is no better than SGD.
@@ -496,7 +496,7 @@ powers = [np.polyfit(np.log(seen), -0.5 * np.log(np.array(sums)[seen - 1, j]), 1
 names = ("steady, 0.01", "noise", "a 1 in every 50 steps", "the bowl x²/2: the gradient vanishes")
 ruling = trial(
     "the learning rate decays towards zero, like 1/√t",
-    {f"{name}: power {power + 0:.2f}": abs(power + 0.5) < 0.05 for name, power in zip(names, powers, strict=True)},
+    {f"{name}: power {round(power, 2) + 0:.2f}": abs(power + 0.5) < 0.05 for name, power in zip(names, powers, strict=True)},
     only_if="the gradients do not vanish",
 )
 assert ruling == "holds only if the gradients do not vanish"
@@ -522,7 +522,7 @@ for noise in extra:
 names = ("the bowl alone", "noise of 0.1 on each gradient", "a burst of ±1000 first")
 ruling = trial(
     "Adagrad stops on the way (still above 0.1 after 20000 steps)",
-    {f"{name}: x = {end + 0:.2f}": end > 0.1 for name, end in zip(names, x.round(6), strict=True)},
+    {f"{name}: |x| = {end:.2f}": end > 0.1 for name, end in zip(names, abs(x), strict=True)},
     only_if="huge gradients came early",
 )
 assert ruling == "holds only if huge gradients came early"

@@ -1,7 +1,9 @@
 """18 · What batch norm learns and what it does to a deep net's activations. Oracle: torch's own layers and batch_norm."""
 
 import math
-from itertools import pairwise, product
+import operator
+from itertools import chain, pairwise, product
+from statistics import fmean, pstdev, pvariance
 from types import SimpleNamespace
 
 import numpy as np
@@ -219,18 +221,12 @@ def _stds_by_torch(x, weights, batchnorm=False):
 def _stds_in_loops(x, weights, batchnorm=False):
     rows, stds = x.tolist(), []
     for weight in weights:
-        rows = [[sum(a * b for a, b in zip(row, column, strict=True)) for column in weight.T.tolist()] for row in rows]
+        columns = [[sum(map(operator.mul, row, column)) for row in rows] for column in weight.T.tolist()]
         if batchnorm:
-            columns = []
-            for column in zip(*rows, strict=True):
-                mean = math.fsum(column) / len(column)
-                var = math.fsum((a - mean) ** 2 for a in column) / len(column)
-                columns.append([(a - mean) / math.sqrt(var + 1e-5) for a in column])
-            rows = list(zip(*columns, strict=True))
-        rows = [[math.tanh(a) for a in row] for row in rows]
-        entries = [a for row in rows for a in row]
-        mean = math.fsum(entries) / len(entries)
-        stds.append(math.sqrt(math.fsum((a - mean) ** 2 for a in entries) / len(entries)))
+            moments = [(fmean(column), math.sqrt(pvariance(column) + 1e-5)) for column in columns]
+            columns = [[(a - m) / root for a in column] for column, (m, root) in zip(columns, moments, strict=True)]
+        rows = [[math.tanh(a) for a in row] for row in zip(*columns, strict=True)]
+        stds.append(pstdev(chain(*rows)))
     return stds
 
 
