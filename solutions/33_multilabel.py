@@ -289,7 +289,7 @@ plt.axhline(0.5, color="0.5", linestyle=":", linewidth=1)
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The softmax has *converged*: ½ and ½ is its best answer. It is not a matter of more training.
+# **Takeaway.** The softmax is not slow, it is *done*: ½ and ½ is its best answer. It is not a matter of more training.
 
 # %% [markdown]
 # ### Two digits in one picture
@@ -301,7 +301,7 @@ X_images, Y = data.two_digits(3000)
 X_test_images, Y_test = data.two_digits(1000, seed=1, part="test")
 X, X_test = X_images.reshape(len(Y), -1), X_test_images.reshape(len(Y_test), -1)
 names = [" and ".join(map(str, np.flatnonzero(row))) for row in Y[:6]]
-plots.images(X_images[:6], "Each image has two labels out of ten", titles=names, columns=6)
+plots.images(X_images[:6], "Each image has two labels out of ten", titles=names, columns=3)
 plt.show()
 
 # %% [markdown]
@@ -313,9 +313,9 @@ plt.show()
 def train(X, Y, loss, seed, steps=450, lr=3e-3, hidden=64, batch=200):
     """A function from images to logits, after Adam on mini-batches."""
     rng = np.random.default_rng(seed)
-    sizes = (X.shape[1], hidden, Y.shape[1])
-    weights = [rng.normal(0, np.sqrt(2 / a), (a, b)) for a, b in zip(sizes, sizes[1:], strict=False)]
-    params = [weights[0], np.zeros(hidden), weights[1], np.zeros(Y.shape[1])]
+    first = rng.normal(0, np.sqrt(2 / X.shape[1]), (X.shape[1], hidden))
+    second = rng.normal(0, np.sqrt(2 / hidden), (hidden, Y.shape[1]))
+    params = [first, np.zeros(hidden), second, np.zeros(Y.shape[1])]
     m, v = [0 * p for p in params], [0 * p for p in params]
     for t in range(1, steps + 1):
         rows = rng.integers(len(X), size=batch)
@@ -388,8 +388,8 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The sigmoids stay near the diagonal, a little overconfident on new handwriting.
-# The softmax outputs are shares, not probabilities of labels, and they end at ½.
+# **Takeaway.** The sigmoids stay near the diagonal.
+# Softmax outputs are shares, not probabilities of labels: the surer it is of one digit, the less is left for the other, which is there as well.
 
 # %% [markdown]
 # ### Focal loss: the easy entries turned down
@@ -518,8 +518,8 @@ for situation, (fits, why) in measured.items():
 z, y = rng.normal(0, 2, (6, 20)), (rng.random((6, 20)) < 0.3).astype(float)
 loss, grad = bce_with_logits(z, y)
 per_label = [bce_with_logits(z[:, k : k + 1], y[:, k : k + 1])[0] for k in range(20)]
-entries = np.array([[bce_with_logits(z[i : i + 1, k : k + 1], y[i : i + 1, k : k + 1])[1][0, 0] for k in range(20)] for i in range(6)])
-ratio = np.linalg.norm(entries) / np.linalg.norm(grad)  # `entries` is the gradient of the sum
+of_the_sum = numeric_gradient(lambda v: sum(bce_with_logits(v[[i]][:, [k]], y[[i]][:, [k]])[0] for i in range(6) for k in range(20)), z)
+ratio = np.linalg.norm(of_the_sum) / np.linalg.norm(grad)
 print(f"mean loss {loss:.6f}, average of 20 binary losses {np.mean(per_label):.6f}")
 print(f"gradient of the sum / gradient of the mean: {ratio:.1f} (N·K = {z.size})")
 
@@ -540,7 +540,7 @@ ruling = trial(
     "the multi-label loss is the average of the binary losses",
     {
         "mean over the entries, the number": bool(np.isclose(loss, np.mean(per_label))),
-        "sum over the entries, the same gradient step": bool(np.isclose(ratio, 1)),
+        "sum over the entries, the same gradient step": bool(np.isclose(ratio, 1, rtol=0.01)),
         "probability of the label set, labels independent": abs(np.subtract(*both["independent"])) < 0.01,
         "probability of the label set, labels always together": abs(np.subtract(*both["always together"])) < 0.01,
     },
@@ -560,18 +560,18 @@ ruling
 #
 # Works shall mean: finds the exact label set within 3 points of the sigmoids, mean of three seeds.
 # Above, with two digits in every image, it did not pass a threshold of ½ but the two largest were right.
-# Now images with none, one or two digits. The softmax gets its best threshold, searched on the *test* set: a gift.
+# Now images with none, one or two digits. "None" shows ink without sense: a digit whose pixels are shuffled.
+# The softmax gets its best threshold, searched on the *test* set: a gift.
 
 # %%
 singles, labels, singles_test, labels_test = data.digits(flat=False)
 
 
 def none_one_two(two, Y_two, one, y_one, n, rng):
-    """n images each with two digits, one digit on the left, and none; a little noise everywhere."""
-    one = np.concatenate([one, 0 * one], axis=-1)[:n]
-    images = np.concatenate([two[: len(one)], one, 0 * one]).reshape(3 * len(one), -1)
-    Y = np.concatenate([Y_two[: len(one)], np.eye(10)[y_one[: len(one)]], np.zeros((len(one), 10))])
-    return images + 0.05 * rng.normal(size=images.shape), Y
+    """n images each with two digits, with one digit on the left, and with shuffled pixels."""
+    one = np.concatenate([one, 0 * one], axis=-1)[:n].reshape(n, -1)
+    images = np.concatenate([two[:n].reshape(n, -1), one, rng.permuted(one, axis=1)])
+    return images, np.concatenate([Y_two[:n], np.eye(10)[y_one[:n]], np.zeros((n, 10))])
 
 
 mixed, Y_mixed = none_one_two(X_images, Y, singles, labels, 1300, rng)
@@ -587,17 +587,16 @@ for name, limits in (("sigmoid", [0.5] * 3), ("softmax", best)):
         np.mean([exact(p[digits_there == c] > t, Y_mixed_test[digits_there == c]) for p, t in zip(mixed_probs[name], limits, strict=True)])
         for c in (0, 1, 2)
     ]  # fmt: skip
-    print(f"{name}: exact label set in {np.mean(found[name]):.0%}; no digit {parts[0]:.0%}, one {parts[1]:.0%}, two {parts[2]:.0%}")
+    limit = f"{min(limits):.2f} to {max(limits):.2f}"
+    print(f"{name}, threshold {limit}: exact label set in {np.mean(found[name]):.0%}; no digit {parts[0]:.0%}, one {parts[1]:.0%}, two {parts[2]:.0%}")
 
 # %%
-pair = {name: {key: value for key, value in scores[name].items()} for name in scores}
+by_rank, by_half = "all labels of an image right, two largest p", "all labels of an image right, p > ½"
 ruling = trial(
     "softmax with cross-entropy works for several labels too (exact sets within 3 points of the sigmoids)",
     {
-        "always two labels, take the two largest": pair["softmax"]["all labels of an image right, two largest p"]
-        > pair["sigmoid"]["all labels of an image right, two largest p"] - 0.03,
-        "always two labels, p > ½": pair["softmax"]["all labels of an image right, p > ½"]
-        > pair["sigmoid"]["all labels of an image right, p > ½"] - 0.03,
+        "always two labels, take the two largest": scores["softmax"][by_rank] > scores["sigmoid"][by_rank] - 0.03,
+        "always two labels, p > ½": scores["softmax"][by_half] > scores["sigmoid"][by_half] - 0.03,
         "none, one or two labels, best threshold": np.mean(found["softmax"]) > np.mean(found["sigmoid"]) - 0.03,
     },
     only_if="the number of labels is known and you rank",
@@ -606,7 +605,9 @@ assert ruling == "holds only if the number of labels is known and you rank"
 ruling
 
 # %% [markdown]
-# The empty image is what breaks it: a softmax must give its 1 to somebody, and cross-entropy without a label has no gradient.
+# Cross-entropy without a label has no gradient: nobody can teach a softmax "nothing here".
+# So shuffled ink gives some digit a large share, and only a threshold above ½ keeps it out.
+# But above ½ no pair survives. The sigmoids were taught "nothing", and need no such choice.
 #
 # Say: *softmax ranks labels well, but it cannot count them*.
 
@@ -626,7 +627,10 @@ def rare(n, rng):
 def fit(X, y, pos_weight):
     """Newton's method, by differences of your gradient: two parameters, ten steps."""
     w = np.zeros((2, 1))
-    slope = lambda w: X.T @ bce_with_logits(X @ w, y, pos_weight)[1]  # noqa: E731
+
+    def slope(w):
+        return X.T @ bce_with_logits(X @ w, y, pos_weight)[1]
+
     for _ in range(10):
         hessian = np.hstack([(slope(w + 1e-5 * e) - slope(w - 1e-5 * e)) / 2e-5 for e in np.eye(2)[:, :, None]])
         w = w - np.linalg.solve(hessian, slope(w))
@@ -651,10 +655,12 @@ for seed in range(5):
     for name, weight in zip(rows, (np.ones(1), np.array([(a == 0).sum() / a.sum()])), strict=True):
         w = fit(A, a, weight)
         p = sigmoid(B @ w)
-        rows[name].append([p[b == 1].__gt__(0.5).mean(), auc(p, b), best_f1(p, b), p.mean() / b.mean(), w[0, 0], w[1, 0], np.log(weight[0])])
+        recall = np.mean(p[b == 1] > 0.5)
+        rows[name].append([recall, auc(p, b), best_f1(p, b), p.mean() / b.mean(), *w[:, 0], np.log(weight[0])])
 plain, weighted = (np.array(found) for found in rows.values())
 print("                                   weight 1   weight −/+")
-for j, what in enumerate(["recall at p > ½", "area under the ROC curve", "best F1 over thresholds", "mean p ÷ true share", "bias", "slope"]):
+shown = ["recall at p > ½", "area under the ROC curve", "best F1 over thresholds", "mean p ÷ true share", "bias", "slope"]
+for j, what in enumerate(shown):
     print(f"{what:34s} {plain[:, j].mean():8.2f}   {weighted[:, j].mean():10.2f}")
 shift = (weighted - plain)[:, 4].mean()
 print(f"the bias moved by {shift:.1f}, log(weight) is {weighted[:, 6].mean():.1f}")
@@ -795,7 +801,7 @@ ruling
 # ## Red flags
 #
 # - "Softmax, then take everything above 0.5." Two labels can never both pass.
-# - `-np.log(sigmoid(z) + 1e-8)`: the worst mistakes cost no more than 18.
+# - `-np.log(sigmoid(z) + 1e-8)`: the worst mistake costs 18, whether z is 20 or 10 000.
 # - A sigmoid before `BCEWithLogitsLoss`: that is a sigmoid twice.
 # - "Accuracy is 98 %" on labels that are 2 % positive.
 # - pos_weight on the whole loss, or on the negatives.

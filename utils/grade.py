@@ -91,8 +91,9 @@ Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value
 def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
     wanted = ref.values.get(reference.RAISES)
     if wanted:
-        came = outcome.failure.message if outcome.failure else "a value was returned"
-        raised = outcome.failure and outcome.failure.type == wanted
+        failure = outcome.failure
+        came = (failure.message or failure.type) if failure else "a value was returned"
+        raised = failure and failure.type == wanted
         return None if raised else ("result", Difference("raises", came, f"{wanted} is raised"))
     if outcome.failure:
         return outcome.failure
@@ -208,12 +209,12 @@ def _constant_ratio(gap: Difference) -> float | None:
         return None
     ratios = gap.got[used] / gap.want[used]
     first = float(ratios.flat[0])
-    return first if first and np.ptp(ratios) <= 1e-6 * abs(first) else None
+    return first if first and math.isfinite(first) and np.ptp(ratios) <= 1e-6 * abs(first) else None
 
 
 def _sizes(references: list[Reference]) -> Iterator[tuple[int, ...]]:
-    """What a sum may have run over: the length of each axis of each array, and the array's size, for all cases."""
+    """How many items a sum may have run over, in all cases: samples, entries, or the length of another axis."""
     for name in references[0].inputs:
         arrays = [ref.inputs.get(name) for ref in references]
-        if all(isinstance(array, np.ndarray) for array in arrays) and len({array.ndim for array in arrays}) == 1:
-            yield from zip(*((*array.shape, array.size) for array in arrays), strict=True)
+        if all(isinstance(array, np.ndarray) and array.ndim for array in arrays):
+            yield from zip(*((len(array), array.size, *array.shape[1:]) for array in arrays), strict=False)

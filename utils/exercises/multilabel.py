@@ -139,7 +139,7 @@ _OTHERS = {
     "max(−z, 0) forgotten": (_FORM, dict(loss=lambda z, y, w: (
         (1 - y) * z + (1 + (w - 1) * y) * np.log1p(np.exp(-np.abs(z)))))),
     **{f"probabilities kept above {eps:g}": (_CAP, dict(
-        loss=lambda z, y, w, eps=eps: _of_p(np.clip(_sigma(z), eps, 1 - eps), y, w))) for eps in (1e-7, 1e-8, 1e-10, 1e-12, 1e-15)},
+        loss=lambda z, y, w, eps=eps: _of_p(np.clip(_sigma(z), eps, 1 - eps), y, w))) for eps in (1e-7, 1e-8, 1e-12, 1e-15)},
     "probabilities kept above 1e-07, in the gradient too": (_CAP, dict(
         loss=lambda z, y, w: _of_p(np.clip(_sigma(z), 1e-7, 1 - 1e-7), y, w),
         grad=lambda z, y, w: (1 - y) * np.clip(_sigma(z), 1e-7, 1 - 1e-7) - w * y * np.clip(_sigma(-z), 1e-7, 1 - 1e-7))),
@@ -183,17 +183,19 @@ _WHOLE = {
     "sigmoid forgotten": ("z is a logit, not a probability.", _make(_of_p, lambda z, y, w: (1 - y) * z - w * y * (1 - z))),
     "targets rounded": (_TARGETS, _on(lambda z, y, w: (z, np.round(y), w))),
     "only targets of exactly 1 count as positive": (_TARGETS, _on(lambda z, y, w: (z, 1.0 * (y == 1), w))),
-    "every target above 0 counts as positive": (_TARGETS, _on(lambda z, y, w: (z, 1.0 * (y > 0), w))),
 }  # fmt: skip
 
 
 def _named():
-    for name, (advice, parts) in {**_OTHERS, **_FLAWS}.items():
+    for name, (advice, parts) in {**_FLAWS, **_OTHERS}.items():
         yield Mistake(name, advice, _make(**parts))
     for name, (advice, function) in _WHOLE.items():
         yield Mistake(name, advice, function)
-    for name, (advice, parts) in list(_FLAWS.items())[:9]:
-        yield Mistake(f"{name}, and unstable log(σ)", advice, _make(**parts | dict(loss=_UNSTABLE.get(name, _naive))))
+    for name, (advice, parts) in _FLAWS.items():
+        if name not in ("loss summed", "loss divided by N only", "gradient with respect to the probabilities"):
+            yield Mistake(
+                f"{name}, and unstable log(σ)", advice, _make(**parts | dict(loss=_UNSTABLE.get(name, _naive)))
+            )
 
 
 def _stable_form(logits, targets, pos_weight=None):

@@ -12,6 +12,22 @@ from utils.modules import PROTOCOL, RETURNS, run_module
 from utils.spec import Case, Exercise, Mistake, Question
 
 
+def run_block(make, x, **arguments):
+    """As `run_module` does, and the gradient that reaches the block's input: a shortcut is there to carry it."""
+    made = []
+
+    def keep(*values):
+        made.append(make(*values))
+        return made[-1]
+
+    found = run_module(keep, x, **arguments)
+    inputs = torch.from_numpy(x).requires_grad_()
+    output = made[0].train()(inputs * 1)
+    upstream = torch.cos(torch.arange(output.numel(), dtype=torch.float64)).reshape(output.shape)
+    (gradient,) = torch.autograd.grad((output * upstream).sum(), inputs, materialize_grads=True)
+    return found | {"input gradient": gradient.numpy()}
+
+
 def conv_bn(c_in, c_out, kernel, stride=1, bias=False):
     return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=bias), nn.BatchNorm2d(c_out))
 
@@ -168,6 +184,10 @@ def shared_mistakes(base):
         def join(self, residual, shortcut):
             return F.relu(torch.cat([residual, shortcut], dim=1))
 
+    class DetachedShortcut(base):
+        def forward(self, x):
+            return self.join(self.residual(x), self.shortcut(x.detach()))
+
     class StrideOnLast(base):
         def strided(self):
             return (*(False for _ in self.kernels[1:]), True)
@@ -242,6 +262,7 @@ def shared_mistakes(base):
         Mistake("ReLU before batch norm", "The order inside the branch is convolution, batch norm, ReLU.", ReluBeforeBatchNorm),
         Mistake("batch norm after the addition", "Normalise the branch before it is added; on the sum, batch norm would rescale the shortcut too.", BatchNormAfterAddition),
         Mistake("concatenation instead of addition", "A residual block adds: F(x) + shortcut(x) has the shape of both. Concatenating is DenseNet's way.", Concatenation),
+        Mistake("no gradient through the shortcut", "The shortcut must carry the gradient too: no detach, no torch.no_grad around it.", DetachedShortcut),
         Mistake("stride on the last convolution", "The 3×3 takes the stride, of two 3×3 the first: the rest of the branch then works on the small map.", StrideOnLast),
         Mistake("no batch norm in the residual branch", "Each convolution of the branch is followed by its own batch norm.", NoBatchNorm),
         Mistake("no ReLU between the convolutions", "Without a ReLU between them the convolutions collapse into one linear map.", NoReluBetween),
@@ -348,7 +369,7 @@ class InPlaceBottleneck(nn.Module):
 
 
 def _by_zoo(block):
-    return lambda x, **arguments: run_module(block, x, **arguments)
+    return lambda x, **arguments: run_block(block, x, **arguments)
 
 
 def _images(rng, channels, size=6, count=3):
@@ -357,9 +378,9 @@ def _images(rng, channels, size=6, count=3):
 
 BASIC = Exercise(
     name="BasicBlock",
-    returns=RETURNS,
+    returns=(*RETURNS, "input gradient"),
     oracle=_by_zoo(resnet.BasicBlock),
-    run=run_module,
+    run=run_block,
     protocol=PROTOCOL,
     cases=(
         Case("the shape stays", lambda rng: dict(c_in=4, c_out=4, x=_images(rng, 4))),
@@ -376,9 +397,9 @@ BASIC = Exercise(
 
 BOTTLENECK = Exercise(
     name="Bottleneck",
-    returns=RETURNS,
+    returns=(*RETURNS, "input gradient"),
     oracle=_by_zoo(resnet.Bottleneck),
-    run=run_module,
+    run=run_block,
     protocol=PROTOCOL,
     cases=(
         Case("the shape stays", lambda rng: dict(c_in=8, c_mid=2, x=_images(rng, 8))),

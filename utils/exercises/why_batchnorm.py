@@ -170,6 +170,7 @@ _UNDO_MISTAKES = (
     Mistake("gamma and beta swapped, var for its root", "The scale first, and the root that was used: (√(var + eps), mean).",
             lambda mean, var, eps=1e-5: (mean, var)),
     Mistake("beta = mean / var", _BETA, lambda mean, var, eps=1e-5: (_root(var, eps), mean / var)),
+    Mistake("beta = 0, one number for all features", _BETA, lambda mean, var, eps=1e-5: (_root(var, eps), 0.0)),
     Mistake("beta = var", _BETA, lambda mean, var, eps=1e-5: (_root(var, eps), var)),
     Mistake("of shape (1, D)", "One number for each feature: the shape of mean and of var, (D,).",
             lambda mean, var, eps=1e-5: (_root(var, eps)[None], mean[None])),
@@ -199,7 +200,7 @@ UNDO = Exercise(
     ),
     mistakes=_UNDO_MISTAKES,
     accepts=(_undo_by_torch, _undo_in_lists, _undo_by_division),
-    verified="undoes torch's batch_norm with these statistics exactly, for five values of eps and a constant feature",
+    verified="undoes torch's batch_norm with these statistics exactly, for six values of eps and a constant feature",
 )  # fmt: skip
 
 # 3. What the activations do with depth -------------------------------------------------------------------------------
@@ -369,6 +370,7 @@ _STD_MISTAKES = _table(
     ),
     lambda parts: _stds(**parts),
 )  # fmt: skip
+_ON_BY_DEFAULT = Mistake("BN by default", _FLAG, lambda x, weights, batchnorm=True: _stds()(x, weights, batchnorm))
 
 
 def _net(rng, n, *widths, gain=1.0, offset=0.0, **flag):
@@ -410,7 +412,7 @@ STDS = Exercise(
         Case("a single sample", lambda rng: _net(rng, 1, 3, 3, batchnorm=False)),
         Case("a single sample, batch norm", lambda rng: _net(rng, 1, 3, 3, batchnorm=True)),
     ),
-    mistakes=_STD_MISTAKES,
+    mistakes=(*_STD_MISTAKES, _ON_BY_DEFAULT),
     accepts=(_stds_by_torch, _stds_in_loops, _stds_recursive),
     verified="equal to torch's linear, batch_norm, tanh and std in float64, with and without batch norm, one to six layers deep",
 )  # fmt: skip

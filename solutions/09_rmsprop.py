@@ -1,0 +1,421 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · RMSprop: what does it fix?
+#
+# *RMSprop 的原理,与 Adadelta 的关系?*
+
+# %% [markdown]
+# ## Question
+#
+# "Write down RMSprop.
+# What does it fix in Adagrad, and how is it related to Adadelta?
+# Which values do you use, and who says so?"
+#
+# "写出 RMSprop 的更新公式。它解决了 Adagrad 的什么问题?与 Adadelta 是什么关系?超参数怎么取?"
+
+# %% [markdown]
+# ## What the interviewer listens for
+#
+# - **One word:** it *forgets*. Adagrad's sum becomes a running mean.
+# - **Root mean square** is what the name says, and you can write the mean as weights on past gradients.
+# - **It keeps no velocity.** It rescales each coordinate; it is not momentum.
+# - **You know whose numbers they are:** 0.9 is from Hinton's slides, 0.001 is from Ruder's survey.
+# - **You know its first step**, and that it is larger than the learning rate.
+
+# %% [markdown]
+# ## The idea
+#
+# Adagrad divides each coordinate's gradient by the root of the *sum* of its squares.
+# The sum only grows, so the step dies like $1/\sqrt t$ even where the gradient stays large.
+# RMSprop replaces the sum by a running mean (Hinton, lecture 6e of 2012; ε as torch places it):
+#
+# $$
+# v_t = \rho\,v_{t-1} + (1-\rho)\,g_t^2
+# \qquad
+# \theta_t = \theta_{t-1} - \eta\,\frac{g_t}{\sqrt{v_t}+\varepsilon}
+# $$
+
+# %% [markdown]
+# ### What the running mean remembers
+#
+# Unroll it from $v_0=0$:
+#
+# $$
+# v_t = (1-\rho)\sum_{k=0}^{t-1}\rho^{k}\,g_{t-k}^2 .
+# $$
+#
+# - The weights fall by the factor ρ each step, so the memory is about $1/(1-\rho)$ steps long: 10 for ρ = 0.9, 100 for 0.99.
+# - They add up to $1-\rho^t$, not to 1: the mean starts too small.
+# - So the first step is too *long*: with $v_1=(1-\rho)g^2$ its length is $\eta/\sqrt{1-\rho}$, whatever the gradient. That is $3.16\,\eta$ for ρ = 0.9 and $10\,\eta$ for torch's 0.99.
+# - For a steady gradient $v_t\to g^2$, and the step tends to η and stays there.
+#
+# Adam repairs the start by dividing by $1-\rho^t$; RMSprop does not.
+
+# %% [markdown]
+# ### And Adadelta?
+#
+# Adadelta has the same running mean of $g^2$ below, and puts the running RMS of its own past steps above, in place of η.
+# Take the numerator away and write η instead: that is RMSprop.
+# The two were found at the same time and independently, from the same complaint about Adagrad.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils import check, plots, trial
+
+plots.style()
+
+# %% [markdown]
+# ## Your turn
+#
+# One step, pure: it takes the state and returns the new one. ε outside the root. Leave the arguments as they were.
+
+
+# %%
+def rmsprop_step(theta, grad, avg_sq, lr=0.001, rho=0.9, eps=1e-8):
+    """theta, grad, avg_sq (d,) -> (theta, avg_sq)."""
+    # BEGIN SOLUTION
+    avg_sq = rho * avg_sq + (1 - rho) * grad**2
+    theta = theta - lr * grad / (np.sqrt(avg_sq) + eps)
+    return theta, avg_sq
+    # END SOLUTION
+
+
+# %%
+check(rmsprop_step)
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: two lines</summary>
+#
+# First the state, then the parameters, and the parameters use the *new* state.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 2: which weight belongs to what?</summary>
+#
+# ρ = 0.9 is the weight of the old mean, 1 − ρ = 0.1 that of the new square.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 3: nearly the answer</summary>
+#
+# `rho * avg_sq + (1 - rho) * grad**2` is the new mean; the step is `lr * grad / (np.sqrt(new) + eps)`.
+# `avg_sq *= rho` would write into the caller's array.
+#
+# </details>
+
+# %% [markdown] tags=["solution"]
+# ### What goes wrong most often
+
+# %% tags=["solution"]
+from utils import common_mistakes
+
+common_mistakes(rmsprop_step)
+
+# %% [markdown]
+# ## Experiments
+#
+# For comparison, Adagrad and plain gradient descent as given code, and a loop that runs any of them.
+
+
+# %%
+def adagrad_step(theta, grad, total, lr):
+    """Adagrad, torch's form."""
+    total = total + grad**2
+    return theta - lr * grad / (np.sqrt(total) + 1e-10), total
+
+
+def sgd_step(theta, grad, state, lr):
+    """Plain gradient descent."""
+    return theta - lr * grad, state
+
+
+def run(step, grad_fn, theta, n_steps, **hyper):
+    """The path (n_steps + 1, d) of one method."""
+    path, state = [np.asarray(theta, dtype=float)], np.zeros(len(theta))
+    for t in range(n_steps):
+        theta, state = step(path[-1], grad_fn(path[-1], t), state, **hyper)
+        path.append(theta)
+    return np.array(path)
+
+
+# %% [markdown]
+# ### A gradient that never changes
+#
+# The plainest test: $g = 1$ for a thousand steps, η = 0.01. How long is step $t$ under each method?
+
+# %%
+steady = lambda theta, t: np.ones(1)  # noqa: E731
+lengths = {
+    name: np.abs(np.diff(run(step, steady, [0.0], 1000, lr=0.01), axis=0))[:, 0] / 0.01
+    for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad_step), ("SGD", sgd_step))
+}
+times = np.arange(1, 1001)
+ax = plots.curves(
+    {name: (times, values) for name, values in lengths.items()},
+    "step t", "length of the step / η", "Adagrad's step dies, RMSprop's lives", logx=True, logy=True,
+)  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** Adagrad ends at $1/\sqrt{1000}\approx 0.03$ of its first step.
+# RMSprop starts at 3.16 η, because its mean starts at zero, and settles at η.
+
+# %% [markdown]
+# ### A gradient that changes its size
+#
+# The slope is 1 for 200 steps, then 100 for 200, then 1 again. Predict the two curves on the right third.
+
+# %%
+size = lambda t: 100.0 if 200 <= t < 400 else 1.0  # noqa: E731
+changing = lambda theta, t: np.full(1, size(t))  # noqa: E731
+ax = plots.curves(
+    {
+        name: np.abs(np.diff(run(step, changing, [0.0], 600, lr=0.01), axis=0))[:, 0] / 0.01
+        for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad_step))
+    },
+    "step t", "length of the step / η", "Adagrad never forgives, RMSprop forgets in about 50 steps", logy=True,
+)  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** After the burst Adagrad's step is a thousand times shorter for good: the sum remembers everything.
+# RMSprop needs $\log(10^4)/\log(1/0.9)\approx 87$ steps until the burst has faded below the new squares, and is back at η.
+
+# %% [markdown]
+# ### Two coordinates in two units
+#
+# A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike; but does it *converge*?
+
+# %%
+valley = lambda theta, t: np.array([0.01, 1.0]) * theta  # noqa: E731
+paths = {
+    "SGD": run(sgd_step, valley, [-4.0, 1.0], 60, lr=1.9),
+    "RMSprop": run(rmsprop_step, valley, [-4.0, 1.0], 60, lr=0.1),
+}
+ax = plots.contours(
+    lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
+    "RMSprop walks the diagonal; SGD crawls along the floor", minimum=(0, 0),
+)  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** Each coordinate moves by about η a step, however flat it is.
+# That is a diagonal rescaling of the gradient, not an average of gradients: there is no velocity in it.
+
+# %% [markdown]
+# ### The other side: a step that does not shrink
+#
+# Near the minimum the gradient goes to zero, but so does its running mean, and the ratio stays near ±1.
+
+# %%
+distance = {}
+for name, rate in (("η = 0.1", lambda t: 0.1), ("η = 0.01", lambda t: 0.01), ("η = 0.1 / √t", lambda t: 0.1 / np.sqrt(t + 1))):
+    theta, state, record = np.array([1.0, 1.0]), np.zeros(2), []
+    for t in range(2000):
+        theta, state = rmsprop_step(theta, np.array([1.0, 10.0]) * theta, state, lr=rate(t))
+        record.append(np.linalg.norm(theta))
+    distance[name] = np.maximum(record, 1e-8)
+
+ax = plots.curves(distance, "step", "distance to the minimum", "A constant rate ends in a jitter of about η", logy=True)
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** With a constant η it hovers at a distance of the order of η, like a sign method.
+# A schedule cures that: RMSprop does not save you from one.
+
+# %% [markdown]
+# ## Folklore on trial
+#
+# ### "RMSprop cures Adagrad's vanishing step"
+
+# %%
+ruling = trial(
+    "RMSprop's step does not vanish (last step of 1000 above a tenth of η)",
+    {
+        "steady gradient, RMSprop": bool(lengths["RMSprop"][-1] > 0.1),
+        "steady gradient, Adagrad": bool(lengths["Adagrad"][-1] > 0.1),
+    },
+    only_if="the squares are averaged with forgetting",
+)
+assert ruling.where == {"steady gradient, RMSprop": True, "steady gradient, Adagrad": False}
+assert ruling == "holds only if the squares are averaged with forgetting"
+ruling
+
+# %% [markdown]
+# Yes: same problem, same η, only the sum replaced by a mean.
+# What it gives up is Adagrad's guarantee: with a step that never shrinks there is nothing to make it converge, as the last figure showed.
+#
+# ### "RMSprop allows larger learning rates"
+#
+# Sweep η for each method on two valleys. A rate counts as usable if the run ends below the loss it started from.
+
+
+# %%
+def usable_rates(step, curvature, rates, n_steps=400):
+    """For which learning rates does ½ Σ c θ², started at θ = (1, …, 1), end below its start?"""
+    good = []
+    for rate in rates:
+        with np.errstate(all="ignore"):
+            end = run(step, lambda theta, t: curvature * theta, np.ones(len(curvature)), n_steps, lr=rate)[-1]
+            good.append(bool(np.sum(curvature * end**2) < np.sum(curvature)))
+    return np.array(good)
+
+
+rates = np.logspace(-4, 3, 71)
+problems = {"steep valley (curvatures 1 and 100)": np.array([1.0, 100.0]), "flat valley (0.001 and 0.1)": np.array([1e-3, 1e-1])}
+usable = {
+    (name, method): usable_rates(step, curvature, rates)
+    for name, curvature in problems.items()
+    for method, step in (("SGD", sgd_step), ("RMSprop", rmsprop_step))
+}
+fig, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
+for ax, name in zip(axes, problems, strict=True):
+    for row, method in enumerate(("SGD", "RMSprop")):
+        good = rates[usable[name, method]]
+        ax.plot(good, np.full(len(good), row), "s", markersize=6, color=plots.color(method))
+    ax.set(xscale="log", xlim=(1e-4, 1e3), title=name, xlabel="learning rate η", yticks=[0, 1], yticklabels=["SGD", "RMSprop"], ylim=(-0.6, 1.6))
+fig.suptitle("Learning rates that end below the loss they started from", x=0.01, ha="left")
+plt.show()
+
+# %%
+largest = {key: rates[good].max() if good.any() else 0.0 for key, good in usable.items()}
+ruling = trial(
+    "RMSprop can be run with a larger learning rate than SGD",
+    {name: bool(largest[name, "RMSprop"] > largest[name, "SGD"]) for name in problems},
+    only_if="the curvature is large",
+)
+assert list(ruling.where.values()) == [True, False]
+assert ruling == "holds only if the curvature is large"
+ruling
+
+# %% [markdown]
+# The two rates are not in the same unit: SGD's η multiplies a gradient, RMSprop's *is* the length of a step.
+# In the flat valley SGD runs well with η = 10, where RMSprop would jump ten units at a time.
+# What RMSprop does give: its usable rates hardly depend on the scale of the loss.
+
+# %%
+span = {
+    name: [rates[usable[problem, name]].max() for problem in problems] for name in ("SGD", "RMSprop")
+}
+ruling = trial(
+    "the largest usable rate is the same on both valleys, within a factor of 10",
+    {name: bool(max(values) / min(values) < 10) for name, values in span.items()},
+    only_if="the gradient is rescaled, as RMSprop does",
+)
+assert ruling.where == {"SGD": False, "RMSprop": True}
+assert ruling == "holds only if the gradient is rescaled, as RMSprop does"
+ruling
+
+# %% [markdown]
+# ### "Its average has the same effect as momentum"
+#
+# Momentum averages *gradients*: when they flip their sign, they cancel and the step shrinks. Let them flip.
+
+# %%
+flipping = lambda theta, t: np.full(1, (-1.0) ** t)  # noqa: E731
+velocity, momentum_steps = np.zeros(1), []
+for t in range(200):
+    velocity = 0.9 * velocity + 0.1 * flipping(None, t)
+    momentum_steps.append(abs(velocity[0]))
+rms_steps = np.abs(np.diff(run(rmsprop_step, flipping, [0.0], 200, lr=1.0), axis=0))[:, 0]
+print(f"last step, in units of η:  averaged gradient {momentum_steps[-1]:.2f}   RMSprop {rms_steps[-1]:.2f}")
+
+ruling = trial(
+    "a running average damps an oscillation to less than half",
+    {"average of g (momentum)": momentum_steps[-1] < 0.5, "average of g² (RMSprop)": bool(rms_steps[-1] < 0.5)},
+    only_if="it averages the gradients themselves",
+)
+assert ruling.where == {"average of g (momentum)": True, "average of g² (RMSprop)": False}
+assert ruling == "holds only if it averages the gradients themselves"
+ruling
+
+# %% [markdown]
+# $(-1)^2 = 1^2$: the mean of squares does not see the sign.
+# RMSprop damps the *steep* coordinate because it is steep, not because it oscillates.
+
+# %% [markdown]
+# ## Answer in 30 seconds
+#
+# "RMSprop is Adagrad that forgets: a running mean of squared gradients in place of the sum, and each coordinate's gradient divided by its root.
+# So the step no longer dies; for a steady gradient it stays at η.
+# It is the first half of Adadelta, with a plain learning rate instead of the running RMS of past steps.
+# ρ = 0.9 is Hinton's, η = 0.001 is Ruder's suggestion, and torch's own defaults are 0.99 and 0.01."
+
+# %% [markdown]
+# ## Answer in 2 minutes
+#
+# - Write the two lines, ε outside the root.
+# - Unroll the mean: weights $(1-\rho)\rho^k$, memory about $1/(1-\rho)$ steps.
+# - First step $\eta/\sqrt{1-\rho}$, because the mean starts at zero and is not corrected. Adam adds that correction, and a velocity.
+# - What it fixes: Adagrad's $1/\sqrt t$. What it does not: with constant η it ends in a jitter of about η, so schedules still matter.
+# - What it is not: momentum. It averages squares, so signs do not cancel. torch's `momentum=` adds a velocity of already scaled gradients, which is another algorithm than Adam.
+# - Relation to Rprop: with a memory of one step it would be the sign of the gradient; the memory makes that usable with mini-batches.
+
+# %% [markdown]
+# ## Follow-ups
+#
+# <details><summary>Who recommends 0.9 and 0.001?</summary>
+#
+# The slides of Hinton's lecture 6e have 0.9 for the running mean. The 0.001 is called a good default in Ruder's survey (§4.5). The slides have no ε and no bias correction.
+#
+# </details>
+#
+# <details><summary>Where does ε stand, and does it matter?</summary>
+#
+# torch: outside the root. TensorFlow's implementation: inside, with the mean started at 1. With ε = 1e-8 nobody notices unless gradients are tiny; with ε = 1.0, as Inception used it, the two are different methods.
+#
+# </details>
+#
+# <details><summary>What is the centred variant?</summary>
+#
+# It subtracts the squared running mean of the gradient, so that it divides by a running standard deviation. Where the gradient is steady the steps become longer; it needs a second state.
+#
+# </details>
+#
+# <details><summary>Why not simply Rprop on mini-batches?</summary>
+#
+# Rprop uses the sign only. Nine mini-batches with gradient +0.1 and one with −0.9 should cancel; by sign they move nine steps one way and one back. Dividing by a value that is nearly the same for neighbouring batches keeps the ratio.
+#
+# </details>
+#
+# <details><summary>How much memory does it cost?</summary>
+#
+# One array of the size of the parameters, as Adagrad; Adam needs two.
+#
+# </details>
+#
+# <details><summary>Does it converge?</summary>
+#
+# Not in general with a constant rate. Reddi et al. 2018 give an online convex problem where running averages of squares fail (question 10).
+#
+# </details>
+
+# %% [markdown]
+# ## Red flags
+#
+# - "RMSprop is momentum for the gradient's square." It keeps no velocity.
+# - "It needs no learning rate." That was Adadelta's claim; RMSprop has one.
+# - "Hinton recommends 0.001." The slides give 0.9 and no learning rate.
+# - "The first step has length η." It is $\eta/\sqrt{1-\rho}$.
+# - "Larger learning rates are always safe with it."
+
+# %% [markdown]
+# ## References
+#
+# - G. Hinton, with N. Srivastava and K. Swersky. *Neural Networks for Machine Learning*, lecture 6e, 2012: the slides that introduced it.
+# - S. Ruder. *An overview of gradient descent optimization algorithms*, 2016, §4.5.
+# - M. D. Zeiler. *ADADELTA: An Adaptive Learning Rate Method*, 2012.
+# - J. Duchi, E. Hazan, Y. Singer. *Adaptive Subgradient Methods.* JMLR 12, 2011.
+# - S. J. Reddi, S. Kale, S. Kumar. *On the Convergence of Adam and Beyond.* ICLR 2018.
+# - PyTorch documentation of `torch.optim.RMSprop`: defaults and the place of ε.
