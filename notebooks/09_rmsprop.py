@@ -173,7 +173,7 @@ ax = plots.curves(
         name: np.abs(np.diff(run(step, changing, [0.0], 600, lr=0.01), axis=0))[:, 0] / 0.01
         for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad_step))
     },
-    "step t", "length of the step / η", "Adagrad never forgives, RMSprop forgets in about 50 steps", logy=True,
+    "step t", "length of the step / η", "Adagrad never forgives, RMSprop forgets within 100 steps", logy=True,
 )  # fmt: skip
 plt.show()
 
@@ -214,13 +214,14 @@ for name, rate in (("η = 0.1", lambda t: 0.1), ("η = 0.01", lambda t: 0.01), (
     for t in range(2000):
         theta, state = rmsprop_step(theta, np.array([1.0, 10.0]) * theta, state, lr=rate(t))
         record.append(np.linalg.norm(theta))
-    distance[name] = np.maximum(record, 1e-8)
+    distance[name] = np.maximum(record, 1e-5)
 
 ax = plots.curves(distance, "step", "distance to the minimum", "A constant rate ends in a jitter of about η", logy=True)
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** With a constant η it hovers at a distance of the order of η, like a sign method.
+# **Takeaway.** With a constant η it ends at a distance of the order of η, like a sign method.
+# First it comes much closer (the curves are cut at $10^{-5}$); then the mean has forgotten the large gradients, and the next small one makes a step of full length again.
 # A schedule cures that: RMSprop does not save you from one.
 
 # %% [markdown]

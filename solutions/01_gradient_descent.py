@@ -80,10 +80,10 @@
 #
 # Equality holds only for $u = -g/\lVert g\rVert_2$. That is the steepest descent.
 #
-# Two conditions are hidden in it: $t$ is **small**, and "one unit of way" was measured in the **Euclidean** norm.
-# Measure the way in another norm, and another direction wins:
+# Two conditions are hidden in it: $t$ is **small**, and "one unit of length" was measured in the **Euclidean** norm.
+# Measure the length in another norm, and another direction wins:
 #
-# | one unit of way | lower bound of $g\cdot u$ | the direction that reaches it | its name |
+# | one unit of length | lower bound of $g\cdot u$ | the direction that reaches it | its name |
 # |---|---|---|---|
 # | $\sum_j u_j^2 \le 1$ | $-\lVert g\rVert_2$ | $-g/\lVert g\rVert_2$ | gradient descent |
 # | $\max_j\lvert u_j\rvert \le 1$ | $\sum_j g_ju_j \ge -\sum_j\lvert g_j\rvert$ | $-\mathrm{sign}(g)$ | sign descent |
@@ -345,7 +345,7 @@ gradcheck(
 # %% [markdown]
 # ### Three learning rates
 #
-# Two features, so that we can see. How will the path look at a tenth of the limit $2/L$? At the best rate? At 1 % above the limit?
+# Two features, so that we can see. How will the path look at a tenth of the limit $2/L$? At the best rate? At 4 % above the limit?
 
 # %%
 rng = np.random.default_rng(1)
@@ -370,12 +370,12 @@ def excess_toy(a, b):
 start = np.array([-0.5, 2.4])
 limit_toy = max_stable_lr(X_toy)
 paths = {
-    "0.1 · 2/L": gradient_descent(toy_gradient, start, 0.1 * limit_toy, 25),
-    "best, 2/(L+μ)": gradient_descent(toy_gradient, start, 2 / (L_toy + mu_toy), 25),
-    "1.01 · 2/L": gradient_descent(toy_gradient, start, 1.01 * limit_toy, 25),
+    "1.04 · 2/L": gradient_descent(toy_gradient, start, 1.04 * limit_toy, 20),
+    "best, 2/(L+μ)": gradient_descent(toy_gradient, start, 2 / (L_toy + mu_toy), 20),
+    "0.1 · 2/L": gradient_descent(toy_gradient, start, 0.1 * limit_toy, 20),
 }
 plots.contours(
-    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "Too small crawls, the best zigzags, 1 % too large walks away", minimum=best_toy
+    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "Too small crawls, the best zigzags, 4 % too large walks away", minimum=best_toy
 )
 plt.show()
 
@@ -384,7 +384,7 @@ plt.show()
 #
 # ### Steepest, in which norm?
 #
-# At the same start draw one unit of way in each of the three norms. Your gradient tells which point of each ball is lowest.
+# At the same start draw one unit of length in each of the three norms. Your gradient tells which point of each ball is lowest.
 
 # %%
 g = toy_gradient(start)
@@ -413,11 +413,11 @@ for ax, (name, (rim, step, method)) in zip(axes, balls.items(), strict=True):
     ax.grid(False)
     ax.set(title=name, aspect="equal", xlabel="θ₁", xlim=(-3.3, 2.7), ylim=(-0.8, 5.4))
 axes[0].set_ylabel("θ₂")
-fig.suptitle("Another unit of way, another steepest direction (ring: lowest g·u found on the rim)", x=0.01, ha="left")
+fig.suptitle("Another unit of length, another steepest direction (ring: lowest g·u found on the rim)", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** "Steepest" is a fact about a norm. Adam is close to the middle panel, Newton's method is the right one.
+# **Takeaway.** "Steepest" is a fact about a norm. Adam's first step is the middle panel (up to its ε), Newton's method the one on the right.
 #
 # ### The three walk
 #
@@ -432,6 +432,10 @@ walks = {
 plots.animate_paths(
     excess_toy, (-2.4, 3.6), (-1.2, 2.9), walks, "Steepest descent in three norms, 24 steps", minimum=best_toy, frames=25
 )
+
+# %% [markdown]
+# **Takeaway.** Sign descent takes steps of one length, so it ends jumping to and fro, here not even at the minimum.
+# The gradient zigzags home. Newton walks straight, because it measures length as the loss does.
 
 # %% [markdown]
 # ### The cliff
@@ -458,7 +462,7 @@ def excess(theta):
 print(f"L = {L:.3f}, μ = {mu:.5f}, κ = {L / mu:.0f}, limit 2/L = {limit:.3f}")
 
 # %%
-shares = np.concatenate([np.geomspace(0.01, 0.95, 28), 1 - np.geomspace(0.04, 1e-4, 12), 1 + np.geomspace(1e-4, 0.05, 20)])
+shares = np.concatenate([np.geomspace(0.01, 0.95, 28), 1 - np.geomspace(0.04, 1e-4, 12), 1 + np.geomspace(1e-5, 5e-3, 20)])
 final = np.array([excess(descend(share * limit, 3000)[-1]) for share in shares])
 
 fig, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
@@ -467,7 +471,7 @@ ax.loglog(shares[below], final[below], "o-", markersize=4, color=plots.color("ri
 ax.loglog(shares[~below], final[~below], "s-", markersize=4, color=plots.color("wrong"), label="above 2/L")
 ax.axvline(1, color="0.4", linestyle=":")
 ax.axhline(excess(np.zeros(10)), color="0.6", linestyle="--", linewidth=1)
-ax.text(0.011, excess(np.zeros(10)) * 30, "where it started", color="0.35")
+ax.text(0.011, excess(np.zeros(10)) * 3, "where it started", color="0.35", va="bottom")
 ax.set(xlabel="learning rate / (2/L)", ylabel="excess loss after 3000 steps",
        title="Larger is better, up to the cliff at 2/L", xticks=[0.01, 0.1, 1], xticklabels=["0.01", "0.1", "1"])
 ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
@@ -558,7 +562,7 @@ U, _ = np.linalg.qr(rng.normal(size=(60, 8)))
 V, _ = np.linalg.qr(rng.normal(size=(8, 8)))
 truth = rng.normal(size=8)
 conditions = 10.0 ** np.arange(0.5, 7.6, 0.5)  # at 10⁸ np.linalg.solve may find XᵀX exactly singular
-errors = {"QR/SVD (lstsq)": [], "normal equations": [], "gradient descent, 2000 steps": []}
+errors = {"SVD (lstsq)": [], "normal equations": [], "gradient descent, 2000 steps": []}
 for condition in conditions:
     A = U * np.geomspace(1, 1 / condition, 8) @ V.T
     b = A @ truth
@@ -569,12 +573,13 @@ for condition in conditions:
         errors[name].append(np.linalg.norm(answer - truth) / np.linalg.norm(truth))
 
 plots.curves({name: (conditions, np.maximum(error, 1e-17)) for name, error in errors.items()}, "condition number κ(X)",
-             "relative error of θ", "Normal equations lose two digits per digit of κ, QR one", logx=True, logy=True,
+             "relative error of θ", "Normal equations lose two digits per digit of κ, the SVD loses one", logx=True, logy=True,
              legend="lower right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Normal equations are dead at $\kappa(X)\approx10^8$, the root of 1/eps.
+# **Takeaway.** Near $\kappa(X)=10^8$, the root of 1/eps, normal equations have no digit left.
+# (The fit is exact here. A large residual puts a $\kappa^2$ into the error of SVD and QR too, times the residual.)
 # Gradient descent pays in steps, in proportion to $\kappa(X)^2$: 2000 steps are spent before $\kappa(X)=100$.
 #
 # ### What if X is rank-deficient?
@@ -603,7 +608,7 @@ for name, end in zip(("from zero", "from elsewhere"), ends, strict=True):
 #
 # ### "The negative gradient is the direction of steepest descent"
 #
-# Ten dimensions, real data, 20 000 random directions as rivals. Each goes one small unit of way in the norm on trial.
+# Ten dimensions, real data, 20 000 random directions as rivals. Each goes one small unit of length in the norm on trial.
 
 # %%
 rng = np.random.default_rng(4)
@@ -755,7 +760,7 @@ ruling
 #
 # <details><summary>Why scale the features?</summary>
 #
-# Multiplying a feature by $s$ multiplies its diagonal entry of $H$ by $s^2$, and $\kappa$ with it, roughly.
+# Multiplying a feature by $s$ multiplies its diagonal entry of $H$ by $s^2$. If it is the largest feature, $\kappa$ grows with it.
 # Centre them too: a large mean adds one huge eigenvalue. Keep the training set's mean and spread for the test set.
 #
 # </details>

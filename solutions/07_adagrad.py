@@ -94,7 +94,7 @@
 # $$
 #
 # Together $\big(\tfrac{D^2}{2\eta}+\eta\big)\sqrt{G_T}$, which is smallest for $\eta=D/\sqrt2$, namely $\sqrt2\,D\sqrt{G_T}$.
-# **Not knowing the future costs a factor of $\sqrt2$.** And $\eta$ is a length: it should be about the distance to go.
+# **Not knowing the future costs a factor of $\sqrt2$ in the bound.** And $\eta$ is a length: it should be about the distance to go.
 
 # %% [markdown]
 # ### Two things to have ready

@@ -432,9 +432,8 @@ plt.show()
 # If so, no constant may need to fit the problem.
 # With the default eps, walk 3000 steps down bowls of other sizes and curvatures. A success: the distance has shrunk to a hundredth.
 
+
 # %%
-
-
 def succeeds(x0=1.0, h=1.0, eps=1e-6):
     """Is x within a hundredth of x0 during the last 100 of 3000 steps on h x²/2?"""
     path, _ = walk(lambda x, t: h * x, [x0], 3000, eps=eps)
@@ -465,9 +464,8 @@ ruling
 # The change is a ratio of gradients, so a factor $c$ on the loss should cancel.
 # Measure the largest gap between the paths for $c$ and for 1, over the way that was gone.
 
+
 # %%
-
-
 def gap(c, eps=1e-6):
     """The largest difference between the paths on c x²/2 and x²/2, relative to the way gone."""
     plain, scaled = (walk(lambda x, t, c=c: c * x, [1.0], 300, eps=eps)[0] for c in (1, c))
@@ -493,9 +491,8 @@ ruling
 # "Holds when eps → 0" is easily said. But from zero averages all steps are proportional to $\sqrt\varepsilon$; does the mismatch go away with them?
 # So try also averages that have a value already, with the right unit each.
 
+
 # %%
-
-
 def mismatch(eps, s=1000.0, running=False, eps_z=None, loss=1.0):
     """Largest gap between the path in x and the path in z = s·x taken back to x, relative to the way gone in x."""
     g2, d2 = (1.0, 1e-4) if running else (0.0, 0.0)

@@ -239,7 +239,7 @@ def test_the_smallest_failing_case_is_shown():
 
     def function(pred, target):
         loss, grad = mse_grad(pred, target)
-        return loss, grad + (pred.ndim == 2) * np.eye(3, 4)
+        return loss, grad + np.eye(3, 4) if pred.ndim == 2 else grad
 
     verdict = judged(function)
     facts = dict(verdict.facts)
