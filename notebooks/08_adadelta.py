@@ -403,6 +403,7 @@ ax.set(xscale="log", xlabel="eps", ylabel="test accuracy after 5 epochs", title=
 ax.legend(loc="lower right")
 plt.show()
 
+
 # %% [markdown]
 # (Band: from the worst to the best of three seeds.)
 #
@@ -419,8 +420,6 @@ plt.show()
 # With the default eps, walk 3000 steps down bowls of other sizes and curvatures. A success: the distance has shrunk to a hundredth.
 
 # %%
-
-
 def succeeds(x0=1.0, h=1.0, eps=1e-6):
     """Is x within a hundredth of x0 during the last 100 of 3000 steps on h x²/2?"""
     path, _ = walk(lambda x, t: h * x, [x0], 3000, eps=eps)
@@ -443,6 +442,7 @@ ruling = trial(
 assert ruling == "holds only if √eps suits the distance to go and the curvature"
 ruling
 
+
 # %% [markdown]
 # Say: *there is no η in the formula, but √eps sets the length of the steps. And torch adds an lr all the same.*
 #
@@ -452,8 +452,6 @@ ruling
 # Measure the largest gap between the paths for $c$ and for 1, over the way that was gone.
 
 # %%
-
-
 def gap(c, eps=1e-6):
     """The largest difference between the paths on c x²/2 and x²/2, relative to the way gone."""
     plain, scaled = (walk(lambda x, t, c=c: c * x, [1.0], 300, eps=eps)[0] for c in (1, c))
@@ -468,6 +466,7 @@ ruling = trial(
 assert ruling == "holds only if all gradients stay far above √eps"
 ruling
 
+
 # %% [markdown]
 # With eps = 0 below the root it would be exact.
 #
@@ -480,8 +479,6 @@ ruling
 # So try also averages that have a value already, with the right unit each.
 
 # %%
-
-
 def mismatch(eps, s=1000.0, running=False, eps_z=None, loss=1.0):
     """Largest gap between the path in x and the path in z = s·x taken back to x, relative to the way gone in x."""
     g2, d2 = (1.0, 1e-4) if running else (0.0, 0.0)

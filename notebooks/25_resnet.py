@@ -88,7 +88,7 @@ edges = [
     ("X", "A", None), ("A", "B", None), ("B", "C", None), ("C", "Sum", "F(x)"), ("Sum", "Relu", None),
     ("X", "Sum", "x, or a\nprojection", 0.75),
 ]  # fmt: skip
-plots.graph(nodes, edges, "The shortcut goes round all convolutions; the last ReLU follows the sum")
+plots.graph(nodes, edges, "The shortcut goes round all convolutions of a block")
 plt.show()
 
 
@@ -580,7 +580,7 @@ print(f"growth per layer, plain with BN: {first_to_last['plain, with BN'] ** (1 
 position = np.arange(1, 28)
 series = {name: (position, np.median(values / values[:, -1:], axis=0)) for name, values in flow.items()}
 plots.curves(series, "block (the last is next to the loss)", "gradient norm, relative to the last block",
-             "With batch norm the plain net's gradient does not vanish, it explodes", logy=True)
+             "With batch norm the gradient grows instead of vanishing", logy=True)
 plt.show()
 
 # %% [markdown]
@@ -733,7 +733,7 @@ print("any other x comes out as relu(x):        ", torch.equal(block(x), F.relu(
 
 # %% [markdown]
 # **Takeaway.** The copy that plain nets do not find is one setting of γ away.
-# In practice only the *last* γ of each block starts at zero ("zero-init γ"): with all of them at zero no gradient would get in.
+# In practice only the *last* γ of each block starts at zero ("zero-init γ"): with all of them at zero the convolutions would never get a gradient.
 
 # %% [markdown]
 # ## Folklore on trial

@@ -578,7 +578,7 @@ plots.curves({name: (conditions, np.maximum(error, 1e-17)) for name, error in er
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Near $\kappa(X)=10^8$, the root of 1/eps, normal equations have no digit left.
+# **Takeaway.** At $\kappa(X)=10^7$ normal equations have about three digits left. Past $10^8$, the root of 1/eps, `solve` may call the matrix singular.
 # (The fit is exact here. A large residual puts a $\kappa^2$ into the error of SVD and QR too, times the residual.)
 # Gradient descent pays in steps, in proportion to $\kappa(X)^2$: 2000 steps are spent before $\kappa(X)=100$.
 #

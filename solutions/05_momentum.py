@@ -391,7 +391,7 @@ drawn = ax.contourf(rates, momenta, worst, levels=np.arange(0.6, 1.001, 0.05), c
 ax.contour(rates, momenta, worst, levels=[1.0], colors="black", linewidths=1.2)
 fig.colorbar(drawn, label="error's factor per step")
 ax.plot(*best, "*", color="white", markeredgecolor="black", markersize=17)
-ax.annotate(f"best pair: {worst.min():.3f}", best, xytext=(-102, 16), textcoords="offset points", color="white")
+ax.annotate(f"best pair: {np.sqrt(best[1]):.3f}", best, xytext=(-102, 16), textcoords="offset points", color="white")
 ax.plot(2 / (1 + 1 / kappa), 0, "o", color="white", markeredgecolor="black", markersize=9, clip_on=False)
 ax.annotate(f"GD's best: {(kappa - 1) / (kappa + 1):.3f}", (2 / (1 + 1 / kappa), 0), xytext=(-92, 9), textcoords="offset points")
 ax.text(3.0, 0.2, "diverges", fontsize=12)

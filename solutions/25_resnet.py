@@ -778,7 +778,7 @@ print("any other x comes out as relu(x):        ", torch.equal(block(x), F.relu(
 
 # %% [markdown]
 # **Takeaway.** The copy that plain nets do not find is one setting of γ away.
-# In practice only the *last* γ of each block starts at zero ("zero-init γ"): with all of them at zero no gradient would get in.
+# In practice only the *last* γ of each block starts at zero ("zero-init γ"): with all of them at zero the convolutions would never get a gradient.
 
 # %% [markdown]
 # ## Folklore on trial

@@ -4,6 +4,7 @@ The only writer of those files. `outdated` says which of them are not what the s
 """
 
 import ast
+import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -98,9 +99,15 @@ def solved_notebook(source: Source) -> NotebookNode:
         if cell.cell_type == "code" and blank.is_solved(cell.source) and "hide-input" not in tags:
             tags.append("hide-input")
         cell.metadata = {"tags": tags} if tags else {}
-    notebook.metadata = nbformat.from_dict(KERNEL)
+    notebook.metadata = nbformat.from_dict(KERNEL | {"course": {"exercises": _exercises_digest(source)}})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def _exercises_digest(source: Source) -> str:
+    """Verdicts and tables of mistakes are outputs too: with other exercises the notebook has to run again."""
+    path = source.path.parents[1] / "utils" / "exercises" / f"{source.slug}.py"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def as_ipynb(notebook: NotebookNode) -> str:
@@ -258,7 +265,7 @@ def needs_execution(source: Source) -> bool:
     executed = nbformat.read(path, as_version=4)
     wanted = solved_notebook(source)
     cells = list(zip(executed.cells, wanted.cells, strict=False))
-    if len(executed.cells) != len(wanted.cells) or any(
+    if executed.metadata != wanted.metadata or len(executed.cells) != len(wanted.cells) or any(
         a.source != b.source or a.metadata != b.metadata for a, b in cells
     ):
         return True
@@ -278,7 +285,7 @@ def execute(source: Source) -> Path:
     client = NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False,
                             resources={"metadata": {"path": str(source.path.parent)}})  # fmt: skip
     client.execute()
-    notebook.metadata = nbformat.from_dict(KERNEL)  # without the version of the machine's Python
+    notebook.metadata = solved_notebook(source).metadata  # without the version of the machine's Python
     for cell in notebook.cells:
         cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
     path = source.path.with_suffix(".ipynb")

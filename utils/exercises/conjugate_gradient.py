@@ -102,6 +102,9 @@ MISTAKES = {
     "absolute tolerance": ("Stop when ‖r‖ ≤ tol·‖b‖: relative to the right-hand side.", _but(stop=lambda tol, b: tol)),
     "tolerance on the squared residual": ("Compare the norm, not its square, with tol·‖b‖.", _but(stop=lambda tol, b: np.sqrt(tol) * np.linalg.norm(b))),
     "never stops early": ("Test ‖r‖ ≤ tol·‖b‖ before each step, so that b = 0 takes none.", _but(stop=lambda tol, b: -1.0)),
+    "< in place of ≤ in the stopping test": ("Stop when ‖r‖ ≤ tol·‖b‖: for b = 0 both sides are 0.", _but(stop=lambda tol, b: np.nextafter(tol * np.linalg.norm(b), -1.0))),
+    "more than n steps by default": ("Without max_steps take n steps at most, even if the tolerance is not reached.", _but(steps=lambda n, m: 10 * n if m is None else m)),
+    "max_steps = 0 taken for None": ("`max_steps or n` turns 0 into n: ask whether max_steps is None.", _but(steps=lambda n, m: m or n)),
     "one step fewer": ("max_steps steps at most, n by default.", _but(steps=lambda n, m: (n if m is None else m) - 1)),
     "max_steps ignored": ("Take max_steps steps at most.", _but(steps=lambda n, m: n)),
     "starts at b": ("x starts at zeros.", _but(start=lambda A, b: b.copy())),
@@ -159,6 +162,10 @@ CG = Exercise(
         Case("a loose tolerance and a large b", lambda rng: (p := _spd(rng, 8, 50.0, tol=1e-2)) | dict(b=1e6 * p["b"], tol=1e-2)),
         Case("a loose tolerance and a small b", lambda rng: (p := _spd(rng, 8, 50.0, tol=1e-2)) | dict(b=1e-3 * p["b"], tol=1e-2)),
         Case("three steps only", lambda rng: _spd(rng, 7, 30.0, tol=1e-10, max_steps=3)),
+        # rounding leaves about 1e-10 after ten steps, so whoever may go on does
+        Case("n steps, and the tolerance not reached", lambda rng: _spd(rng, 10, 60.0, tol=1e-12)),
+        # at the fourth step the largest entry of r is below tol times that of b, the norm is not
+        Case("one large entry in b", lambda rng: (p := _spd(np.random.default_rng(4), 9, 20.0)) | dict(b=np.r_[30.0, p["b"][1:]], tol=0.14)),
         Case("no step allowed", lambda rng: _spd(rng, 3, tol=1e-10, max_steps=0)),
         Case("the identity", lambda rng: dict(A=np.eye(4), b=rng.normal(size=4))),
     ),

@@ -202,10 +202,11 @@ def shared_mistakes(base):
                 x = stage(x)
             return x
 
-    class StrideEverywhere(base):
+    class StrideMismatch(base):
         def strided(self):
             return tuple(kernel == 3 for kernel in self.kernels) if base is BasicBlock else (True, True, False)
 
+    class StrideEverywhere(StrideMismatch):
         def forward(self, x):
             residual, shortcut = self.residual(x), self.shortcut(x)
             return self.join(residual, shortcut if self.stride == 1 else shortcut[:, :, :: self.stride, :: self.stride])
@@ -266,6 +267,7 @@ def shared_mistakes(base):
         Mistake("stride on the last convolution", "The 3×3 takes the stride, of two 3×3 the first: the rest of the branch then works on the small map.", StrideOnLast),
         Mistake("no batch norm in the residual branch", "Each convolution of the branch is followed by its own batch norm.", NoBatchNorm),
         Mistake("no ReLU between the convolutions", "Without a ReLU between them the convolutions collapse into one linear map.", NoReluBetween),
+        Mistake("branch and shortcut shrink the map differently", "One convolution of the branch takes the stride, not two, and the projection takes it too: then both have one size.", StrideMismatch),
         Mistake("stride on more than one convolution", "One convolution of the branch takes the stride, the others have stride 1, or the map shrinks too often.", StrideEverywhere),
         Mistake("stride ignored", "Pass the stride to one convolution of the branch and to the projection.", StrideForgotten),
         Mistake("one batch norm for two convolutions", "Every convolution has a batch norm of its own: the statistics differ.", SharedBatchNorm),
