@@ -263,7 +263,7 @@ def walk(step, grad_fn, theta, lr, momentum, n_steps):
     return np.array(thetas), np.array(velocities)
 
 
-start, lr, mu = np.array([-2.4, 0.7]), 0.08, 0.8
+start, lr, mu = np.array([-2.4, 0.7]), 0.03, 0.85
 theta, v = walk(nesterov_step, lambda x: curvature * x, start, lr, mu, 40)
 w, buffer = [start], np.zeros(2)
 for _ in range(40):
@@ -274,15 +274,15 @@ print(f"largest gap between θ and w:            {abs(w - theta).max():.2f}")
 print(f"largest gap between θ − μv and w below 1e-14: {abs(w - (theta - mu * v)).max() < 1e-14}")
 
 # %%
-ax = plots.contours(lambda x, y: 0.5 * (x**2 + 8 * y**2), (-2.7, 0.7), (-0.8, 0.9),
-                    {"Nesterov (θ, with look-ahead)": theta, "w, the rewritten form": w},
+ax = plots.contours(lambda x, y: 0.5 * (x**2 + 8 * y**2), (-2.7, 0.9), (-0.9, 0.9),
+                    {"Nesterov (θ)": theta[:19], "w, rewritten": w[:19]},
                     "The frameworks' form walks the look-ahead points", minimum=(0, 0))  # fmt: skip
 for k in range(1, 13):
-    ax.plot(*np.array([theta[k], w[k]]).T, ":", color="0.4", linewidth=1.2)
+    ax.plot(*np.array([theta[k], w[k]]).T, "-", color="0.35", linewidth=1)
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Not equal, and yet one algorithm: $w=\theta-\mu v$ to the last digits (dotted lines: $-\mu v$).
+# **Takeaway.** Not equal, and yet one algorithm: $w=\theta-\mu v$ to the last digits (thin lines: $-\mu v$, from θ to $w$).
 # torch hands you $w$. At the end, when $v\to0$, the two points meet.
 
 # %% [markdown]
@@ -293,14 +293,14 @@ plt.show()
 # %%
 one = np.ones(1)
 roll = {
-    "momentum": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.9, 70)[0][:, 0],
-    "Nesterov": walk(nesterov_step, lambda x: 0.1 * x, one, 1.0, 0.9, 70)[0][:, 0],
-    "momentum (0.81)": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.81, 70)[0][:, 0],
+    "momentum": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.9, 200)[0][:, 0],
+    "Nesterov": walk(nesterov_step, lambda x: 0.1 * x, one, 1.0, 0.9, 200)[0][:, 0],
+    "momentum (0.81)": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.81, 200)[0][:, 0],
 }
 fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
-ax.plot(roll["momentum"], color=plots.color("momentum"), label="momentum, μ = 0.9")
-ax.plot(roll["Nesterov"], color=plots.color("nesterov"), label="Nesterov, μ = 0.9")
-ax.plot(roll["momentum (0.81)"], "o", color="black", markersize=3.5, label="momentum, μ′ = μ(1 − ηλ) = 0.81")
+ax.plot(roll["momentum"][:76], color=plots.color("momentum"), label="momentum, μ = 0.9")
+ax.plot(roll["Nesterov"][:76], color=plots.color("nesterov"), label="Nesterov, μ = 0.9")
+ax.plot(roll["momentum (0.81)"][:76], "o", color="black", markersize=3.5, label="momentum, μ′ = μ(1 − ηλ) = 0.81")
 ax.axhline(0, color="0.5", linestyle=":")
 ax.set(xlabel="step", ylabel="x (the minimum is at 0)", title="Nesterov is momentum with a brake that grows with the curvature")
 ax.legend(loc="upper right")
@@ -450,7 +450,7 @@ assert ruling == "does not hold"
 ruling
 
 # %% [markdown]
-# The sentence belongs to Adagrad, whose ratio is the root of the ratio of summed squares.
+# The sentence belongs to Adagrad: its ratio is about $\sqrt{G_1/G_2}$, with $G$ the summed squares of each feature's gradients.
 # Say: *momentum and Nesterov have one rate for all coordinates; adaptive methods have one for each*.
 #
 # ### "Nesterov brakes earlier than momentum"
@@ -466,7 +466,8 @@ def overshoot(step, q, mu):
 pairs = {(q, mu): (overshoot(nesterov_step, q, mu), overshoot(momentum_step, q, mu))
          for q, mu in [(0.01, 0.9), (0.1, 0.9), (0.1, 0.99), (0.5, 0.5), (1.2, 0.9), (1.5, 0.9)]}  # fmt: skip
 for (q, mu), (ours, plain) in pairs.items():
-    print(f"η·λ = {q:<4}  μ = {mu:<4}  Nesterov {ours:.3g}, momentum {plain:.3g}")
+    shown = f"{ours:.2f}" if ours < 100 else "diverges"
+    print(f"η·λ = {q:<4}  μ = {mu:<4}  Nesterov {shown}, momentum {plain:.2f}")
 
 # %%
 ruling = trial(
@@ -562,7 +563,7 @@ ruling
 # - The change of variable: $w=\theta-\mu v$, $v=\eta b$; from $v_{t+1}-\mu v_t=\eta g$ follows $w\leftarrow w-\eta(g+\mu b)$. Needs constant η and μ.
 # - Constants for strongly convex functions: $\eta=1/L$, $\mu=\frac{\sqrt\kappa-1}{\sqrt\kappa+1}$, not squared; on a quadratic the rate is $1-1/\sqrt\kappa$.
 # - Without strong convexity: momentum $\frac{t-1}{t+2}$, error of order $1/k^2$ against $1/k$.
-# - Honest: with mini-batch noise the theorem does not apply, and in networks the gain over plain momentum is often small.
+# - Honest: with mini-batch noise, or on a network, the theorem does not apply; there I would compare the two.
 
 # %% [markdown]
 # ## Follow-ups
@@ -606,8 +607,9 @@ ruling
 #
 # <details><summary>Why is there no momentum² in Nesterov's best constants?</summary>
 #
-# For the heavy ball the product of the roots is μ, so the rate is $\sqrt\mu$ and μ the square of the rate.
-# For Nesterov the product is $\mu(1-\eta\lambda)$, and at $\eta\lambda=1/\kappa$ the rate comes out as $1-1/\sqrt\kappa$ with μ itself near it.
+# The square is hidden. The product of the double root at $\eta\lambda=1/\kappa$ is $r^2=\mu(1-\frac1\kappa)$, with $r=1-\frac1{\sqrt\kappa}$.
+# So $\mu=\frac{(1-1/\sqrt\kappa)^2}{(1-1/\sqrt\kappa)(1+1/\sqrt\kappa)}=\frac{\sqrt\kappa-1}{\sqrt\kappa+1}$: one factor cancels.
+# The heavy ball's lr is up to four times larger than $1/L$, so it needs less momentum.
 #
 # </details>
 #

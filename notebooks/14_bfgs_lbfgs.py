@@ -1,0 +1,781 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 14 · Quasi-Newton methods: BFGS and L-BFGS
+#
+# *拟牛顿法、BFGS 与 L-BFGS 的原理?*
+
+# %% [markdown]
+# ## Question
+#
+# "Newton's method needs the inverse Hessian. How do BFGS and L-BFGS do without it?
+# Write BFGS's update of the inverse and L-BFGS's two-loop recursion.
+# When may the update go wrong, and what does each method cost?"
+#
+# "牛顿法需要 Hessian 的逆。BFGS 和 L-BFGS 如何避免它?请写出 BFGS 的逆矩阵更新和 L-BFGS 的双循环递归。更新什么时候会出错?代价各是多少?"
+
+# %% [markdown]
+# ## What the interviewer listens for
+#
+# - **Secant equation.** $Hy=s$, with $s$ the step and $y$ the change of the gradient; where it comes from.
+# - **Curvature.** $s^\top y>0$, or no positive definite $H$ exists. Wolfe's condition ensures it; otherwise skip.
+# - **Why this update.** Of all symmetric $H$ with $Hy=s$, the one nearest to the old $H$.
+# - **Two loops.** Newest to oldest, scale, oldest to newest. No matrix is formed.
+# - **Cost.** $O(d^2)$ against $O(md)$, in memory and time, and not $O(d^3)$ by careless products.
+
+# %% [markdown]
+# ## The idea
+#
+# At $x$ with gradient $g$, Newton's step is $-\nabla^2f(x)^{-1}g$.
+# A quasi-Newton method takes $p=-Hg$, where $H$ is built from gradients that were computed anyway.
+# After a step write
+#
+# $$
+# s=x_+-x,\qquad y=g_+-g .
+# $$
+#
+# ### The secant equation
+#
+# Differentiate along the step: $\frac{d}{dt}\nabla f(x+ts)=\nabla^2f(x+ts)\,s$. Integrate over $t$ from 0 to 1:
+#
+# $$
+# y=\bar G\,s,\qquad \bar G=\int_0^1\nabla^2f(x+ts)\,dt .
+# $$
+#
+# This is the mean-value theorem for a gradient: the *averaged* Hessian takes $s$ to $y$.
+# (For a vector there is in general no single point in between that would do.)
+# So we ask the same of the new approximations $B_+\approx\nabla^2f$ and $H_+=B_+^{-1}$:
+#
+# $$
+# B_+s=y\quad\Longleftrightarrow\quad \boxed{\;H_+y=s\;}
+# $$
+
+# %% [markdown]
+# ### Why $s^\top y>0$ is needed
+#
+# Multiply by $y^\top$: $\;y^\top H_+y=y^\top s$. The left side is positive for every positive definite $H_+$.
+# So $s^\top y\le0$ leaves no positive definite choice.
+# And we want one: then $g^\top p=-g^\top Hg<0$, so $p$ goes downhill.
+#
+# Wolfe's curvature condition asks that the slope along $p$ has risen: $g_+^\top p\ge c_2\,g^\top p$ with $0<c_2<1$.
+# For a step $s=tp$, $t>0$:
+#
+# $$
+# s^\top y=t\,(g_+^\top p-g^\top p)\ge t\,(c_2-1)\,g^\top p>0,
+# $$
+#
+# since $c_2-1<0$ and $g^\top p<0$. Armijo's condition (enough descent) does not give this.
+
+# %% [markdown]
+# ### The update: the smallest change
+#
+# $H_+=H_+^\top$ and $H_+y=s$ leave many choices. Take the one nearest to $H$, in a norm in which units drop out.
+# Let $W$ be symmetric positive definite with $Ws=y$; one exists, because $s^\top y>0$. Minimise
+#
+# $$
+# \lVert H_+-H\rVert_W=\big\lVert W^{1/2}(H_+-H)\,W^{1/2}\big\rVert_F .
+# $$
+#
+# **Change coordinates**: $\hat H=W^{1/2}HW^{1/2}$, $\hat H_+=W^{1/2}H_+W^{1/2}$, and $u=W^{1/2}s$.
+# From $y=Ws$ follows $W^{-1/2}y=W^{1/2}s=u$. The secant equation becomes
+#
+# $$
+# \hat H_+u=W^{1/2}H_+W^{1/2}\,W^{-1/2}y=W^{1/2}H_+y=W^{1/2}s=u .
+# $$
+#
+# So $\hat H_+$ must have $u$ as an eigenvector with eigenvalue 1.
+#
+# **Minimise**: take an orthonormal basis that starts with $u/\lVert u\rVert$.
+# There the first column of $\hat H_+$ is $(1,0,\dots,0)^\top$, by symmetry so is its first row, and the other entries are free.
+# A Frobenius norm is a sum over entries, so the best free entries are those of $\hat H$.
+# With the projection $P=I-uu^\top/u^\top u$ this reads
+#
+# $$
+# \hat H_+=P\hat HP+\frac{uu^\top}{u^\top u} .
+# $$
+
+# %% [markdown]
+# **Change back**: $H_+=W^{-1/2}\hat H_+W^{-1/2}$. The pieces, with $\rho=1/s^\top y$:
+#
+# $$
+# u^\top u=s^\top Ws=s^\top y=\tfrac1\rho,
+# \qquad
+# W^{-1/2}u=s,
+# \qquad
+# u^\top W^{1/2}=s^\top W=y^\top,
+# $$
+#
+# $$
+# W^{-1/2}PW^{1/2}=I-\rho\,W^{-1/2}u\,u^\top W^{1/2}=I-\rho\,sy^\top,
+# \qquad
+# W^{1/2}PW^{-1/2}=I-\rho\,ys^\top .
+# $$
+#
+# Put $\hat H=W^{1/2}HW^{1/2}$ between the two, and $W$ is gone:
+#
+# $$
+# \boxed{\;H_+=(I-\rho\,sy^\top)\,H\,(I-\rho\,ys^\top)+\rho\,ss^\top\;}
+# $$
+
+# %% [markdown]
+# Two checks by hand.
+#
+# - **Secant**: $(I-\rho\,ys^\top)y=y-\rho\,(s^\top y)\,y=0$, so $H_+y=\rho\,s\,(s^\top y)=s$.
+# - **Positive definite**: with $w=v-\rho\,(s^\top v)\,y$ we get $v^\top H_+v=w^\top Hw+\rho\,(s^\top v)^2\ge0$.
+#   It is 0 only if $w=0$ and $s^\top v=0$; but then $v=w=0$.
+#
+# Multiplied out, with $z=Hy$ (and $y^\top H=z^\top$):
+#
+# $$
+# H_+=H-\rho\,(z\,s^\top+s\,z^\top)+\rho\,(1+\rho\,y^\top z)\,ss^\top
+# =H+u\,s^\top+s\,u^\top,
+# \qquad
+# u=\rho\,\big(\tfrac12(1+\rho\,y^\top z)\,s-z\big) .
+# $$
+#
+# One product of matrix and vector, one outer product and its transpose: $O(d^2)$.
+# The boxed form, typed as products of matrices, is $O(d^3)$.
+
+# %% [markdown]
+# ### The two loops: unroll $H\,q$
+#
+# L-BFGS keeps $m$ pairs $(s_i,y_i)$ and no matrix. Let $H_{i+1}$ be $H_i$ updated with pair $i$. For any vector $q$
+#
+# $$
+# H_{i+1}\,q=(I-\rho_i s_iy_i^\top)\;H_i\;\underbrace{(I-\rho_i y_is_i^\top)\,q}_{q'}+\rho_i s_i\,s_i^\top q .
+# $$
+#
+# Name the number $\alpha_i=\rho_i\,s_i^\top q$. Then
+#
+# $$
+# q'=q-\alpha_iy_i,
+# \qquad
+# r=H_iq'\;\;\text{(the same task, one pair fewer)},
+# \qquad
+# \beta_i=\rho_i\,y_i^\top r,
+# $$
+#
+# $$
+# H_{i+1}\,q=r-\rho_i\,s_i\,y_i^\top r+\alpha_is_i=r+(\alpha_i-\beta_i)\,s_i .
+# $$
+#
+# On the way down the newest pair comes first: **loop 1, newest to oldest**, $q\leftarrow q-\alpha_iy_i$.
+# At the bottom $r=H_0q$ with $H_0=\gamma I$.
+# On the way up the oldest comes first: **loop 2, oldest to newest**, $r\leftarrow r+(\alpha_i-\beta_i)s_i$.
+
+# %% [markdown]
+# **Which γ?** On the newest pair, ask for $\gamma y\approx s$ and minimise $\lVert\gamma y-s\rVert^2$:
+# $\;2y^\top(\gamma y-s)=0$ gives $\gamma=s^\top y/y^\top y$.
+# It sets the length of the step, so that $t=1$ is usually accepted.
+#
+# The count: four vector operations of length $d$ per pair, so about $4md$ multiplications, and $2md$ numbers to keep.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils import check, data, plots, trial
+
+plots.style()
+
+
+# %% [markdown]
+# ## Your turn
+#
+# ### Exercise 1: BFGS's update of the inverse
+#
+# `H (d, d)` symmetric, `s (d,)`, `y (d,)`. Return the new `H`.
+# When $s^\top y\le10^{-10}\,\lVert s\rVert\lVert y\rVert$, skip: return `H` as it is. Do not write into `H`.
+
+# %%
+def bfgs_inverse_update(H, s, y):
+    """H (d, d) symmetric, s (d,), y (d,) -> H (d, d)."""
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+# %%
+check(bfgs_inverse_update)
+
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: where is the danger?</summary>
+#
+# In $\rho=1/s^\top y$. Test $s^\top y$ before you divide, against the lengths of both vectors.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 2: which of the two goes where?</summary>
+#
+# The result must satisfy $H_+y=s$. So the factor on the right has to send $y$ to zero: it is $I-\rho\,ys^\top$.
+# The left factor is its transpose.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 3: nearly the answer</summary>
+#
+# `V = np.eye(len(s)) - rho * np.outer(s, y)`, and the result is `V @ H @ V.T + rho * np.outer(s, s)`.
+# It passes; then write the form with `H @ y` and outer products, which is faster by a factor of $d$.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2: L-BFGS's direction
+#
+# `grad (d,)`; `s_history` and `y_history` are lists of vectors, **oldest first**, perhaps empty.
+# Return the direction of descent $-Hg$ by the two loops, with $H_0=(s^\top y/y^\top y)\,I$ of the newest pair, or $I$ without pairs.
+# No pair is skipped here: whoever fills the lists has seen to that.
+
+# %%
+def lbfgs_direction(grad, s_history, y_history):
+    """grad (d,), two lists of (d,), oldest first -> direction (d,)."""
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+# %%
+check(lbfgs_direction)
+
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: what must the second loop remember?</summary>
+#
+# One number α per pair. The first loop computes them newest first, the second uses them oldest first: a stack.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 2: the order</summary>
+#
+# copy the gradient → newest to oldest: α, take $\alpha y$ off → scale → oldest to newest: β, add $(\alpha-\beta)s$ → minus sign.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 3: nearly the answer</summary>
+#
+# `for s, y in reversed(pairs): a = (s @ q) / (s @ y); q = q - a * y; alphas.append(a)`.
+# Then `q = q * gamma`, and `for s, y in pairs: q = q + (alphas.pop() - (y @ q) / (s @ y)) * s`.
+#
+# </details>
+
+# %% [markdown]
+# ## Experiments
+#
+# From here on it is *your* functions that run. Around them stands a small minimiser.
+#
+# First a line search. It looks for a $t$ with enough descent (Armijo); with `wolfe`, also with a slope that has risen.
+# Too little descent: go back. Still too steep: go further. In between: bisect.
+
+# %%
+def line_search(f, grad, x, p, wolfe=True):
+    low, high, t = 0.0, np.inf, 1.0
+    start, slope = f(x), grad(x) @ p
+    for _ in range(60):
+        if f(x + t * p) > start + 1e-4 * t * slope:
+            high = t
+        elif wolfe and grad(x + t * p) @ p < 0.9 * slope:
+            low = t
+        else:
+            break
+        t = 2 * low if np.isinf(high) else (low + high) / 2
+    return t
+
+
+def armijo(f, grad, x, p):
+    return line_search(f, grad, x, p, wolfe=False)
+
+
+# %% [markdown]
+# Now the three methods in one loop. They differ in one line: the direction.
+
+# %%
+def minimise(method, f, grad, x, n_steps=500, memory=10, search=line_search, tol=1e-8):
+    """The points (steps + 1, d), the pairs (s, y), and H after each step (BFGS alone)."""
+    H, pairs, points, matrices = np.eye(len(x)), [], [x], [np.eye(len(x))]
+    g = first = grad(x)
+    while len(points) <= n_steps and np.linalg.norm(g) > tol * np.linalg.norm(first):
+        if method == "BFGS":
+            p = -H @ g
+        elif method == "L-BFGS":
+            good = [(s, y) for s, y in pairs if s @ y > 1e-10 * np.linalg.norm(s) * np.linalg.norm(y)][-memory:]
+            p = np.asarray(lbfgs_direction(g, [s for s, _ in good], [y for _, y in good]))
+        else:
+            p = -g
+        s = search(f, grad, x, p) * p
+        x, old = x + s, g
+        g = grad(x)
+        pairs.append((s, g - old))
+        points.append(x)
+        if method == "BFGS":
+            H = np.asarray(bfgs_inverse_update(H, *pairs[-1]))
+            matrices.append(H)
+    return np.array(points), pairs, matrices
+
+
+# %% [markdown]
+# ### Rosenbrock's valley
+#
+# A banana-shaped valley, steep across and nearly flat along. The start is $(-1.2,\,1)$.
+# How many steps will gradient descent need? (It gets Armijo's search, the other two Wolfe's.)
+
+# %%
+f, grad, hess = data.rosenbrock()
+start = np.array([-1.2, 1.0])
+kinds = {"GD": armijo, "BFGS": line_search, "L-BFGS": line_search}
+runs = {name: minimise(name, f, grad, start, 1500, search=search) for name, search in kinds.items()}
+paths = {name: run[0] for name, run in runs.items()}
+plots.contours(lambda x, y: f(np.stack([x, y], axis=-1)), (-1.5, 1.5), (-0.5, 1.6), paths,
+               "BFGS follows the valley, gradient descent crawls in it", minimum=(1, 1))  # fmt: skip
+plt.show()
+
+# %%
+for name, path in paths.items():
+    small = np.linalg.norm(grad(path[-1])) <= 1e-8 * np.linalg.norm(grad(start))
+    print(f"{name:<7}{len(path) - 1:>5} steps, gradient down to 1e-8 of the first: {small}")
+
+# %% [markdown]
+# **Takeaway.** All three look at nothing but gradients.
+# The difference is what they remember of them.
+
+# %% [markdown]
+# ### What does H know at the end?
+#
+# Compare the last $H$ with the true inverse Hessian at the minimum. Will they agree to eight digits?
+
+# %%
+H_end = runs["BFGS"][2][-1]
+true_inverse = np.linalg.inv(hess(np.array([1.0, 1.0])))
+off = np.linalg.norm(H_end - true_inverse) / np.linalg.norm(true_inverse)
+print("BFGS's H: ", H_end.round(2).tolist())
+print("the truth:", true_inverse.round(2).tolist())
+print(f"relative difference between 1e-6 and 1e-2: {1e-6 < off < 1e-2}")
+
+# %% [markdown]
+# Some digits, not all. It is good enough for very fast last steps; what matters is that $H$ is right *along the steps taken*.
+
+# %% [markdown]
+# ### An ill-conditioned quadratic
+#
+# 100 unknowns, κ = 10 000. L-BFGS with 3, 10 and 30 pairs.
+# BFGS forgets nothing. Will it be in front from the beginning?
+
+# %%
+A, quad, quad_grad = data.quadratic(1e4, d=100, seed=1)
+x0 = np.random.default_rng(0).normal(size=100)
+settings = {"GD": ("GD", 0), "L-BFGS (m = 3)": ("L-BFGS", 3), "L-BFGS (m = 10)": ("L-BFGS", 10),
+            "L-BFGS (m = 30)": ("L-BFGS", 30), "BFGS": ("BFGS", 0)}  # fmt: skip
+norms = {}
+for name, (method, m) in settings.items():
+    points = minimise(method, quad, quad_grad, x0, 600, memory=m)[0]
+    sizes = np.linalg.norm(quad_grad(points), axis=1) / np.linalg.norm(quad_grad(x0))
+    norms[name] = np.minimum.accumulate(sizes)
+
+plots.curves(norms, "step", r"smallest $\Vert g_k\Vert\,/\,\Vert g_0\Vert$ so far",
+             "κ = 10 000: L-BFGS is ahead early, BFGS overtakes late", logy=True)  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** Three pairs already leave gradient descent behind; more pairs help further.
+# BFGS starts from $H_0=I$ and has to learn 100 directions; L-BFGS sets its scale anew in each step, so it is ahead at first.
+# Then BFGS knows the matrix, and its curve bends down: superlinear convergence. That of L-BFGS stays a line.
+
+# %% [markdown]
+# ### H against the true inverse
+#
+# Ten unknowns, $H_0=I$. After each step: how far is $H_k$ from $A^{-1}$?
+# The line search is exact, or Armijo's. In theory the exact one gives $H_{10}=A^{-1}$ (proof below).
+
+# %%
+A, quad, quad_grad = data.quadratic(100, d=10, seed=2)
+x0 = np.random.default_rng(1).normal(size=10)
+
+
+def exact(f, grad, x, p):
+    """On a quadratic A p is the change of the gradient along p."""
+    return -(grad(x) @ p) / (p @ (grad(x + p) - grad(x)))
+
+
+def distances(search, kappa, seed=2, n_steps=60):
+    A, quad, quad_grad = data.quadratic(kappa, d=10, seed=seed)
+    x0, inverse = np.random.default_rng(seed).normal(size=10), np.linalg.inv(A)
+    matrices = minimise("BFGS", quad, quad_grad, x0, n_steps, search=search, tol=1e-10)[2]
+    return np.array([np.linalg.norm(H - inverse) for H in matrices]) / np.linalg.norm(inverse)
+
+
+series = {"exact, κ = 100": distances(exact, 100), "exact, κ = 1000": distances(exact, 1000),
+          "Armijo, κ = 100": distances(armijo, 100)}  # fmt: skip
+ax = plots.curves(series, "step", r"$\Vert H_k-A^{-1}\Vert\,/\,\Vert A^{-1}\Vert$",
+                  "H falls onto the inverse only if the searches are exact", logy=True)  # fmt: skip
+ax.axvline(10, color="0.5", linestyle=":")
+ax.text(10.6, 1e-15, "n = 10", color="0.35")
+plt.show()
+
+
+# %% [markdown]
+# **Takeaway.** With Armijo's search $H$ creeps towards $A^{-1}$, and the run ends before it is there. The minimum is found all the same.
+# With exact searches and κ = 1000 step 10 is too early: rounding has cost a step, as in conjugate gradients (question 13).
+
+# %% [markdown]
+# ### Memory and time against dimension
+#
+# The bytes are computed: BFGS keeps $d^2$ numbers, L-BFGS $2md$, of 8 bytes.
+# The times are measured on *your* functions: one update and one product $Hg$, against one call of the two loops, $m=10$.
+# The third line is the boxed formula as it stands, with products of matrices. If yours lies on it, multiply out.
+
+# %%
+def seconds(call, repeat=5):
+    best = np.inf
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - begin)
+    return best
+
+
+def boxed(H, s, y):
+    V = np.eye(len(s)) - np.outer(s, y) / (s @ y)
+    return V @ H @ V.T + np.outer(s, s) / (s @ y)
+
+
+m, rng = 10, np.random.default_rng(0)
+small, large = 2 ** np.arange(6, 11), 2 ** np.arange(6, 18, 2)
+bfgs_time, boxed_time, lbfgs_time = [], [], []
+for d in small:
+    H, s, g = np.eye(d), rng.normal(size=d), rng.normal(size=d)
+    bfgs_time.append(1e3 * seconds(lambda H=H, s=s, g=g: np.asarray(bfgs_inverse_update(H, s, 2 * s)) @ g))
+    boxed_time.append(1e3 * seconds(lambda H=H, s=s, g=g: boxed(H, s, 2 * s) @ g, 3))
+for d in large:
+    S, g = list(rng.normal(size=(m, d))), rng.normal(size=d)
+    Y = [2 * s for s in S]
+    lbfgs_time.append(1e3 * seconds(lambda g=g, S=S, Y=Y: lbfgs_direction(g, S, Y)))
+
+d = np.geomspace(100, 1e8, 50)
+fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+memory = {"BFGS": (d, 8 * d**2 / 1e9), "L-BFGS": (d, 8 * 2 * m * d / 1e9)}
+plots.curves(memory, "dimension $d$", "memory in GB", "Memory (computed)", logx=True, logy=True, legend="upper left", ax=left)
+left.axhline(16, color="0.5", linestyle=":")
+left.text(130, 25, "16 GB", color="0.35")
+left.legend(loc="lower right")
+times = {"products of matrices": (small, boxed_time), "BFGS": (small, bfgs_time), "L-BFGS": (large, lbfgs_time)}
+plots.curves(times, "dimension $d$", "milliseconds per step", "Time (measured)", logx=True, logy=True, legend="upper right", ax=right)
+fig.suptitle("BFGS pays d², L-BFGS pays m·d; the formula typed as it stands pays d³", x=0.01, ha="left")
+plt.show()
+
+# %%
+for d in (1_000, 100_000, 25_000_000):
+    print(f"d = {d:>10,}: BFGS {8 * d**2 / 1e9:>9,.9g} GB, L-BFGS with m = 10: {8 * 20 * d / 1e9:.9g} GB")
+
+
+# %% [markdown]
+# **Takeaway.** For the 25 million weights of a ResNet-50, BFGS's matrix would not fit anywhere; ten pairs would.
+
+# %% [markdown]
+# ## Folklore on trial
+#
+# ### "The secant equation H·y = s holds after each update"
+#
+# Check it after every step of three runs, and on a pair from the concave part of Rosenbrock's function.
+
+# %%
+def secant_gap(H, s, y):
+    return np.linalg.norm(H @ y - s) / np.linalg.norm(s)
+
+
+def largest_gap(run):
+    return max(secant_gap(H, s, y) for H, (s, y) in zip(run[2][1:], run[1], strict=True))
+
+
+quad_run = minimise("BFGS", quad, quad_grad, x0, 60)
+exact_run = minimise("BFGS", quad, quad_grad, x0, 10, search=exact)
+s = np.array([0.1, 0.0])
+y = grad(np.array([0.1, 1.0])) - grad(np.array([0.0, 1.0]))
+skipped = np.asarray(bfgs_inverse_update(np.eye(2), s, y))
+print(f"the pair from the concave part: sᵀy = {s @ y:.2f}, H stayed as it was: {np.array_equal(skipped, np.eye(2))}")
+
+ruling = trial(
+    "H·y = s holds after each update",
+    {
+        "Rosenbrock, Wolfe search": largest_gap(runs["BFGS"]) < 1e-6,
+        "quadratic, Wolfe search": largest_gap(quad_run) < 1e-6,
+        "quadratic, exact search": largest_gap(exact_run) < 1e-6,
+        "Rosenbrock, a step with sᵀy < 0": secant_gap(skipped, s, y) < 1e-6,
+    },
+    only_if="the pair is not skipped",
+)
+assert ruling == "holds only if the pair is not skipped"
+ruling
+
+
+# %% [markdown]
+# And the *older* pairs? The newest is exact by construction; nothing protects the others.
+
+# %%
+def oldest_gap(run):
+    return secant_gap(run[2][-1], *run[1][0])
+
+
+print("first pair still satisfied at the end, quadratic, exact search:", bool(oldest_gap(exact_run) < 1e-6))
+print("first pair still satisfied at the end, Rosenbrock:             ", bool(oldest_gap(runs["BFGS"]) < 1e-6))
+
+
+# %% [markdown]
+# ### "Armijo backtracking is enough to keep sᵀy positive"
+#
+# Try a convex quadratic and a double well, $\frac14(a^2-1)^2+\frac12b^2$, which is concave near $a=0$. 20 starts each.
+
+# %%
+def well(z):
+    return (z[0] ** 2 - 1) ** 2 / 4 + z[1] ** 2 / 2
+
+
+def well_grad(z):
+    return np.array([z[0] ** 3 - z[0], z[1]])
+
+
+def always_positive(f, grad, starts, search):
+    pairs = [pair for z in starts for pair in minimise("BFGS", f, grad, z, 30, search=search)[1]]
+    return all(s @ y > 0 for s, y in pairs)
+
+
+rng = np.random.default_rng(0)
+starts = rng.uniform(-0.4, 0.4, size=(20, 2))
+convex_starts = rng.normal(size=(20, 10))
+ruling = trial(
+    "the line search leaves sᵀy > 0 in every step",
+    {
+        "Armijo, convex quadratic": always_positive(quad, quad_grad, convex_starts, armijo),
+        "Wolfe, convex quadratic": always_positive(quad, quad_grad, convex_starts, line_search),
+        "Armijo, double well": always_positive(well, well_grad, starts, armijo),
+        "Wolfe, double well": always_positive(well, well_grad, starts, line_search),
+    },
+    only_if="f is strictly convex or the search enforces Wolfe's condition",
+)
+assert ruling == "holds only if f is strictly convex or the search enforces Wolfe's condition"
+ruling
+
+
+# %% [markdown]
+# On a strictly convex quadratic $s^\top y=s^\top As>0$, whatever the search.
+# Elsewhere: a Wolfe search, or the skip, or damping.
+
+# %% [markdown]
+# ### "L-BFGS with full memory equals BFGS"
+#
+# Take all pairs of a run. In every step compare L-BFGS's direction with that of a dense $H$, built from the same pairs by your update.
+# Only the matrix at the start differs.
+
+# %%
+def dense(pairs, scale):
+    H = scale * np.eye(len(pairs[0][0]))
+    for s, y in pairs:
+        H = np.asarray(bfgs_inverse_update(H, s, y))
+    return H
+
+
+def gamma(s, y):
+    return (s @ y) / (y @ y)
+
+
+def worst(run, grad, scale, last=15):
+    """Largest relative difference of the directions over the first steps."""
+    points, pairs, _ = run
+    worst = 0.0
+    for k in range(1, min(last, len(pairs)) + 1):
+        g, known = grad(points[k]), pairs[:k]
+        two_loop = np.asarray(lbfgs_direction(g, [s for s, _ in known], [y for _, y in known]))
+        worst = max(worst, np.linalg.norm(two_loop + dense(known, scale(known)) @ g) / np.linalg.norm(two_loop))
+    return worst
+
+
+scales = {
+    "BFGS goes on from H₀ = I": lambda pairs: 1.0,
+    "BFGS goes on from the first pair's γ": lambda pairs: gamma(*pairs[0]),
+    "BFGS restarts in each step from the newest pair's γ": lambda pairs: gamma(*pairs[-1]),
+}
+conditions = {}
+for name, scale in scales.items():
+    conditions[f"Rosenbrock: {name}"] = worst(runs["BFGS"], grad, scale) < 1e-6
+    conditions[f"quadratic: {name}"] = worst(quad_run, quad_grad, scale) < 1e-6
+ruling = trial("L-BFGS with full memory gives BFGS's direction", conditions, only_if="both start from the same H₀")
+assert ruling == "holds only if both start from the same H₀"
+ruling
+
+
+# %% [markdown]
+# Usual BFGS goes on from one $H_0$ for ever; L-BFGS scales anew in every step. So in practice they differ, even with full memory.
+# Say instead: *the two loops compute exactly the product of the BFGS matrix with g, for the same pairs and the same $H_0$*.
+
+# %% [markdown]
+# ### "On a quadratic, BFGS finds the inverse Hessian in n steps"
+#
+# The proof, for exact searches. Claim: $H_ky_i=s_i$ for **all** $i<k$, and the steps are conjugate. By induction:
+#
+# 1. $s_k=-t_kH_kg_k$, so $s_k^\top y_i=-t_k\,g_k^\top H_ky_i=-t_k\,g_k^\top s_i$.
+#    An exact search leaves $g_{i+1}^\top s_i=0$, and $g_k=g_{i+1}+\sum_{i<j<k}As_j$ adds only conjugate steps. So $s_k^\top y_i=s_k^\top As_i=0$.
+# 2. Then $(I-\rho_ky_ks_k^\top)y_i=y_i$, and $H_{k+1}y_i=(I-\rho_ks_ky_k^\top)s_i=s_i-\rho_ks_k\,(y_k^\top s_i)=s_i$, as $y_k^\top s_i=s_k^\top As_i=0$.
+#
+# After $n$ steps $H_nAS=S$ with $S$ invertible, so $H_n=A^{-1}$. Without exact searches step 1 breaks.
+
+# %%
+def reached(kappa, search):
+    return all(distances(search, kappa, seed, n_steps=10)[-1] < 1e-4 for seed in range(5))
+
+
+ruling = trial(
+    "after n = 10 steps H equals A⁻¹ (to 1e-4, 5 seeds)",
+    {
+        f"κ = {kappa}, {kind}": reached(kappa, search)
+        for kind, search in {"exact": exact, "Armijo": armijo, "Wolfe": line_search}.items()
+        for kappa in (10, 100, 1000)
+    },
+    only_if="the line search is exact and κ small enough for rounding",
+)
+assert ruling == "holds only if the line search is exact and κ small enough for rounding"
+ruling
+
+# %%
+late = max(int(np.argmax(distances(exact, 1000, seed) < 1e-4)) for seed in range(5))
+print(f"exact searches, κ = 1000: every seed is there after at most {late} steps")
+
+# %% [markdown]
+# With exact searches the points are those of conjugate gradients (question 13).
+# L-BFGS with a single pair is enough for that: it keeps the directions, though not the inverse.
+
+# %%
+full = minimise("BFGS", quad, quad_grad, x0, 8, search=exact)[0]
+single = minimise("L-BFGS", quad, quad_grad, x0, 8, memory=1, search=exact)[0]
+print("exact searches: L-BFGS (m = 1) walks BFGS's path:", bool(abs(full - single).max() < 1e-6))
+
+# %% [markdown]
+# ## Answer in 30 seconds
+#
+# "Quasi-Newton methods learn curvature from gradients: after a step s the gradient changed by y, so I want an H with H y = s.
+# BFGS takes the symmetric H nearest to the old one: I minus ρ s yᵀ, times H, times the transpose, plus ρ s sᵀ, with ρ one over sᵀy.
+# It stays positive definite if sᵀy is positive, which a Wolfe search ensures; otherwise I skip.
+# L-BFGS keeps the last m pairs and computes H g by two loops: memory m times d in place of d squared."
+
+# %% [markdown]
+# ## Answer in 2 minutes
+#
+# - Write $y=\bar Gs$ with the averaged Hessian; hence $H_+y=s$.
+# - Multiply by $y^\top$: $s^\top y>0$ is necessary. One line shows that Wolfe's curvature condition gives it.
+# - The update is the smallest change in a weighted norm: in the right coordinates, keep the block across $u$ and put 1 along $u$.
+# - Check the two properties: the right factor kills $y$; $v^\top H_+v=w^\top Hw+\rho(s^\top v)^2$.
+# - Code it with $Hy$ and outer products, $O(d^2)$, not by three matrix products.
+# - Two loops: newest to oldest store α and take off $\alpha y$; scale by $s^\top y/y^\top y$; oldest to newest add $(\alpha-\beta)s$.
+# - Say what holds only sometimes: $H_n=A^{-1}$ needs exact searches; full-memory L-BFGS equals BFGS only for the same $H_0$.
+# - Offer a test: $H_+y=s$; eigenvalues stay positive; the two loops against the dense matrix, with several pairs.
+
+# %% [markdown]
+# ## Follow-ups
+#
+# <details><summary>Are they second-order methods?</summary>
+#
+# They use curvature, but evaluate only gradients; no Hessian is ever computed.
+# "Quasi-Newton" is the class, BFGS and L-BFGS are members.
+# Under the usual conditions BFGS converges superlinearly, between gradient descent and Newton; L-BFGS with fixed $m$ is linear in general.
+#
+# </details>
+#
+# <details><summary>Why skip, and what is damped BFGS?</summary>
+#
+# With $s^\top y\le0$ the update gives an $H$ that is not positive definite, and $-Hg$ may go uphill. A tiny $s^\top y$ makes ρ huge.
+# Skipping keeps the old $H$; if it happens in many steps, $H$ grows stale.
+# Damping (Powell) replaces $y$ by $\theta y+(1-\theta)Bs$, with θ just small enough that $s^\top y$ becomes a fixed share of $s^\top Bs$.
+#
+# </details>
+#
+# <details><summary>Why scale H₀?</summary>
+#
+# $H_0=I$ has no idea of the units of $f$: multiply $f$ by 1000, and the first steps are 1000 times too long.
+# BFGS: after the first step, before the first update, set $H_0=(s^\top y/y^\top y)\,I$. L-BFGS: anew in every step.
+#
+# </details>
+#
+# <details><summary>How large should m be?</summary>
+#
+# 3 to 20. More pairs cost linearly more, gain less and less, and the oldest describe a place far away.
+# torch's default is 100.
+#
+# </details>
+#
+# <details><summary>DFP and SR1?</summary>
+#
+# DFP is the dual: BFGS's formula for $H$ with $s$ and $y$ exchanged updates $B$. It recovers less well from a bad $H$.
+# SR1: $H_+=H+vv^\top/v^\top y$ with $v=s-Hy$. Symmetric, rank one, meets the secant equation, but need not stay positive definite.
+# That can be an advantage in a trust region, where a negative curvature is information.
+#
+# </details>
+#
+# <details><summary>And the update of B?</summary>
+#
+# $B_+=B-\dfrac{Bs\,s^\top B}{s^\top Bs}+\dfrac{yy^\top}{s^\top y}$; the inverse of our $H_+$, by Sherman–Morrison–Woodbury.
+# With $B$ each direction needs a solve, with $H$ a product.
+#
+# </details>
+#
+# <details><summary>How does torch.optim.LBFGS work?</summary>
+#
+# `step(closure)`: the closure zeroes the gradients, computes the loss, calls `backward` and returns the loss. It is called several times, because one `step` makes up to `max_iter` iterations.
+# Defaults: `lr=1`, `max_iter=20`, `max_eval=25`, `tolerance_grad=1e-7`, `tolerance_change=1e-9`, `history_size=100`, `line_search_fn=None`.
+# So by default there is **no line search**: the first step has length $\min(1,1/\lVert g\rVert_1)\cdot lr$, later ones $lr$. Take `"strong_wolfe"` unless $f$ is quadratic.
+# A pair is stored only if $y^\top s>10^{-10}$.
+#
+# </details>
+#
+# <details><summary>Why is it rarely used with mini-batches?</summary>
+#
+# $y$ is a difference of two gradients. From two batches it is mostly noise once the step is short, and dividing by a short step blows the noise up.
+# The cell below measures the curvature $s^\top y/s^\top s$ along random short steps.
+# Both gradients from the *same* batch help, at twice the cost; a line search on one batch still fits that batch.
+#
+# </details>
+
+# %%
+rng = np.random.default_rng(0)
+X, labels = rng.normal(size=(2000, 20)), rng.normal(size=2000)
+
+
+def batch_gradient(theta, rows):
+    return X[rows].T @ (X[rows] @ theta - labels[rows]) / len(rows)
+
+
+seen = {"the same batch twice": [], "two batches": []}
+for _ in range(1000):
+    one, two = rng.integers(0, 2000, size=(2, 128))
+    s = 0.01 * rng.normal(size=20)
+    for name, other in zip(seen, (one, two), strict=True):
+        y = batch_gradient(s, other) - batch_gradient(0 * s, one)
+        seen[name].append((s @ y) / (s @ s))
+for name, values in seen.items():
+    low, high = np.percentile(values, [10, 90])
+    print(f"curvature from {name}: 10 % to 90 % lie from {low:.1f} to {high:.1f}; not positive: {np.mean(np.array(values) <= 0):.0%}")
+
+# %% [markdown]
+# ## Red flags
+#
+# - "BFGS computes the Hessian." It sees gradients only.
+# - Updating $H$ with the formula for $B$: $s$ and $y$ exchanged.
+# - No word about $s^\top y>0$.
+# - Both loops in the same order, or $H_0=I$ left in the middle.
+# - "L-BFGS is BFGS with less memory, otherwise identical."
+# - Three $d\times d$ matrix products, and calling it $O(d^2)$.
+
+# %% [markdown]
+# ## References
+#
+# - J. Nocedal, S. J. Wright. *Numerical Optimization*, 2nd edition, Springer 2006. Chapter 3 (Wolfe), 6 (BFGS, DFP, SR1), 7 (L-BFGS).
+# - J. Nocedal. *Updating Quasi-Newton Matrices with Limited Storage.* Mathematics of Computation 35, 1980: the two loops.
+# - D. C. Liu, J. Nocedal. *On the Limited Memory BFGS Method for Large Scale Optimization.* Mathematical Programming 45, 1989.
+# - PyTorch documentation of `torch.optim.LBFGS`: closure and defaults.

@@ -1,0 +1,152 @@
+"""What a learner calls in a notebook: check, hint, common_mistakes."""
+
+import importlib
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import utils
+from utils import catalogue, door, grade
+from utils.door import FIRST, Hint, Table, check, common_mistakes, hint, hints_of
+
+history = importlib.import_module("utils.progress").history  # the attribute of that name is the door's function
+
+
+def batchnorm_forward(x, gamma, beta, eps=1e-5):
+    return gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + eps) + beta, None
+
+
+@pytest.fixture
+def two_exercises(monkeypatch):
+    """A course of two exercises with three hints and one, none of which has been shown."""
+    exercises = {"first": {"hints": ["a nudge", "a *push*", "nearly all"]}, "second": {"hints": ["the only one"]}}
+    monkeypatch.setattr(catalogue, "entries", lambda: {"01_one": {"exercises": exercises}})
+    monkeypatch.setattr(door, "_shown", {})
+
+
+def test_check_gives_the_verdict_and_notes_the_attempt():
+    """A checked function gets its verdict, and the log an entry with status and mistake."""
+
+    def wrong(x, gamma, beta, eps=1e-5):
+        return gamma * (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + eps) + beta, None
+
+    wrong.__name__ = "batchnorm_forward"
+    verdicts = [check(wrong), check(batchnorm_forward)]
+
+    assert ["wrong", "right"] == [verdict.status for verdict in verdicts]
+    assert [("wrong", "unbiased variance (ddof=1)"), ("right", None)] == [
+        (attempt["status"], attempt.get("mistake")) for attempt in history()
+    ]
+
+
+def test_a_blank_leaves_no_attempt():
+    """Checking an exercise that is still blank is neutral and leaves no trace."""
+
+    def batchnorm_forward(x, gamma, beta, eps=1e-5):
+        raise NotImplementedError()
+
+    assert "not attempted" == check(batchnorm_forward).status
+    assert [] == history()
+
+
+def test_what_is_no_exercise_leaves_no_attempt():
+    """A function that the course does not know raises and leaves no trace."""
+    with pytest.raises(ValueError, match="not an exercise of this course"):
+        check(test_what_is_no_exercise_leaves_no_attempt)
+
+    assert [] == history()
+
+
+def test_a_verdict_is_the_same_each_time():
+    """Checking twice gives the same text, so that a notebook's outputs can be compared."""
+    first, second = check(batchnorm_forward), check(batchnorm_forward)
+
+    assert (str(first), first._repr_html_()) == (str(second), second._repr_html_())
+
+
+@pytest.mark.usefixtures("two_exercises")
+def test_hints_come_one_at_a_time():
+    """Each call goes one step down the ladder, and the last step says that it is the last."""
+    shown = [hint("first") for _ in range(4)]
+
+    assert [
+        "**Hint 1 of 3 · first**",
+        "**Hint 2 of 3 · first**",
+        "**Hint 3 of 3 · first**",
+        "**Hint 3 of 3 · first**",
+    ] == [text.split("\n")[0] for text in shown]
+    assert ["a nudge", "a *push*", "nearly all"] == [text.split("\n\n")[1] for text in shown[:3]]
+    assert [False, False, True, True] == ["That was the last hint" in text for text in shown]
+
+
+@pytest.mark.usefixtures("two_exercises")
+def test_each_exercise_has_its_own_ladder():
+    """Hints for one exercise do not move another's on."""
+    hint("first")
+
+    assert "the only one" in hint("second")
+    assert "Hint 2 of 3" in hint("first")
+
+
+@pytest.mark.usefixtures("two_exercises")
+def test_a_hint_is_asked_for_by_function_or_by_name(monkeypatch):
+    """hint(first) and hint("first") are the same, and nothing is run."""
+    monkeypatch.setattr(grade, "exercise_for", lambda function: SimpleNamespace(name=function.__name__))
+
+    def first():
+        raise AssertionError("a hint needs no answer")
+
+    assert "Hint 1 of 3" in hint(first)
+    assert "Hint 2 of 3" in hint("first")
+
+
+def test_a_hint_for_an_unknown_name_says_where_to_look():
+    """A name that is no exercise gets the next step."""
+    with pytest.raises(ValueError, match=r"'quicksort' is not an exercise of this course; `course status` lists"):
+        hint("quicksort")
+
+
+def test_every_exercise_has_hints():
+    """No ladder is empty, and no hint."""
+    assert [] == [name for name in catalogue.exercise_names() if not hints_of(name) or not all(hints_of(name))]
+
+
+def test_a_hint_shows_itself_as_markdown():
+    """Jupyter sets a hint as text, a terminal prints it as it is."""
+    text = Hint("**bold**\n\ntext")
+
+    assert "**bold**\n\ntext" == text._repr_markdown_() == repr(text)
+    assert type(text._repr_markdown_()) is str
+
+
+def test_common_mistakes_are_those_that_check_names():
+    """The table lists each mistake that a verdict may name, with what to do instead."""
+    table = common_mistakes(batchnorm_forward)
+
+    assert [m.name for m in catalogue.exercise("batchnorm_forward").mistakes] == [name for name, _ in table.rows]
+    assert "✗ unbiased variance (ddof=1)\n    Normalise with the biased variance" in repr(table)
+
+
+def test_a_long_table_is_cut_as_text_and_whole_as_html():
+    """In a terminal the first mistakes are enough; the HTML has them all."""
+    rows = tuple((f"mistake {n}", f"advice {n}") for n in range(FIRST + 2))
+
+    assert "… and 2 more" == repr(Table(rows)).split("\n")[-1]
+    assert "more" not in repr(Table(rows[:FIRST]))
+    assert FIRST + 3 == Table(rows)._repr_html_().count("<tr>")
+
+
+def test_the_table_is_escaped():
+    """Formulas with < and & are shown as they are written."""
+    html = Table((("x < 0 & y", "<b>"),))._repr_html_()
+
+    assert "x &lt; 0 &amp; y" in html
+    assert "<b>" not in html
+
+
+def test_the_door_names_what_it_offers():
+    """A name that `utils` does not have is answered with those it has."""
+    with pytest.raises(AttributeError, match="has no attribute 'chek'; it offers check, common_mistakes"):
+        utils.chek  # noqa: B018
+    assert all(callable(getattr(utils, name)) for name in utils.__all__ if name not in ("plots", "data", "models"))
