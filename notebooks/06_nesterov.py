@@ -436,7 +436,7 @@ ruling
 
 
 # %% [markdown]
-# The sentence belongs to Adagrad, whose ratio is the root of the ratio of summed squares.
+# The sentence belongs to Adagrad: its ratio is about $\sqrt{G_1/G_2}$, with $G$ the summed squares of each feature's gradients.
 # Say: *momentum and Nesterov have one rate for all coordinates; adaptive methods have one for each*.
 #
 # ### "Nesterov brakes earlier than momentum"
@@ -550,7 +550,7 @@ ruling
 # - The change of variable: $w=\theta-\mu v$, $v=\eta b$; from $v_{t+1}-\mu v_t=\eta g$ follows $w\leftarrow w-\eta(g+\mu b)$. Needs constant η and μ.
 # - Constants for strongly convex functions: $\eta=1/L$, $\mu=\frac{\sqrt\kappa-1}{\sqrt\kappa+1}$, not squared; on a quadratic the rate is $1-1/\sqrt\kappa$.
 # - Without strong convexity: momentum $\frac{t-1}{t+2}$, error of order $1/k^2$ against $1/k$.
-# - Honest: with mini-batch noise the theorem does not apply, and in networks the gain over plain momentum is often small.
+# - Honest: with mini-batch noise, or on a network, the theorem does not apply; there I would compare the two.
 
 # %% [markdown]
 # ## Follow-ups
@@ -594,8 +594,9 @@ ruling
 #
 # <details><summary>Why is there no momentum² in Nesterov's best constants?</summary>
 #
-# For the heavy ball the product of the roots is μ, so the rate is $\sqrt\mu$ and μ the square of the rate.
-# For Nesterov the product is $\mu(1-\eta\lambda)$, and at $\eta\lambda=1/\kappa$ the rate comes out as $1-1/\sqrt\kappa$ with μ itself near it.
+# The square is hidden. The product of the double root at $\eta\lambda=1/\kappa$ is $r^2=\mu(1-\frac1\kappa)$, with $r=1-\frac1{\sqrt\kappa}$.
+# So $\mu=\frac{(1-1/\sqrt\kappa)^2}{(1-1/\sqrt\kappa)(1+1/\sqrt\kappa)}=\frac{\sqrt\kappa-1}{\sqrt\kappa+1}$: one factor cancels.
+# The heavy ball's lr is up to four times larger than $1/L$, so it needs less momentum.
 #
 # </details>
 #

@@ -141,21 +141,21 @@ def _half(r):
 def _train(
     X, y, batch_size, lr, n_epochs, rng, *,
     start=lambda d, rng: np.zeros(d),
-    order=lambda rng, n, b, k, last: rng.permutation(n),
+    order=lambda rng, n, b, last: rng.permutation(n),
     used=lambda batches, b: batches,
     pair=lambda X, y, part: (X[part], y[part]),
     grad=lambda x, r, b, n: x.T @ r / len(r),
-    rate=lambda lr, k, n: lr,
+    rate=lambda lr, n: lr,
     note=lambda before, after, parts: _half(after),
 ):  # fmt: skip
     """One epoch after another, with every part of it open to a mistake."""
     n, theta, last, losses = len(y), start(X.shape[1], rng), None, []
-    for k in range(n_epochs):
-        last, before, parts = order(rng, n, batch_size, k, last), X @ theta - y, []
+    for _ in range(n_epochs):
+        last, before, parts = order(rng, n, batch_size, last), X @ theta - y, []
         for part in used(_cut(last, batch_size), batch_size):
             x, target = pair(X, y, part)
             r = x @ theta - target
-            theta = theta - rate(lr, k, n) * grad(x, r, batch_size, n)
+            theta = theta - rate(lr, n) * grad(x, r, batch_size, n)
             parts.append((r, x @ theta - target, X @ theta - y))
         losses.append(note(before, X @ theta - y, parts))
     return theta, np.array([value for entry in losses for value in np.atleast_1d(entry)])
@@ -170,15 +170,16 @@ def _with_start(X, y, batch_size, lr, n_epochs, rng):
     return theta, np.array([_half(y), *losses])
 
 
-def _compounded(rng, n, b, k, last):
+def _compounded(rng, n, b, last):
     return (np.arange(n) if last is None else last)[rng.permutation(n)]
 
 
 TRAIN_MISTAKES = {
-    "the same order every epoch": ("Draw a new permutation inside the loop over the epochs.", _way(order=lambda rng, n, b, k, last: rng.permutation(n) if last is None else last)),
-    "no shuffle": ("Each epoch takes the batches of iterate_minibatches.", _way(order=lambda rng, n, b, k, last: np.arange(n))),
+    "the same order every epoch": ("Draw a new permutation inside the loop over the epochs.", _way(order=lambda rng, n, b, last: rng.permutation(n) if last is None else last)),
+    "no shuffle": ("Each epoch takes the batches of iterate_minibatches.", _way(order=lambda rng, n, b, last: np.arange(n))),
     "last batch dropped": ("The short last batch makes an update too.", _way(used=lambda parts, b: [part for part in parts if len(part) == b])),
-    "sampling with replacement": ("Each epoch sees every sample once: rng.permutation(n).", _way(order=lambda rng, n, b, k, last: rng.integers(0, n, size=n))),
+    "sampling with replacement": ("Each epoch sees every sample once: rng.permutation(n).", _way(order=lambda rng, n, b, last: rng.integers(0, n, size=n))),
+    "sampling with replacement, last batch full": ("Each epoch sees every sample once, so the last batch is short.", _way(order=lambda rng, n, b, last: rng.integers(0, n, size=-(-n // b) * b))),
     "the shuffled order shuffled again": ("Each epoch starts from a fresh rng.permutation(n), applied to the X and y that were passed.", _way(order=_compounded)),
     "a generator of its own (seed 0)": ("Draw from the rng that is passed.", lambda X, y, b, lr, e, rng: _train(X, y, b, lr, e, np.random.default_rng(0))),
     "gradient summed, not averaged": ("Divide by the size of the batch: else the step grows with it.", _way(grad=lambda x, r, b, n: x.T @ r)),
@@ -186,10 +187,9 @@ TRAIN_MISTAKES = {
     "short last batch divided by batch_size": ("Divide by len(batch): the last batch has fewer samples.", _way(grad=lambda x, r, b, n: x.T @ r / b)),
     "gradient with factor 2": ("J has 1/2 in it: the gradient is xᵀ(xθ − y)/B.", _way(grad=lambda x, r, b, n: 2 * x.T @ r / len(r))),
     "gradient with 1/2 kept": ("The derivative of r²/2 is r: no 1/2 is left.", _way(grad=lambda x, r, b, n: x.T @ r / (2 * len(r)))),
-    "gradient divided by the number of features": ("Divide by the number of samples in the batch.", _way(grad=lambda x, r, b, n: x.T @ r / x.shape[1])),
-    "ascent (sign)": ("θ − lr·g, with the residual prediction minus target.", _way(rate=lambda lr, k, n: -lr)),
-    "learning rate divided by n": ("The gradient is a mean already: θ − lr·g.", _way(rate=lambda lr, k, n: lr / n)),
-    "decaying learning rate": ("lr stays the same in all epochs.", _way(rate=lambda lr, k, n: lr / (k + 1))),
+    "no 1/2 anywhere: gradient and loss doubled": ("J = 1/(2n) Σ r², and its gradient has no 2.", _way(grad=lambda x, r, b, n: 2 * x.T @ r / len(r), note=lambda before, after, parts: 2 * _half(after))),
+    "ascent (sign)": ("θ − lr·g, with the residual prediction minus target.", _way(rate=lambda lr, n: -lr)),
+    "learning rate divided by n": ("The gradient is a mean already: θ − lr·g.", _way(rate=lambda lr, n: lr / n)),
     "X shuffled but not y": ("Take X and y with the same indices.", lambda *inputs: _misaligned(*inputs)),
     "batch_size ignored: all samples in one step": ("One update for each batch.", lambda X, y, b, lr, e, rng: _train(X, y, len(y), lr, e, rng)),
     "batch_size ignored: one sample in a step": ("Each update takes the mean over a batch.", lambda X, y, b, lr, e, rng: _train(X, y, 1, lr, e, rng)),
@@ -201,6 +201,7 @@ TRAIN_MISTAKES = {
     "loss on the last batch only": ("The full loss: over all samples.", _way(note=lambda before, after, parts: _half(parts[-1][1]))),
     "loss on the last batch only, before its update": ("The full loss, over all samples, after the epoch.", _way(note=lambda before, after, parts: _half(parts[-1][0]))),
     "mean of the batch losses on the way": ("Each of those belongs to another θ: compute J once after the epoch.", _way(note=lambda before, after, parts: np.mean([_half(r) for r, _, _ in parts]))),
+    "mean of the batch losses on the way, by their sizes": ("Each of those belongs to another θ: compute J once after the epoch.", _way(note=lambda before, after, parts: _half(np.concatenate([r for r, _, _ in parts])))),
     "sum of the batch losses on the way": ("Compute J over all samples once after the epoch.", _way(note=lambda before, after, parts: np.sum([_half(r) for r, _, _ in parts]))),
     "a loss after every batch": ("One loss an epoch: (n_epochs,).", _way(note=lambda before, after, parts: [_half(full) for _, _, full in parts])),
     "losses with the start": ("The first loss is that after epoch 1: (n_epochs,).", _with_start),

@@ -61,6 +61,10 @@ def _zeroed(H, s, y):
     return np.eye(len(s)) if s @ y <= SKIP * np.linalg.norm(s) * np.linalg.norm(y) else _update(H, s, y)
 
 
+def _absolute_threshold(H, s, y):
+    return H.copy() if s @ y <= SKIP else _update(H, s, y, skip=False)
+
+
 UPDATE_MISTAKES = {
     "s and y exchanged (updates B, not H)": ("The inverse update must give H·y = s; with s and y exchanged it gives H·s = y.", _but(swap=True)),
     "the update of B": ("That formula updates the Hessian's approximation B; here H approximates its inverse.", _b_update),
@@ -68,6 +72,7 @@ UPDATE_MISTAKES = {
     "symmetric rank one": ("BFGS adds a term of rank two, which keeps H positive definite.", _symmetric_rank_one),
     "no curvature skip": ("When sᵀy is not clearly positive the update would destroy positive definiteness: return H.", _but(skip=False)),
     "skips only where sᵀy is negative": ("Skip where sᵀy ≤ 1e-10·‖s‖‖y‖: a tiny positive one divides by nearly zero.", _skips_only_negative),
+    "skip threshold without the lengths of s and y": ("sᵀy ≤ 1e-10·‖s‖‖y‖: a short step has a small sᵀy and still counts.", _absolute_threshold),
     "reset to the identity in place of a skip": ("Skipping means keeping H as it was.", _zeroed),
     "sign of the last term": ("+ ρssᵀ: without it H·y = 0.", _but(add=-1.0)),
     "last term left out": ("+ ρssᵀ: without it H·y = 0.", _but(add=0.0)),
