@@ -286,10 +286,12 @@ ends = {
 w = np.linspace(-2.2, 2.2, 400)
 fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
 ax.plot(w, w**4 - 4 * w**2 + w, color="0.4")
-for k, (name, end) in enumerate(ends.items()):
-    ax.plot(end, end**4 - 4 * end**2 + end, "o", color=plots.color("right") if end < 0 else plots.color("wrong"))
-    ax.annotate(name, (end, end**4 - 4 * end**2 + end), (0.3 if end > 0 else -1.3, 3 - 1.1 * k), fontsize=9,
-                arrowprops=dict(arrowstyle="-", color="0.7"), va="center")  # fmt: skip
+for side, tint, at in ((-1, plots.color("right"), (-1.9, 3.6)), (1, plots.color("wrong"), (-0.2, 3.2))):
+    names = [name for name, end in ends.items() if side * end > 0]
+    low = next(end for end in ends.values() if side * end > 0)
+    ax.plot(low, low**4 - 4 * low**2 + low, "o", color=tint)
+    ax.annotate("\n".join(names), (low, low**4 - 4 * low**2 + low), at, fontsize=9, va="center",
+                arrowprops=dict(arrowstyle="-", color="0.7"))  # fmt: skip
 ax.plot(2, 2.0, "k>", markersize=8)
 ax.set(xlabel="w", ylabel="f(w)", title="All but the heaviest ball end in the basin where they began", ylim=(-6, 5))
 plt.show()

@@ -1,0 +1,676 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 12 · Newton's method against gradient descent
+#
+# *牛顿法与梯度下降法的区别与优缺点?*
+
+# %% [markdown]
+# ## Question
+#
+# "Derive Newton's method.
+# What does it do better than gradient descent, and what worse?
+# When does it fail, and how do you repair it?"
+#
+# "推导牛顿法。它与梯度下降相比有什么优缺点?什么时候会失败,如何修正?"
+
+# %% [markdown]
+# ## What the interviewer listens for
+#
+# - **The model:** Newton jumps to the stationary point of the second-order Taylor polynomial.
+# - **Stationary is not minimal:** without repair it walks to saddles and maxima just as gladly.
+# - **Quadratic convergence is local:** near a minimum, with a nonsingular Hessian.
+# - **You solve, you do not invert**, and you know the price: $O(d^2)$ memory, $O(d^3)$ time a step.
+# - **Two repairs, two diseases:** damping for an indefinite Hessian, a line search for steps that are too long.
+
+# %% [markdown]
+# ## The idea
+#
+# Expand $f$ at the point θ to second order, with gradient $g$ and Hessian $H$:
+#
+# $$
+# f(\theta+p)\;\approx\; m(p) = f(\theta) + g^\top p + \tfrac12\,p^\top H p .
+# $$
+#
+# The gradient of the model is $\nabla m(p) = g + Hp$. Set it to zero:
+#
+# $$
+# Hp = -g \qquad\Longrightarrow\qquad \theta_+ = \theta - H^{-1}g .
+# $$
+#
+# The formula has an inverse in it; the code has none. It solves $Hp=-g$.
+#
+# Gradient descent is the same with $H$ replaced by $I/\eta$: it pretends that the curvature is $1/\eta$ in every direction.
+
+# %% [markdown]
+# ### Is it downhill?
+#
+# The slope of $f$ along the step is
+#
+# $$
+# g^\top p = -\,g^\top H^{-1} g .
+# $$
+#
+# If $H$ is positive definite, so is $H^{-1}$, and the slope is negative wherever $g\neq0$: downhill.
+# Then $p$ is also the model's minimum.
+# If $H$ is indefinite, the model has no minimum. The formula still gives a point: the model's saddle.
+
+# %% [markdown]
+# ### Why the digits double
+#
+# In one dimension. Let $x_*$ be the minimum and $e_k = x_k-x_*$ the error.
+# Expand $f'$ at $x_k$ and evaluate at $x_* = x_k - e_k$, for some ξ between the two:
+#
+# $$
+# 0 = f'(x_*) = f'(x_k) - f''(x_k)\,e_k + \tfrac12 f'''(\xi)\,e_k^2 .
+# $$
+#
+# Divide by $f''(x_k)$, which must not be zero:
+#
+# $$
+# \frac{f'(x_k)}{f''(x_k)} = e_k - \frac{f'''(\xi)}{2f''(x_k)}\,e_k^2 .
+# $$
+#
+# The left side is the Newton step, so the next error is
+#
+# $$
+# e_{k+1} = e_k - \frac{f'(x_k)}{f''(x_k)} = \frac{f'''(\xi)}{2f''(x_k)}\,e_k^2 .
+# $$
+#
+# The error is squared: $10^{-2},10^{-4},10^{-8}$.
+# Two conditions are in the algebra: $e_k$ small, and $f''$ away from zero.
+
+# %% [markdown]
+# ### Two repairs
+#
+# **Damping.** Solve $(H+\tau I)\,p=-g$. In the basis of eigenvectors of $H$, with eigenvalues $\lambda_i$:
+#
+# $$
+# p_i = -\frac{g_i}{\lambda_i+\tau} .
+# $$
+#
+# For $\tau > -\lambda_{\min}$ every denominator is positive: downhill again.
+# τ = 0 is Newton; a large τ gives $-g/\tau$, a short gradient step.
+# The test for "positive definite" is free: Cholesky fails when it is not.
+#
+# **Backtracking.** Start at $t=1$ and halve until $f$ falls by a fair share of what the slope promises (Armijo):
+#
+# $$
+# f(\theta+tp)\;\le\; f(\theta) + c\,t\,g^\top p, \qquad c = 10^{-4} .
+# $$
+#
+# It ends: for small $t$ the change is $t\,g^\top p + O(t^2)$, and $g^\top p<0$, $c<1$.
+
+# %%
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils import check, data, plots, trial
+
+plots.style()
+
+
+# %% [markdown]
+# ## Your turn
+#
+# One plain step. No damping, whatever the Hessian.
+
+# %%
+def newton_step(theta, grad, hessian):
+    """theta, grad (d,), hessian (d, d) -> theta (d,)."""
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+# %%
+check(newton_step)
+
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: which equation?</summary>
+#
+# The step p satisfies H·p = −g. That is a linear system.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 2: nearly the answer</summary>
+#
+# `np.linalg.solve(hessian, grad)` is H⁻¹g. Cholesky would fail on an indefinite Hessian, which is allowed here.
+#
+# </details>
+
+# %% [markdown]
+# Now the method that you would dare to run.
+#
+# - Stop when ‖g‖₂ ≤ tol; test before each step.
+# - τ is the first of 0, 1e-3, 1e-2, 1e-1, … for which the Cholesky factorisation of H + τI succeeds.
+# - Halve the step from 1 until Armijo holds, c = 1e-4.
+# - Return all points, the start included: at most max_steps + 1 rows.
+
+# %%
+def damped_newton(f, grad_fn, hess_fn, theta0, tol=1e-8, max_steps=100):
+    """theta0 (d,) -> path (n_steps + 1, d)."""
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+# %%
+check(damped_newton)
+
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 1: three loops</summary>
+#
+# An outer one over steps, one that raises τ, one that halves t. τ and t start anew at every step.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 2: is it definite?</summary>
+#
+# `np.linalg.cholesky` raises `np.linalg.LinAlgError` when the matrix is not positive definite: `try` it.
+#
+# </details>
+
+# %% [markdown] tags=["hint"]
+# <details><summary>Hint 3: nearly the answer</summary>
+#
+# `tau = 10 * tau or 1e-3` climbs the ladder. Armijo's slope is `g @ p`, not `-(g @ g)`.
+# Put the test `np.linalg.norm(g) <= tol` before the step, so that a start at the minimum gives one row.
+#
+# </details>
+
+# %% [markdown]
+# ## Experiments
+#
+# ### The picture with the tangent
+#
+# The textbook picture draws a tangent and follows it to zero. A tangent to which function?
+#
+# To $f'$. Newton looks for a zero of the *derivative*; the tangent of $f$ at its minimum never meets zero in a useful place.
+# Take $f(x)=\sqrt{1+x^2}$: convex, smooth, minimum at 0. Then
+#
+# $$
+# f' = \frac{x}{(1+x^2)^{1/2}},\qquad
+# f'' = \frac{1}{(1+x^2)^{3/2}},\qquad
+# \frac{f'}{f''} = x\,(1+x^2),\qquad
+# x_+ = x - x - x^3 = -x^3 .
+# $$
+#
+# Predict what happens from 0.9, and what from 1.1.
+
+# %%
+def slope(x):
+    return x / np.sqrt(1 + x**2)
+
+
+def curvature(x):
+    return (1 + x**2) ** -1.5
+
+
+def plain_newton(df, d2f, x, n_steps):
+    """Newton in one dimension by the learner's step: (n_steps + 1,)."""
+    path = [float(x)]
+    for _ in range(n_steps):
+        path.append(float(newton_step(np.array([path[-1]]), np.array([df(path[-1])]), np.array([[d2f(path[-1])]]))[0]))
+    return np.array(path)
+
+
+starts = {start: plain_newton(slope, curvature, start, 4) for start in (0.9, 1.1)}
+for start, path in starts.items():
+    print(f"from {start}: ", "  ".join(f"{x:9.4f}" for x in path))
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
+grid = np.linspace(-3.6, 3.6, 300)
+for ax, (start, path) in zip(axes, starts.items(), strict=True):
+    ax.plot(grid, slope(grid), color="black", label="f′")
+    ax.axhline(0, color="0.7", linewidth=0.8)
+    for k in range(3):
+        ax.plot([path[k], path[k + 1]], [slope(path[k]), 0], color=plots.color("Newton"), linewidth=1.2, label="tangent to f′" if k == 0 else None)
+        ax.plot([path[k + 1]] * 2, [0, slope(path[k + 1])], ":", color=plots.color("Newton"))
+    ax.plot(path[0], slope(path[0]), "o", color=plots.color("Newton"), label="start")
+    ax.set(title=f"from {start}: {'converges' if abs(path[-1]) < abs(start) else 'explodes'}", xlabel="x", xlim=(-3.6, 3.6), ylim=(-1.3, 1.3))
+axes[0].set_ylabel("f′(x)")
+axes[0].legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** The same convex function, and only the start differs: $|x|<1$ is cubed towards 0, $|x|>1$ is cubed away.
+# Convexity does not save plain Newton. Backtracking does:
+
+# %%
+path = damped_newton(
+    lambda x: float(np.sqrt(1 + x[0] ** 2)), lambda x: slope(x), lambda x: np.diag(curvature(x)), np.array([1.1])
+)  # fmt: skip
+print("damped, from 1.1:  ", "  ".join(f"{x:.5f}" for x in np.abs(path[:, 0])))
+assert abs(path[-1, 0]) < 1e-8
+
+# %% [markdown]
+# ### Along Rosenbrock's valley
+#
+# $(1-x)^2+100\,(y-x^2)^2$: a curved floor, steep walls. Gradient descent gets the rate 0.001, about the largest safe one: at the minimum nothing above 2/λ_max can settle.
+
+# %%
+f, grad, hess = data.rosenbrock()
+low, high = np.linalg.eigvalsh(hess(np.ones(2)))
+print(f"at the minimum: λ_min = {low:.2f}   λ_max = {high:.1f}   κ = {high / low:.0f}   2/λ_max = {2 / high:.4f}")
+
+# %% [markdown]
+# How many steps does each need to come within $10^{-3}$?
+
+# %%
+start = np.array([-1.2, 1.0])
+newton_path = damped_newton(f, grad, hess, start)
+
+gd_path = [start]
+for _ in range(20_000):
+    gd_path.append(gd_path[-1] - 0.001 * grad(gd_path[-1]))
+gd_path = np.array(gd_path)
+
+for name, path in (("damped Newton", newton_path), ("gradient descent", gd_path)):
+    near = np.linalg.norm(path - 1, axis=1) < 1e-3
+    print(f"{name:17s} {np.argmax(near):6d} steps")
+
+# %%
+ax = plots.contours(
+    lambda x, y: np.log1p((1 - x) ** 2 + 100 * (y - x**2) ** 2), (-1.6, 1.5), (-0.6, 1.8),
+    {"GD, 1000 steps": gd_path[:1001], "Newton, all its steps": newton_path},
+    "Newton strides along the valley, gradient descent creeps", minimum=(1, 1), xlabel="x", ylabel="y",
+)  # fmt: skip
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** A step of Newton knows the walls' curvature and the floor's; one rate has to serve both.
+# The level lines are those of $\log(1+f)$, so that the valley shows.
+
+# %% [markdown]
+# ### New units, same path
+#
+# Measure the parameters in other units: θ = Mφ, $\tilde f(\varphi)=f(M\varphi)$. By the chain rule
+#
+# $$
+# \tilde g = M^\top g,\qquad \tilde H = M^\top H M,
+# $$
+#
+# $$
+# \tilde p = -(M^\top H M)^{-1}M^\top g = -M^{-1}H^{-1}M^{-\top}M^\top g = M^{-1}p
+# \quad\Longrightarrow\quad M\tilde p = p .
+# $$
+#
+# Newton takes the same step in any linear coordinates. Gradient descent takes $M\tilde p=-\eta\,MM^\top g$, which depends on M.
+
+# %%
+rng = np.random.default_rng(0)
+M = rng.normal(size=(2, 2))
+theta = np.array([0.3, -0.5])
+phi = np.linalg.solve(M, theta)
+g, H = grad(theta), hess(theta)
+
+moved = {
+    "Newton": (newton_step(theta, g, H), M @ newton_step(phi, M.T @ g, M.T @ H @ M)),
+    "gradient descent": (theta - 0.001 * g, M @ (phi - 0.001 * M.T @ g)),
+}
+ruling = trial(
+    "the step does not depend on the units of the parameters",
+    {name: bool(np.allclose(a, b, rtol=1e-8)) for name, (a, b) in moved.items()},
+    only_if="the Hessian is used",
+)
+assert ruling.where == {"Newton": True, "gradient descent": False}
+ruling
+
+# %% [markdown]
+# So Newton needs no feature scaling, in exact arithmetic.
+# The damped version does: τI is not the same matrix in other units.
+
+# %% [markdown]
+# ### How fast, on real data
+#
+# Logistic regression on breast_cancer, 30 weights, $\tfrac{\lambda}{2}\lVert w\rVert^2$ with λ = 0.01. Here Newton is called IRLS.
+
+# %%
+X, y, _ = data.breast_cancer()
+n, d = X.shape
+
+
+def loss(w):
+    z = X @ w
+    return float(np.mean(np.logaddexp(0, z) - y * z) + 0.005 * w @ w)
+
+
+def loss_grad(w):
+    return X.T @ (1 / (1 + np.exp(-X @ w)) - y) / n + 0.01 * w
+
+
+def loss_hess(w):
+    s = 1 / (1 + np.exp(-X @ w))
+    return X.T @ (X * (s * (1 - s))[:, None]) / n + 0.01 * np.eye(d)
+
+
+weights = damped_newton(loss, loss_grad, loss_hess, np.zeros(d))
+best = newton_step(weights[-1], loss_grad(weights[-1]), loss_hess(weights[-1]))
+newton_error = np.linalg.norm(weights - best, axis=1)
+print("damped Newton:", len(weights) - 1, "steps to ‖g‖ ≤ 1e-8")
+
+# %%
+rate = 1 / (np.linalg.eigvalsh(X.T @ X / n).max() / 4 + 0.01)
+w, gd_error = np.zeros(d), []
+for _ in range(2001):
+    gd_error.append(np.linalg.norm(w - best))
+    w = w - rate * loss_grad(w)
+print(f"gradient descent, 1/L: error {gd_error[-1]:.1e} after 2000 steps")
+
+# %% [markdown]
+# The third curve to come is Newton on $f=x^4$ from 1, whose Hessian is zero at the minimum. Sketch its shape before you look.
+
+# %%
+quartic = plain_newton(lambda x: 4 * x**3, lambda x: 12 * x**2, 1.0, 30)
+shown = newton_error[:-1]  # the last error is rounding
+ax = plots.curves(
+    {
+        "Newton, logistic regression": shown,
+        "GD, the same (1/L)": np.array(gd_error[:31]),
+        "Newton, x⁴": np.abs(quartic),
+    },
+    "step", "distance to the minimum", "Newton falls off a cliff, but only where the Hessian is regular", logy=True, legend="upper right",
+)  # fmt: skip
+ax.set_ylim(1e-9, 1e4)
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** On a log scale a straight line is linear convergence; a curve that bends down is faster.
+# On $x^4$ Newton is a straight line: $x_+ = x - 4x^3/12x^2 = \tfrac23x$.
+
+# %% [markdown]
+# ### The price of a step
+#
+# Solve a dense system of growing size, and compare with the one product that a gradient of a quadratic costs.
+
+# %%
+sizes = [250, 500, 1000, 2000]
+seconds = []
+for size in sizes:
+    A = np.eye(size) + rng.normal(size=(size, size)) / (4 * np.sqrt(size))
+    b, runs = rng.normal(size=size), []
+    for _ in range(3):
+        begin = time.perf_counter()
+        np.linalg.solve(A, b)
+        runs.append(time.perf_counter() - begin)
+    seconds.append(min(runs))
+ax, exponent = plots.loglog_fit(sizes, seconds, "dimension d", "seconds a solve", "A dense solve: the time grows nearly as d³", label="np.linalg.solve")
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** LU takes about $\tfrac23d^3$ operations, Cholesky half of that; small sizes look cheaper because the processor is not yet busy.
+# Memory is the harder wall:
+
+# %%
+for name, size in (("MLP 64-128-10", 9610), ("ten times that", 96_100), ("ResNet-50", 25_557_032)):
+    print(f"{name:15s} d = {size:>10,}   Hessian in float32: {4 * size**2 / 1e9:>11,.1f} GB")
+
+# %% [markdown]
+# ## Folklore on trial
+#
+# ### "The inverse Hessian shrinks as it iterates, so the steps shrink by themselves"
+#
+# First $x^4$, by hand: $H^{-1} = 1/(12x^2)$ and $x_+=\tfrac23x$.
+# So $H^{-1}$ is multiplied by $9/4$ each iteration, and the step $x/3$ by $2/3$.
+
+# %%
+inverse, steps = 1 / (12 * quartic[:-1] ** 2), np.abs(np.diff(quartic))
+print(f"x⁴:  H⁻¹ ratio {inverse[1] / inverse[0]:.4f}   step ratio {steps[1] / steps[0]:.4f}")
+
+# %% [markdown]
+# The claim needs $H^{-1}$ to fall as the steps fall. Try three functions whose steps do fall by more than a thousand.
+# The quadratic ends in one step, so let it walk with $t=\tfrac12$.
+
+# %%
+half_steps = [np.array([3.0, -2.0])]
+for _ in range(30):
+    half_steps.append((half_steps[-1] + newton_step(half_steps[-1], np.diag([1.0, 9.0]) @ half_steps[-1], np.diag([1.0, 9.0]))) / 2)
+half_steps = np.array(half_steps)
+inside = plain_newton(slope, curvature, 0.9, 5)
+
+walks = {
+    "quadratic, half steps": (np.ones(30), np.linalg.norm(np.diff(half_steps, axis=0), axis=1)),
+    "x⁴ from 1": (inverse, steps),
+    "√(1+x²) from 0.9": (1 / curvature(inside[:-1]), np.abs(np.diff(inside))),
+}
+for name, (h, s) in walks.items():
+    print(f"{name:22s}  last / first:   step {s[-1] / s[0]:.1e}   ‖H⁻¹‖ {h[-1] / h[0]:.2g}")
+
+# %%
+ruling = trial(
+    "the steps shrink because H⁻¹ does (it falls at least to a hundredth while the steps fall)",
+    {name: bool(h[-1] / h[0] < 0.01) for name, (h, s) in walks.items()},
+)
+assert ruling == "does not hold"
+ruling
+
+
+# %% [markdown]
+# The steps shrink because the *gradient* does.
+# On a quadratic $H^{-1}$ is constant; on $x^4$ it grows without bound; on $\sqrt{1+x^2}$ it does fall, but only to the inverse of the minimum's own curvature.
+#
+# ### "Newton converges quadratically: the correct digits double"
+#
+# Estimate the order $q$ in $e_{k+1}\approx C\,e_k^q$ from three errors in a row.
+
+# %%
+def order(errors):
+    """q from the last three errors: 1 is linear, 2 is quadratic."""
+    a, b, c = np.log(np.abs(errors[-3:]))
+    return (c - b) / (b - a)
+
+
+exponential = plain_newton(lambda x: np.exp(x) - 1, np.exp, 0.5, 4)  # f = eˣ − x − 1
+print("errors on eˣ − x − 1:", "  ".join(f"{abs(x):.1e}" for x in exponential))
+orders = {
+    "eˣ − x − 1 from 0.5": order(exponential),
+    "logistic regression": order(newton_error[:-1]),
+    "x⁴ from 1 (H = 0 at the minimum)": order(quartic),
+}
+for name, value in orders.items():
+    print(f"{name:34s} order {value:.1f}")
+
+# %%
+where = {name: bool(value > 1.6) for name, value in orders.items()}
+where["√(1+x²) from 1.1 (far away)"] = bool(abs(starts[1.1][-1]) < abs(starts[1.1][-2]))
+ruling = trial(
+    "Newton converges quadratically", where, only_if="it starts near a minimum with a nonsingular Hessian"
+)
+assert list(ruling.where.values()) == [True, True, False, False]
+ruling
+
+# %% [markdown]
+# The theorem also asks for a Lipschitz Hessian near the minimum.
+#
+# ### "One step solves a quadratic"
+#
+# The model *is* the function, so its minimum is the function's.
+
+# %%
+where, counts = {}, {}
+for kappa, size in ((10.0, 2), (1e3, 20), (1e5, 50)):
+    A, _, a_grad = data.quadratic(kappa, size)
+    begin = np.random.default_rng(1).normal(size=size)
+    end = newton_step(begin, a_grad(begin), A)
+    where[f"κ = {kappa:g}, d = {size}"] = bool(np.linalg.norm(end) < 1e-6 * np.linalg.norm(begin))
+ruling = trial("one Newton step solves a convex quadratic", where)
+assert ruling == "holds"
+ruling
+
+# %% [markdown]
+# At any condition number. Gradient descent at the rate 1/L multiplies the flattest coordinate by $1-1/\kappa$ a step: about $2.3\,\kappa$ steps for each digit.
+# In floating point a large κ costs digits of the solve, which is another reason not to invert.
+#
+# ### "Newton's method finds the minimum"
+#
+# $x^3/3-x$ has a maximum at −1 and a minimum at 1.
+# $x^2/2-y^2/2+y^4/4$ has a saddle at the origin and minima at $(0,\pm1)$.
+
+# %%
+cubic = lambda x: plain_newton(lambda x: x**2 - 1, lambda x: 2 * x, x, 8)[-1]  # noqa: E731
+
+
+def saddle(t):
+    return float(t[0] ** 2 / 2 + (t[1] ** 2 - 1) ** 2 / 4)  # the same plus 1/4: the minimum is 0
+
+
+def saddle_grad(t):
+    return np.array([t[0], t[1] ** 3 - t[1]])
+
+
+def saddle_hess(t):
+    return np.diag([1.0, 3 * t[1] ** 2 - 1])
+
+
+plain = np.array([1.0, 0.1])
+for _ in range(8):
+    plain = newton_step(plain, saddle_grad(plain), saddle_hess(plain))
+damped = damped_newton(saddle, saddle_grad, saddle_hess, np.array([1.0, 0.1]))[-1]
+print(f"x³/3 − x:  from 2 → {cubic(2.0):.4f}    from −2 → {cubic(-2.0):.4f}")
+print("saddle, from (1, 0.1):  plain →", np.abs(plain).round(4), "   damped →", np.abs(damped).round(4))
+
+# %%
+ruling = trial(
+    "Newton's method ends at a minimum",
+    {
+        "x³/3 − x from 2 (f″ > 0)": bool(abs(cubic(2.0) - 1) < 1e-6),
+        "x³/3 − x from −2 (f″ < 0)": bool(abs(cubic(-2.0) - 1) < 1e-6),
+        "saddle from (1, 0.1), plain": saddle(plain) < 1e-6,
+        "saddle from (1, 0.1), damped": saddle(damped) < 1e-6,
+    },
+    only_if="the Hessian is positive definite on the way, or made so by damping",
+)
+assert list(ruling.where.values()) == [True, False, False, True]
+ruling
+
+# %% [markdown]
+# A zero derivative is necessary, not sufficient. Plain Newton only asks for the zero.
+#
+# ### "Gradient descent must shrink its step near the optimum"
+#
+# Often said next to Newton's "automatic" steps. One constant rate, three kinds of gradient.
+
+# %%
+noise = np.random.default_rng(0).normal(size=2000)
+kinds = {
+    "smooth: x²/2": lambda x, k: x,
+    "a kink: |x|": lambda x, k: np.sign(x),
+    "noisy: x²/2 and unit noise": lambda x, k: x + noise[k],
+}
+ends = {}
+for name, gradient in kinds.items():
+    x, track = 1.03, []
+    for k in range(2000):
+        x = x - 0.1 * gradient(x, k)
+        track.append(abs(x))
+    ends[name] = max(track[-200:])
+    print(f"{name:28s} largest |x| in the last 200 steps: {ends[name]:.2g}" if ends[name] > 1e-6 else f"{name:28s} converged")
+
+# %%
+ruling = trial(
+    "with a constant step gradient descent keeps oscillating near the optimum",
+    {name: bool(value > 1e-3) for name, value in ends.items()},
+    only_if="the gradient does not vanish there: a kink, or noise",
+)
+assert list(ruling.where.values()) == [False, True, True]
+ruling
+
+# %% [markdown]
+# On a smooth function with $\eta<2/L$ the step $\eta\lVert g\rVert$ dies by itself, for the same reason as Newton's.
+
+# %% [markdown]
+# ## Answer in 30 seconds
+#
+# "Newton minimises the second-order Taylor model: solve H p = −g and step by p.
+# It uses curvature, so one step solves a convex quadratic, and near a minimum with a nonsingular Hessian the correct digits double.
+# The price is O(d²) memory and O(d³) time a step.
+# And it looks for any stationary point: with an indefinite Hessian it can go to a saddle, and far away it can diverge.
+# So in practice one damps the Hessian until Cholesky succeeds, and backtracks the step."
+
+# %% [markdown]
+# ## Answer in 2 minutes
+#
+# - Write the model, set its gradient to zero, say "solve, not invert".
+# - The slope along the step is $-g^\top H^{-1}g$: downhill if $H$ is positive definite, and no promise otherwise.
+# - Rate: $e_{k+1} = \frac{f'''}{2f''}e_k^2$. Needs a near start and $f''\ne0$; on $x^4$ it is linear with ratio 2/3.
+# - Affine invariant: no feature scaling. Gradient descent is not, and pays for the condition number.
+# - Failures to name: $x^3/3-x$ from −2 goes to the maximum; $\sqrt{1+x^2}$ maps $x$ to $-x^3$ and explodes from 1.1, though it is convex.
+# - Repairs: $H+\tau I$ for the direction, Armijo for the length.
+# - The steps shrink because the gradient does. $H^{-1}$ is constant on a quadratic and grows on $x^4$.
+# - Too dear for deep learning; quasi-Newton and Hessian-vector products are the ways out.
+
+# %% [markdown]
+# ## Follow-ups
+#
+# <details><summary>What is Gauss–Newton?</summary>
+#
+# For f = ½‖r(θ)‖² with Jacobian J the Hessian is JᵀJ + Σ rᵢ∇²rᵢ. Gauss–Newton drops the second part: JᵀJ is never indefinite and needs first derivatives only. It is good where residuals are small or nearly linear. With τI added it is Levenberg–Marquardt.
+#
+# </details>
+#
+# <details><summary>What does a trust region do differently?</summary>
+#
+# It fixes the length first and asks for the best direction: minimise the model subject to ‖p‖ ≤ Δ. The answer solves (H + τI)p = −g for some τ ≥ 0 with H + τI positive semidefinite, so the damping is chosen by the radius, and the radius by how well the model predicted the last decrease.
+#
+# </details>
+#
+# <details><summary>Can one use the Hessian without forming it?</summary>
+#
+# Yes. A product Hv is the derivative of ∇f along v; by automatic differentiation it costs a small multiple of a gradient. Conjugate gradients solve Hp = −g from such products alone (question 13): Newton–CG, "Hessian-free".
+#
+# </details>
+#
+# <details><summary>Why is it not used in deep learning?</summary>
+#
+# A Hessian has d² entries; the table above has the figure for 25 million weights. The Hessian of a mini-batch is noisy, and its inverse amplifies that noise. The loss is not convex, so H is indefinite and needs damping anyway. ReLU networks are not twice differentiable everywhere. Approximations are used: K-FAC, Shampoo.
+#
+# </details>
+#
+# <details><summary>What is a quasi-Newton method?</summary>
+#
+# It builds an approximation of H⁻¹ from differences of gradients, so that a step costs O(d²), or O(md) with m stored pairs. BFGS and L-BFGS: question 14.
+#
+# </details>
+#
+# <details><summary>What is IRLS?</summary>
+#
+# Newton on the logistic loss. With s = σ(Xw) and S = diag(s(1−s)) each step solves the weighted least squares XᵀSX w₊ = XᵀS z with z = Xw + S⁻¹(y − s). Hence "iteratively reweighted least squares" (question 34).
+#
+# </details>
+#
+# <details><summary>Why not take the absolute values of the eigenvalues?</summary>
+#
+# A good idea, called saddle-free Newton (Dauphin et al. 2014): negative curvature then repels. It needs an eigendecomposition, several times the price of a Cholesky factorisation.
+#
+# </details>
+
+# %% [markdown]
+# ## Red flags
+#
+# - "I invert the Hessian." You solve a system.
+# - "Newton always converges faster." From 1.1 on $\sqrt{1+x^2}$ it does not converge at all.
+# - "The tangent of f gives the next point." The tangent of f′.
+# - "On a convex function it is safe." It needs a line search there too.
+# - "The inverse Hessian shrinks, so the step does." Constant on a quadratic, growing on $x^4$.
+# - "It finds the minimum." It finds a stationary point.
+
+# %% [markdown]
+# ## References
+#
+# - S. Boyd, L. Vandenberghe. *Convex Optimization*, 2004: the chapter on unconstrained minimisation has damped Newton, backtracking and affine invariance.
+# - J. Nocedal, S. Wright. *Numerical Optimization*, 2nd ed., 2006: line searches, trust regions, modified Hessians by adding a multiple of the identity.
+# - L. Armijo. *Minimization of functions having Lipschitz continuous first partial derivatives.* Pacific J. Math. 16, 1966.
+# - H. Rosenbrock. *An automatic method for finding the greatest or least value of a function.* The Computer Journal 3, 1960.
+# - Y. Dauphin et al. *Identifying and attacking the saddle point problem in high-dimensional non-convex optimization.* NeurIPS 2014.
