@@ -96,9 +96,27 @@
 #
 # - **Linear convergence, to a ball** whose squared radius is proportional to $\eta$.
 # - **No noise at the optimum** ($\sigma=0$ there): linear all the way.
-# - **To get to the point** with noise, $\eta$ must shrink: like $1/t$, and then the rate is $O(1/t)$.
+# - **To get to the point** with noise, $\eta$ must shrink.
 #
-# Bottou, Curtis and Nocedal give the general theorem (4.6) for strongly convex losses.
+# ### With a $1/t$ step
+#
+# Write $a_t=\mathbb E\|e_t\|^2$ and put $\eta_t=\frac1{\mu t}$ into the same line, from a $t_0\ge L/\mu$ on so that $\eta_t\le 1/L$:
+#
+# $$
+# a_{t+1}\le\Big(1-\frac1t\Big)^2a_t+\frac{\sigma^2}{\mu^2t^2}
+# \quad\Longrightarrow\quad
+# t^2a_{t+1}\le(t-1)^2a_t+\frac{\sigma^2}{\mu^2}.
+# $$
+#
+# The left side is the right side's first term, one step on. So each step adds $\sigma^2/\mu^2$ at most:
+#
+# $$
+# t^2a_{t+1}\le(t_0-1)^2a_{t_0}+(t-t_0+1)\frac{\sigma^2}{\mu^2}
+# \quad\Longrightarrow\quad
+# a_{t+1}=O(1/t).
+# $$
+#
+# Bottou, Curtis and Nocedal prove both for strongly convex losses (Theorems 4.6 and 4.7).
 
 # %%
 import matplotlib.pyplot as plt
@@ -337,13 +355,13 @@ plt.show()
 sigma2 = np.mean((W @ best_w - y) ** 2 * (W**2).sum(axis=1))
 print("η        floor/η   predicted     reshuffled floor/η")
 for rate, a, b in zip(rates, *balls.values(), strict=True):
-    print(f"{rate:<8} {a / rate:.1f}       {sigma2 / (2 * (2 - rate)):.1f}           {b / rate:.1f}")
+    print(f"{rate:<8} {a / rate:.2f}      {sigma2 / (2 * (2 - rate)):.2f}          {b / rate:.2f}")
 print(f"slopes: with replacement {slopes['with replacement']:.1f}, reshuffled {slopes['reshuffled']:.1f}")
 
 # %% [markdown]
-# **Takeaway.** With replacement, half the step gives half the ball, and the constant is as predicted.
-# For larger η the floor is a little higher: the noise is not quite constant, it grows with the error.
-# Reshuffled, the errors of one epoch nearly cancel by its end: half the step gives about a quarter of the ball.
+# **Takeaway.** With replacement, half the step gives half the loss, and for small η the constant is the predicted one.
+# For larger η the floor is higher: the noise is not quite constant, it grows with the error.
+# Reshuffled, the errors of one epoch nearly cancel by its end: half the step gives about a quarter of the loss, on average over this range.
 
 # %% [markdown]
 # ### Why shuffle?
@@ -390,7 +408,7 @@ print(f"reshuffled is better in {np.sum(reshuffled < replaced)} of 12 seeds")
 print(f"share of the samples that an epoch with replacement sees: {missed:.2f} (1 - 1/e = {1 - np.exp(-1):.2f})")
 
 # %% [markdown]
-# Reshuffling wins, and it is also the faster way to read memory. Theory mostly assumes replacement because independent draws are easier to analyse.
+# Reshuffling wins, at the same cost. Theory mostly assumes replacement because independent draws are easier to analyse.
 
 # %% [markdown]
 # ## Folklore on trial

@@ -241,6 +241,7 @@ for ax, (start, path) in zip(axes, starts.items(), strict=True):
     ax.plot(path[0], slope(path[0]), "o", color=plots.color("Newton"), label="start")
     ax.set(title=f"from {start}: {'converges' if abs(path[-1]) < abs(start) else 'explodes'}", xlabel="x", xlim=(-3.6, 3.6), ylim=(-1.3, 1.3))
 axes[0].set_ylabel("f′(x)")
+fig.suptitle("Following the tangent to f′ of √(1+x²): inwards from |x| < 1, outwards from |x| > 1", x=0.01, ha="left")
 axes[0].legend(loc="lower right")
 plt.show()
 
@@ -258,7 +259,7 @@ assert abs(path[-1, 0]) < 1e-8
 # %% [markdown]
 # ### Along Rosenbrock's valley
 #
-# $(1-x)^2+100\,(y-x^2)^2$: a curved floor, steep walls. Gradient descent gets the rate 0.001, about the largest safe one: at the minimum nothing above 2/λ_max can settle.
+# $(1-x)^2+100\,(y-x^2)^2$: a curved floor, steep walls. Gradient descent gets the rate 0.001, half of the largest that can settle at the minimum, $2/\lambda_{\max}$:
 
 # %%
 f, grad, hess = data.rosenbrock()
@@ -393,7 +394,7 @@ plt.show()
 # %% [markdown]
 # ### The price of a step
 #
-# Solve a dense system of growing size, and compare with the one product that a gradient of a quadratic costs.
+# Solve a dense system of growing size. What slope do you expect on log axes?
 
 # %%
 sizes = [250, 500, 1000, 2000]
@@ -406,11 +407,14 @@ for size in sizes:
         np.linalg.solve(A, b)
         runs.append(time.perf_counter() - begin)
     seconds.append(min(runs))
-ax, exponent = plots.loglog_fit(sizes, seconds, "dimension d", "seconds a solve", "A dense solve: the time grows nearly as d³", label="np.linalg.solve")
+ax, exponent = plots.loglog_fit(sizes, seconds, "dimension d", "seconds a solve", "A dense solve: the time grows about as d³", label="np.linalg.solve")
+ax.set_xticks(sizes, [str(size) for size in sizes])
+ax.minorticks_off()
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** LU takes about $\tfrac23d^3$ operations, Cholesky half of that; small sizes look cheaper because the processor is not yet busy.
+# **Takeaway.** LU takes about $\tfrac23d^3$ operations, Cholesky half of that.
+# Caches and a busy machine bend the measured line; the slope scatters about 3.
 # Memory is the harder wall:
 
 # %%

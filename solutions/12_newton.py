@@ -287,7 +287,7 @@ assert abs(path[-1, 0]) < 1e-8
 # %% [markdown]
 # ### Along Rosenbrock's valley
 #
-# $(1-x)^2+100\,(y-x^2)^2$: a curved floor, steep walls. Gradient descent gets the rate 0.001, about the largest safe one: at the minimum nothing above 2/λ_max can settle.
+# $(1-x)^2+100\,(y-x^2)^2$: a curved floor, steep walls. Gradient descent gets the rate 0.001, half of the largest that can settle at the minimum, $2/\lambda_{\max}$:
 
 # %%
 f, grad, hess = data.rosenbrock()
@@ -435,14 +435,14 @@ for size in sizes:
         np.linalg.solve(A, b)
         runs.append(time.perf_counter() - begin)
     seconds.append(min(runs))
-ax, exponent = plots.loglog_fit(sizes, seconds, "dimension d", "seconds a solve", "A dense solve: the time grows nearly as d³", label="np.linalg.solve")
+ax, exponent = plots.loglog_fit(sizes, seconds, "dimension d", "seconds a solve", "A dense solve: the time grows about as d³", label="np.linalg.solve")
 ax.set_xticks(sizes, [str(size) for size in sizes])
 ax.minorticks_off()
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** LU takes about $\tfrac23d^3$ operations, Cholesky half of that.
-# Overheads at the small sizes keep a measured slope a little below 3.
+# Caches and a busy machine bend the measured line; the slope scatters about 3.
 # Memory is the harder wall:
 
 # %%

@@ -163,14 +163,14 @@ def _definite(H):
         return False
 
 
-def _ladder(H, g, first=1e-3, factor=10.0, zero=True, shift=None):
-    """−(H + τM)⁻¹g, for the first τ of the ladder that makes it definite."""
-    shift, tau = np.eye(len(g)) if shift is None else shift(H), 0.0 if zero else first
+def _ladder(H, g, first=1e-3, factor=10.0, zero=True):
+    """−(H + τI)⁻¹g, for the first τ of the ladder that makes it definite."""
+    eye, tau = np.eye(len(g)), 0.0 if zero else first
     for _ in range(80):
-        if _definite(H + tau * shift):
+        if _definite(H + tau * eye):
             break
         tau = factor * tau or first
-    return -np.linalg.solve(H + tau * shift, g)
+    return -np.linalg.solve(H + tau * eye, g)
 
 
 def _newton(
@@ -232,7 +232,6 @@ PATH_MISTAKES = {
     "τ always added": ("Try τ = 0 first: else the last steps are no longer Newton's.", _but(direction=lambda H, g: _ladder(H, g, zero=False))),
     "τ's ladder starts at 1e-2": ("After 0 comes 1e-3·10⁰ = 1e-3.", _but(direction=lambda H, g: _ladder(H, g, 1e-2))),
     "τ doubled, not times 10": ("τ is 0, then 1e-3, 1e-2, 1e-1, …", _but(direction=lambda H, g: _ladder(H, g, factor=2.0))),
-    "τ times the diagonal of H": ("Add τ·I: a negative diagonal would only grow more negative.", _but(direction=lambda H, g: _ladder(H, g, shift=lambda H: np.diag(np.diag(H))))),
     "|eigenvalues| in place of τ": ("A good method, but another one: here H + τI is asked for.", _but(direction=lambda H, g: _eigen(H, g, np.abs))),
     "τ just above −λ_min": ("Take τ from the ladder 0, 1e-3, 1e-2, …", _but(direction=lambda H, g: _eigen(H, g, lambda v: v + (1e-3 - v[0] if v[0] <= 0 else 0)))),
     "gradient direction where H is not definite": ("Use H + τI there: it keeps what the other directions know.", _but(direction=lambda H, g: _plain(H, g) if _definite(H) else -g)),
@@ -247,6 +246,8 @@ PATH_MISTAKES = {
     "infinity norm in the stopping test": ("‖g‖₂, the Euclidean norm.", _but(size=lambda g: np.abs(g).max())),
     "default tol of 1e-6": ("tol is 1e-8 unless another is given.", lambda f, g, h, theta0, tol=1e-6, max_steps=100: _newton(f, g, h, theta0, tol, max_steps)),
     "default tol of 1e-10": ("tol is 1e-8 unless another is given.", lambda f, g, h, theta0, tol=1e-10, max_steps=100: _newton(f, g, h, theta0, tol, max_steps)),
+    "1-norm in the stopping test": ("‖g‖₂, the Euclidean norm.", _but(size=lambda g: np.abs(g).sum())),
+    "root mean square in the stopping test": ("‖g‖₂ is not divided by √d.", _but(size=lambda g: np.sqrt(np.mean(g**2)))),
     "squared norm in the stopping test": ("Compare ‖g‖, not ‖g‖², with tol.", _but(size=lambda g: g @ g)),
     "tol relative to the first gradient": ("‖g‖ ≤ tol, absolute.", _but(relative=True)),
     "< in place of ≤ in the stopping test": ("Stop when ‖g‖ ≤ tol: at a minimum with tol = 0 both sides are 0.", _but(strict=True)),
