@@ -249,7 +249,7 @@ def small_net(order):
     )  # fmt: skip
 
 
-def test_accuracy(order, seed, lr, epochs=4, batch_size=50):
+def held_out_accuracy(order, seed, lr, epochs=4, batch_size=50):
     """Train with SGD and momentum 0.9, then classify the held-out digits in evaluation mode."""
     torch.manual_seed(seed)
     net = small_net(order)
@@ -265,7 +265,7 @@ def test_accuracy(order, seed, lr, epochs=4, batch_size=50):
 
 
 seeds, rates = range(8), (0.02, 0.1)
-accuracy = {(order, lr): np.array([test_accuracy(order, s, lr) for s in seeds]) for order in orders for lr in rates}
+accuracy = {(order, lr): np.array([held_out_accuracy(order, s, lr) for s in seeds]) for order in orders for lr in rates}
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")

@@ -16,6 +16,7 @@ FAST = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 DTYPES = st.sampled_from(["bool", "int8", "uint64", "int64", "float16", "float32", "float64", "complex128", ">f8"])
 ARRAYS = st_np.arrays(DTYPES, st_np.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None))
+PLAIN |= st.builds(Other, st.text(max_size=5))
 VALUES = st.recursive(
     PLAIN | ARRAYS,
     lambda inner: (

@@ -51,6 +51,8 @@ def differ(got, want):
         ([10**30], np.array([1e30])),
         (2.5, np.array(2.5)),
         ([], np.zeros(0)),
+        (np.zeros(0), np.zeros(0, dtype=int)),
+        ([], np.zeros(0, dtype=bool)),
         ([True, False], np.array([True, False])),
         ((1, 2), [1, 2]),
         ([1, 2], (1, 2)),
@@ -99,8 +101,12 @@ def test_the_tolerance_is_where_it_is_said_to_be(want, share, data):
 @given(FLOATS.filter(lambda array: array.size), FLOATS)
 def test_the_short_answer_is_the_long_one(want, other):
     """`same` decides what `difference` decides, for arrays of any shape and content."""
-    for got in (want.copy(), want * (1 + 1e-3), -want, other):
+    with np.errstate(all="ignore"):
+        others = (want.copy(), want * (1 + 1e-3), want * (1 + 1e-7), -want, other)
+    for got in others:
         assert (differ(got, want) is None) == same(got, want, RTOL, ATOL)
+        for one, right in zip(got.ravel().tolist(), want.ravel().tolist(), strict=False):
+            assert (differ(one, right) is None) == same(one, right, RTOL, ATOL)
 
 
 # ---- what is rejected -------------------------------------------------------------------------------------------
@@ -146,6 +152,7 @@ def test_a_wrong_scalar_is_told(got, want, kind, came):
         (Other("array of objects"), "an array of objects"),
         (np.array([1j, 2]), "a complex array of shape (2,)"),
         (np.array([True, False]), "a boolean array of shape (2,)"),
+        (np.array("now", dtype="M8[s]"), "an array of shape ()"),
         (Lazy([1.0, 2.0]), "a lazy generator"),
         ({"out": np.zeros(2)}, "a dict of 1"),
         ((np.zeros(2), np.zeros(2)), "a tuple of 2"),
@@ -239,6 +246,7 @@ def test_the_worst_entry_is_shown():
     found = differ(np.array([[1.5, 2.0], [3.0, 9.0]]), np.array([[1.0, 2.0], [3.0, 4.0]]))
 
     assert "2 of 4 entries, the worst at [1, 1]: 9.0 where 4.0 is right" == found.where
+    assert "9.0 where 4.0 is right" == differ(9.0, 4.0).where
 
 
 def test_float32_rounding_is_recognised():
@@ -308,6 +316,7 @@ def test_values_are_written_briefly(value, words):
 def test_kinds_are_named_for_whatever_comes():
     """No value is without a name, not even one that the codec would never let through."""
     assert "a float64" == kind_of(np.float64(1))
+    assert "an integer array of shape (2,)" == kind_of(np.zeros(2, np.uint8))
     assert "a dict of 2" == kind_of({"a": 1, "b": 2})
     assert "an unsigned" == kind_of(Other("unsigned"))
 

@@ -457,9 +457,7 @@ def test_inception_resnet_is_its_formula():
     """relu(x + scale · linear(branches)), branches 32 · 32-32 · 32-48-64; the 1×1 has a bias and no BN."""
     block, x = filled(InceptionResNet(6, scale=0.3)), image(6)
     convs, norms = convs_and_norms(block)
-    a, b1, b2, c1, c2, c3 = (
-        lambda x, c=c, n=n: F.relu(n(c(x))) for c, n in zip(convs[:-1], norms, strict=True)
-    )
+    a, b1, b2, c1, c2, c3 = (lambda x, c=c, n=n: F.relu(n(c(x))) for c, n in zip(convs[:-1], norms, strict=True))
     branches = torch.cat([a(x), b2(b1(x)), c3(c2(c1(x)))], dim=1)
 
     torch.testing.assert_close(block(x), F.relu(x + 0.3 * convs[-1](branches)))

@@ -265,8 +265,10 @@ def needs_execution(source: Source) -> bool:
     executed = nbformat.read(path, as_version=4)
     wanted = solved_notebook(source)
     cells = list(zip(executed.cells, wanted.cells, strict=False))
-    if executed.metadata != wanted.metadata or len(executed.cells) != len(wanted.cells) or any(
-        a.source != b.source or a.metadata != b.metadata for a, b in cells
+    if (
+        executed.metadata != wanted.metadata
+        or len(executed.cells) != len(wanted.cells)
+        or any(a.source != b.source or a.metadata != b.metadata for a, b in cells)
     ):
         return True
     counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]

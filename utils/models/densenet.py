@@ -27,9 +27,7 @@ class DenseBlock(nn.Module):
 
     def __init__(self, num_layers, c_in, growth_rate, bn_size=4):
         super().__init__()
-        self.layers = nn.ModuleList(
-            DenseLayer(c_in + i * growth_rate, growth_rate, bn_size) for i in range(num_layers)
-        )
+        self.layers = nn.ModuleList(DenseLayer(c_in + i * growth_rate, growth_rate, bn_size) for i in range(num_layers))
 
     def forward(self, x):
         for layer in self.layers:

@@ -30,9 +30,7 @@ class InceptionV1(Branches):
 class InceptionV2(Branches):
     """The same with the 5×5 as two 3×3 and batch norm: (N, c_in, H, W) → (N, c1 + c3 + c5 + c_pool, H, W)."""
 
-    def __init__(
-        self, c_in, c1, c3_reduce, c3, c5_reduce, c5, c_pool, *, stage=conv_bn_relu, pool=nn.MaxPool2d
-    ):
+    def __init__(self, c_in, c1, c3_reduce, c3, c5_reduce, c5, c_pool, *, stage=conv_bn_relu, pool=nn.MaxPool2d):
         super().__init__(
             branch1x1=stage(c_in, c1, 1),
             branch3x3=convs(c_in, (c3_reduce, 1), (c3, 3), stage=stage),

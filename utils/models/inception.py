@@ -34,9 +34,7 @@ def average_then(c_in, c_out):
 
 def fan_out(c_in, c_out):
     """1×3 and 3×1 in parallel, not in series: (N, c_in, 8, 8) → (N, 2·c_out, 8, 8)."""
-    return Branches(
-        row=conv_bn_relu(c_in, c_out, SHORT_ROW), column=conv_bn_relu(c_in, c_out, SHORT_COLUMN)
-    )
+    return Branches(row=conv_bn_relu(c_in, c_out, SHORT_ROW), column=conv_bn_relu(c_in, c_out, SHORT_COLUMN))
 
 
 def stem_35(c_in=3):
@@ -181,9 +179,7 @@ def grid8_v4():
     return Branches(
         branch1x1=conv_bn_relu(1536, 256, 1),
         branch3x3=nn.Sequential(conv_bn_relu(1536, 384, 1), fan_out(384, 256)),
-        branch3x3x2=nn.Sequential(
-            convs(1536, (384, 1), (448, SHORT_COLUMN), (512, SHORT_ROW)), fan_out(512, 256)
-        ),
+        branch3x3x2=nn.Sequential(convs(1536, (384, 1), (448, SHORT_COLUMN), (512, SHORT_ROW)), fan_out(512, 256)),
         branch_pool=average_then(1536, 256),
     )
 

@@ -22,9 +22,7 @@ def conv(c_in, c_out, kernel, stride=1, padding=None, *, groups=1, bias=False):
 
 def conv_relu(c_in, c_out, kernel, stride=1, padding=None):
     """Convolution with bias, then ReLU: a stage from before batch normalisation."""
-    return nn.Sequential(
-        OrderedDict(conv=conv(c_in, c_out, kernel, stride, padding, bias=True), relu=nn.ReLU())
-    )
+    return nn.Sequential(OrderedDict(conv=conv(c_in, c_out, kernel, stride, padding, bias=True), relu=nn.ReLU()))
 
 
 def conv_bn(c_in, c_out, kernel, stride=1, padding=None, *, groups=1, bias=False):

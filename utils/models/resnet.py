@@ -183,9 +183,7 @@ class ResNeXt(ResNet):
     `block` is called as block(c_in, width, cardinality, c_out, stride); widths double from stage to stage.
     """
 
-    def __init__(
-        self, block=ResNeXtBlock, layers=(3, 4, 6, 3), cardinality=32, width=4, num_classes=1000
-    ):
+    def __init__(self, block=ResNeXtBlock, layers=(3, 4, 6, 3), cardinality=32, width=4, num_classes=1000):
         def grouped(c_in, c_mid, stride):
             return block(c_in, width * c_mid // 64, cardinality, 4 * c_mid, stride)
 
@@ -204,6 +202,4 @@ class CifarResNet(nn.Sequential):
         if depth < 8 or depth % 6 != 2:
             raise ValueError(f"depth must be 6n + 2 (8, 14, 20, …), not {depth}")
         stages, c_out = residual_stages(block, [(depth - 2) // 6] * 3, width=16)
-        super().__init__(
-            OrderedDict(stem=conv_bn_relu(3, 16, 3), **stages, **classifier_head(c_out, num_classes))
-        )
+        super().__init__(OrderedDict(stem=conv_bn_relu(3, 16, 3), **stages, **classifier_head(c_out, num_classes)))

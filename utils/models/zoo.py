@@ -70,14 +70,9 @@ RECIPES = {
     **{f"resnet{d}-v1": partial(ResNet, block=bottleneck_v1, layers=DEPTHS[d]) for d in DEEP},
     **{f"cifar-resnet{d}": partial(CifarResNet, depth=d) for d in (20, 32, 44, 56, 110)},
     **{f"preact-resnet{d}": partial(PreActResNet, block=PreActBlock, layers=DEPTHS[d]) for d in SHALLOW},
+    **{f"preact-resnet{d}": partial(PreActResNet, block=PreActBottleneck, layers=DEPTHS[d]) for d in (*DEEP, 200)},
     **{
-        f"preact-resnet{d}": partial(PreActResNet, block=PreActBottleneck, layers=DEPTHS[d])
-        for d in (*DEEP, 200)
-    },
-    **{
-        f"resnext{d}-{cardinality}x{width}d": partial(
-            ResNeXt, layers=DEPTHS[d], cardinality=cardinality, width=width
-        )
+        f"resnext{d}-{cardinality}x{width}d": partial(ResNeXt, layers=DEPTHS[d], cardinality=cardinality, width=width)
         for d, cardinality, width in RESNEXTS
     },
     **{f"densenet{d}": partial(DenseNet, layers=layers) for d, layers in DENSE.items()},
