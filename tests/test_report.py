@@ -192,6 +192,22 @@ def test_the_picture_shows_where_arrays_differ():
     assert "3 of 6 entries are wrong" == Page(text).attributes["img"][0]["alt"]
 
 
+def test_squares_differ_in_form_and_stay_in_their_places():
+    """Right is full, wrong is crossed and missing is hollow, each in its row and column, for who sees no colour."""
+    text = picture(gap([[1, 0, np.nan], [1, 1, 1]], [[1, 1, 1], [1, 1, 1]]))
+    svg = ElementTree.fromstring(base64.b64decode(re.search(r"base64,([^\"]+)", text)[1]))
+    rects = [node for node in svg if node.tag.endswith("rect")]
+    crosses = [node for node in svg if node.tag.endswith("path")]
+    cells = [(int(r.get("y")) // report.SIDE, int(r.get("x")) // report.SIDE) for r in rects]
+    ends = [(int(r.get(a)) + int(r.get(b))) % report.SIDE for r in rects for a, b in (("x", "width"), ("y", "height"))]
+
+    assert [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] == cells
+    assert {report.SIDE - 1, report.SIDE - 2} == set(ends)
+    assert ["none"] == [r.get("fill") for r in rects if r.get("stroke")]
+    assert 1 == len(crosses)
+    assert crosses[0].get("d").startswith(f"M{report.SIDE + 3} 3l")
+
+
 def test_nan_where_nan_is_right_is_right():
     """A NaN that is asked for is no missing entry."""
     assert [report.BLUE, report.ORANGE] == squares(picture(gap([np.nan, 1], [np.nan, 2])))[2]

@@ -164,6 +164,7 @@ DROPPED = {
     "a value of the exercise": "out = experiment(answer())",
     "a setting of an import": "import math\nmath.isclose(experiment(), 1)",
     "a with statement": "with experiment() as f:\n    data = f.read()",
+    "a name in a function that nobody calls": "def plot(k): return out, data\nout = experiment()",
     "a bare name": "experiment() if True else 0",
     "an unneeded import": "import no_such_package",
     "a star from the course": "from utils import *",
@@ -179,7 +180,8 @@ DROPPED = {
 def test_experiments_are_dropped(tmp_path, text, place):
     """What only uses the exercise, or has nothing to do with it, is not run."""
     definition = (
-        "import math\nEPS = 7\nseen = []\ndef answer(eps=EPS):\n    seen.append(1)\n    return math.floor(eps)\n"
+        "import math\nEPS = 7\nseen = []\ndef answer(eps=EPS):\n    seen.append(1)\n"
+        "    out = k = data = math.floor(eps)\n    return out + 0 * k * data\n"
     )
     found = script(tmp_path, f"{text}\n{definition}" if place == "before" else f"{definition}{text}\n")
     module = run(found, experiment=experiment)

@@ -3,6 +3,7 @@
 Every parameter is filled by a rule that looks at its shape alone, so that two parameters of one shape hold equal
 values and it cannot matter which is which. That alone would let a module use one of them twice and leave the other
 idle; so the gradients of all parameters are compared too, as a set for each shape, and there the roles differ.
+The gradient that reaches the input is compared as it is: it sees a path that was cut.
 """
 
 import hashlib
@@ -14,7 +15,14 @@ import numpy as np
 
 from utils.run import InputChangedError
 
-RETURNS = ("parameters", "output shape", "training output", "evaluation output", "parameter gradients")
+RETURNS = (
+    "parameters",
+    "output shape",
+    "training output",
+    "evaluation output",
+    "parameter gradients",
+    "input gradient",
+)
 PROTOCOL = (
     "every parameter filled by a fixed rule, float64; a training pass with backward, then an evaluation pass with the "
     "running statistics it left"
@@ -34,20 +42,22 @@ def run_module(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any
     _fill(module)
     inputs = torch.from_numpy(x)
     module.train()
-    training = _forward(module, inputs)
+    leaf = inputs.clone().requires_grad_()
+    training = _forward(module, inputs, leaf * 1)  # no leaf itself, so that an in-place operation is found, not refused
     upstream = torch.from_numpy(_fixed(tuple(training.shape), "upstream"))
     module.zero_grad()
     (training * upstream).sum().backward()
     gradients = _gradients(module)
     module.eval()
     with torch.no_grad():
-        evaluation = _forward(module, inputs)
-    values = (counted, list(training.shape), training.detach().numpy(), evaluation.numpy(), gradients)
+        evaluation = _forward(module, inputs, inputs.clone())
+    reached = np.zeros(x.shape) if leaf.grad is None else leaf.grad.numpy()
+    values = (counted, list(training.shape), training.detach().numpy(), evaluation.numpy(), gradients, reached)
     return dict(zip(RETURNS, values, strict=True))
 
 
-def _forward(module: Any, inputs: Any) -> Any:
-    given = inputs.clone()
+def _forward(module: Any, inputs: Any, given: Any) -> Any:
+    """The module's output; told apart from a module that wrote into what it was given."""
     output = module(given)
     if not hasattr(output, "detach"):
         raise TypeError(f"forward returned {type(output).__name__}, a tensor is expected")
