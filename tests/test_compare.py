@@ -152,7 +152,7 @@ def test_a_wrong_scalar_is_told(got, want, kind, came):
         (Other("array of objects"), "an array of objects"),
         (np.array([1j, 2]), "a complex array of shape (2,)"),
         (np.array([True, False]), "a boolean array of shape (2,)"),
-        (np.array("now", dtype="M8[s]"), "an array of shape ()"),
+        (np.array("2026-01-01", dtype="M8[s]"), "an array of shape ()"),
         (Lazy([1.0, 2.0]), "a lazy generator"),
         ({"out": np.zeros(2)}, "a dict of 1"),
         ((np.zeros(2), np.zeros(2)), "a tuple of 2"),
