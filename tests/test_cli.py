@@ -187,7 +187,7 @@ def test_a_new_question_from_templates_proves_itself(tmp_path):
         for path in (tree / folder).glob(pattern):
             path.unlink() if path.is_file() else shutil.rmtree(path)
     (tree / "utils" / "references").mkdir(exist_ok=True)
-    env = os.environ | {"PYTHONPATH": str(tree)}
+    env = os.environ | {"PYTHONPATH": str(tree), "COURSE_HOME": str(tree)}
 
     for words in (["new", "35_doubling"], ["record"], ["build"], ["verify"]):
         done = subprocess.run(
