@@ -87,6 +87,8 @@ def simple(oracle, *cases, returns=("out",), **more):
 
 VECTORS = ({"x": np.array([1.0, -2.0])}, {"x": np.array([0.5, 4.0, 3.0])}, {"x": np.array([[1.0, 0.0], [2.0, 5.0]])})
 DOUBLE = simple(lambda x: 2 * x, *VECTORS)
+ZERO = Mistake("zero", "Double it.", lambda x: 0 * x)
+ZERO_KNOWN = replace(DOUBLE, mistakes=(ZERO, Mistake("right but once", "", lambda x: 2 * x if x.ndim == 1 else x)))
 
 
 def raises(error):
@@ -286,6 +288,7 @@ def test_a_protocol_is_explained():
 
     assert judged(lambda x: 2 * x, twice)
     assert ("Run", "called twice") in judged(lambda x: 3 * x, twice).facts
+    assert "Run" not in dict(judged(lambda x: 3 * x, DOUBLE).facts)
 
 
 # ---- state and side effects -------------------------------------------------------------------------------------
@@ -305,7 +308,7 @@ def only(times, answer):
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_an_answer_right_only_the_first_times_is_wrong(times):
     """The first case is tried twice; two answers to one call are told, whatever else came out."""
-    verdict = judged(only(times, lambda x: 0 * x), DOUBLE)
+    verdict = judged(only(times, lambda x: 0 * x), ZERO_KNOWN)
 
     assert (report.WRONG, times) == (verdict.status, verdict.passed)
     assert ("Case", grade.AGAIN) == verdict.facts[0]
@@ -397,7 +400,7 @@ def test_an_exception_is_an_error(error, status, words):
 )
 def test_outcomes_that_are_incomplete_are_never_right(outcomes):
     """What a broken child sends instead of its outcomes is judged without a crash, and never right."""
-    verdict = grade.judge(DOUBLE, outcomes, references(DOUBLE))
+    verdict = grade.judge(ZERO_KNOWN, outcomes, references(ZERO_KNOWN))
 
     assert verdict.status in (report.WRONG, report.ERROR)
     assert None is verdict.mistake
@@ -448,6 +451,16 @@ def test_a_mistake_may_be_an_exception():
                                 replace(DOUBLE, mistakes=(wrong,))).mistake  # fmt: skip
 
 
+def test_a_mistake_that_raises_is_not_one_that_answers():
+    """An answer with values, or with another exception, is not taken for a mistake that raises."""
+    wrong = replace(DOUBLE, mistakes=(Mistake("raises", "", lambda x: raises(ValueError())),))
+
+    assert "raises" == judged(lambda x: raises(ValueError("other words")), wrong).mistake
+    assert None is judged(lambda x: raises(KeyError()), wrong).mistake
+    assert None is judged(lambda x: 2 * x + 1, wrong).mistake
+    assert None is judged(lambda x: raises(ValueError()), ZERO_KNOWN).mistake
+
+
 def test_a_mistake_that_is_named_does_not_excuse_a_changed_input():
     """An answer that changes its input is told that first, whatever its values."""
 
@@ -478,6 +491,7 @@ def test_a_mistake_that_is_named_does_not_excuse_a_changed_input():
         (lambda x: 2 * x / x.size, "out is divided by the number of samples once too often"),
         (lambda x: 2 * x * len(x), "out is summed where the mean is asked for"),
         (lambda x: 2 * x + 1, None),
+        (lambda x: 2 * x + np.sign(x), None),
         (lambda x: 0 * x, None),
         (lambda x: 2 * x * (1 + x.ndim), None),
         (lambda x: 2 * x * np.nan, None),
@@ -507,6 +521,16 @@ def test_one_number_alone_is_no_pattern():
     assert None is judged(lambda x: 5.1, single).mistake
     assert "out is 2 times the right value" == judged(lambda x: 8.0, single).mistake
     assert "the sign of out is turned round" == judged(lambda x: -4.0, single).mistake
+    assert "out is 1.3 times the right value" == judged(lambda x: 2.6 * x, simple(lambda x: 2 * x, VECTORS[0])).mistake
+
+
+def test_inputs_without_items_are_no_number_of_samples():
+    """An empty array or a number as an array has no samples to count, and no diagnosis stumbles over it."""
+    cases = [{"x": np.ones(n), "none": np.zeros(0), "scale": np.array(float(n))} for n in (2, 3)]
+    empty = simple(lambda x, none, scale: x, *cases)
+
+    assert None is judged(lambda x, none, scale: scale**2 * x, empty).mistake
+    assert "out is summed where the mean is asked for" == judged(lambda x, none, scale: scale * x, empty).mistake
 
 
 def test_a_factor_needs_one_value():
@@ -545,9 +569,10 @@ def test_a_function_is_found_by_its_name():
         (np.zeros((100, 100)), "it got an array of shape \\(100, 100\\)"),
         (None, "it got None"),
         ((1, 2), "it got a tuple of 2"),
+        (np, "it got a module"),
         (lambda x: x, "A lambda has none: write it with def"),
     ],
-    ids=["text", "array", "None", "tuple", "lambda"],
+    ids=["text", "array", "None", "tuple", "module", "lambda"],
 )
 def test_what_is_no_function_is_refused_with_the_next_step(wrong, words):
     """Calling check on a result, a text or a lambda says what to do instead."""

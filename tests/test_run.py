@@ -159,6 +159,17 @@ def test_returning_an_input_unchanged_is_allowed(value):
     assert None is ran(lambda x: x, {"x": value}).failure
 
 
+def test_an_equal_number_in_its_place_is_no_change():
+    """What counts is the value: a number replaced by an equal one is as it was, another object is not."""
+
+    class Same:
+        def __repr__(self):
+            return "same"
+
+    assert None is ran(lambda x: x.__setitem__(0, x[0] * 3 / 3), {"x": [1234.5]}).failure
+    assert "changed" == ran(lambda x: x.__setitem__(0, Same()), {"x": [Same()]}).failure.kind
+
+
 def test_the_stored_inputs_are_never_at_risk():
     """A function works on copies: what it writes does not reach the case."""
     inputs = {"x": np.zeros(2), "history": [np.zeros(2)]}
