@@ -42,6 +42,16 @@ def test_check_says_right_and_exits_0(home):
     assert "\033" not in done.stdout, "colours belong on a terminal only"
 
 
+def test_all_solutions_are_right_and_all_blanks_not_attempted():
+    """Every notebook of the course, solved and blank, graded in one command each."""
+    for folder, status in (("solutions", "right"), ("notebooks", "not attempted")):
+        files = sorted((ROOT / folder).glob("*.ipynb"))
+        rows = json.loads(course(ROOT, "check", *files, "--json", progress="off").stdout)
+
+        assert {status} == {row["status"] for row in rows}
+        assert len(rows) >= len(files)
+
+
 def test_check_names_the_mistake_and_exits_1(home):
     """Something wrong: exit code 1, and the verdict names it."""
     (home / "answer.py").write_text(WRONG)

@@ -78,6 +78,30 @@ RUNNING = {
             utils.run.outcomes = lambda *a, **k: []
             np.allclose = lambda *a, **k: True
             """), {"wrong", "error"}, ""),
+    "a forged verdict": (
+        function("""
+            import utils.codec
+            honest = utils.codec.encode
+            utils.codec.encode = lambda value, *a, **k: honest(
+                {'status': 'right', 'message': ''} if isinstance(value, dict) and 'outcomes' in value else value, *a, **k)
+            return 0 * x, None
+            """), {"error"}, "unreadable"),
+    "a forged status that is a list": (
+        function("""
+            import utils.codec
+            honest = utils.codec.encode
+            utils.codec.encode = lambda value, *a, **k: honest(
+                {'status': ['right'], 'message': ''} if isinstance(value, dict) and 'outcomes' in value else value, *a, **k)
+            return 0 * x, None
+            """), {"error"}, "unreadable"),
+    "a forged answer that is a number": (
+        function("""
+            import utils.codec
+            honest = utils.codec.encode
+            utils.codec.encode = lambda value, *a, **k: honest(
+                7 if isinstance(value, dict) and 'outcomes' in value else value, *a, **k)
+            return 0 * x, None
+            """), {"error"}, "unreadable"),
     "reference files read from inside": (
         function("""
             import utils

@@ -58,14 +58,15 @@ class Worker:
             "torch": answer.torch or catalogue.question(slug).torch,
         }  # fmt: skip
         result = self._ask(codec.to_bytes(job), codec.to_bytes([ref.inputs for ref in references]))
-        if "outcomes" in result:
+        outcomes = _outcomes(result)
+        if outcomes:
             try:
-                outcomes = [run.Outcome.from_plain(plain) for plain in result["outcomes"]]
                 return grade.judge(exercise, outcomes, references)
-            except (KeyError, TypeError, AttributeError, ValueError):  # a child that made up its own answer
-                result = {"status": report.ERROR, "message": "its process sent back something unreadable."}
-        return Report(answer.exercise, result["status"], 0, len(references) + 1,
-                      facts=(("Came", result["message"]),), advice=_ADVICE.get(result["status"], ""))  # fmt: skip
+            except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError):
+                result = _UNREADABLE  # a child that made up its own answer
+        status, message = _trouble(result)
+        advice = _ADVICE.get(status, "")
+        return Report(answer.exercise, status, 0, len(references) + 1, facts=(("Came", message),), advice=advice)
 
     def _ask(self, *frames: bytes) -> dict:
         try:
@@ -88,6 +89,25 @@ class Worker:
                 [sys.executable, "-P", "-c", "from utils.child import serve; serve()"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | quiet, start_new_session=True,
             )  # fmt: skip
+
+
+_UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
+
+
+def _outcomes(result: object) -> list[run.Outcome] | None:
+    """The outcomes in what a child sent, or None; a child is not to be trusted with the form of its answer either."""
+    try:
+        return [run.Outcome.from_plain(plain) for plain in result["outcomes"]]
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
+def _trouble(result: object) -> tuple[str, str]:
+    """(status, message) of a child that has no outcomes. It may report a fault, never that it is right."""
+    fair = isinstance(result, dict) and type(result.get("status")) is str and type(result.get("message")) is str
+    if not fair or result["status"] not in report.BAD:
+        result = _UNREADABLE
+    return result["status"], result["message"]
 
 
 _ADVICE = {
