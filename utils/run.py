@@ -19,7 +19,6 @@ from utils.spec import Exercise
 MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
 _FOREIGN = ("<frozen", os.path.dirname(__file__), os.path.dirname(os.__file__))  # where no learner's code lies
 _FIXED = (bool, int, float, str, type(None))  # what nobody can write into
-RETURNED = "returned"  # the key of a return value that could not be taken apart into its names
 
 
 @dataclass(frozen=True)
