@@ -210,7 +210,8 @@ def images(arrays, title, *, titles=None, columns=None, takeaway=None, ax=None):
 def graph(nodes, edges, title, *, takeaway=None, ax=None):
     """Boxes and arrows: nodes[name] = (x, y, text, kind), y upwards; edges = [(from, to, label or None[, bend])].
 
-    Kinds: input, op, parameter, loss, output, plain. A positive bend turns left. Seven units wide, a unit is an inch.
+    Kinds: input, op, parameter, loss, output, plain, and point, a bare corner that arrows pass. A positive bend turns
+    left. Seven units wide, a unit is an inch.
     """
     at = {name: complex(*node[:2]) for name, node in nodes.items()}
     middles = [(at[a] + at[b] + 1j * sum(bend) * (at[b] - at[a])) / 2 for a, b, _, *bend in edges]
@@ -221,11 +222,14 @@ def graph(nodes, edges, title, *, takeaway=None, ax=None):
     ax.update_datalim([(x.min() - 0.6, y.min() - 0.4), (x.max() + 0.6, y.max() + 0.4)])
     centred, white, boxes = dict(ha="center", va="center"), dict(facecolor="white", edgecolor="none", pad=1.5), {}
     for name, (left, top, text, kind) in nodes.items():
+        if kind == "point":
+            continue
         frame = dict(boxstyle="round,pad=0.4,rounding_size=0.3", facecolor=_BOXES[kind], edgecolor="#555555")
         boxes[name] = ax.text(left, top, text, fontsize=10, bbox=frame, **centred).get_bbox_patch()
     for (start, end, label, *bend), middle in zip(edges, middles, strict=True):
-        arrow = dict(arrowstyle="-|>", mutation_scale=13, color="#444444", connectionstyle=f"arc3,rad={-sum(bend)}")
-        arrow |= dict(patchA=boxes[start], patchB=boxes[end], shrinkA=0, shrinkB=1)
+        head = "-|>" if end in boxes else "-"
+        arrow = dict(arrowstyle=head, mutation_scale=13, color="#444444", connectionstyle=f"arc3,rad={-sum(bend)}")
+        arrow |= dict(patchA=boxes.get(start), patchB=boxes.get(end), shrinkA=0, shrinkB=1 if end in boxes else 0)
         # Above the boxes, that is after them: only then is it known how large they are, and where arrows have to end.
         ax.annotate("", nodes[end][:2], nodes[start][:2], arrowprops=arrow, zorder=4)
         ax.text(middle.real, middle.imag, label or "", fontsize=9, bbox=white, zorder=5, **centred)

@@ -21,6 +21,7 @@ _HOMES = {
     ),
     "densenet": ("DenseBlock", "DenseLayer", "DenseNet", "Transition"),
     "counting": ("count_parameters", "describe", "model_macs"),
+    "flow": ("dataflow",),
     "zoo": ("build", "measure"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
