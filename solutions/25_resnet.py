@@ -69,26 +69,13 @@ from utils import check, data, models, plots, trial
 plots.style()
 
 # %% tags=["nbval-ignore-output"]
-nodes = {
-    "x": (0, 0, "basic block\nx: 64 channels", "input"),
-    "a": (0, -1.3, "3×3, 64 → 64\nBN, ReLU", "op"),
-    "b": (0, -2.6, "3×3, 64 → 64\nBN", "op"),
-    "sum": (0, -3.75, "+", "output"),
-    "relu": (0, -4.5, "ReLU", "output"),
-    "X": (3.2, 0, "bottleneck\nx: 256 channels", "input"),
-    "A": (3.2, -1, "1×1, 256 → 64\nBN, ReLU", "op"),
-    "B": (3.2, -1.9, "3×3, 64 → 64\nBN, ReLU", "op"),
-    "C": (3.2, -2.8, "1×1, 64 → 256\nBN", "op"),
-    "Sum": (3.2, -3.75, "+", "output"),
-    "Relu": (3.2, -4.5, "ReLU", "output"),
-}
-edges = [
-    ("x", "a", None), ("a", "b", None), ("b", "sum", "F(x)"), ("sum", "relu", None),
-    ("x", "sum", "x, or a\nprojection", 0.75),
-    ("X", "A", None), ("A", "B", None), ("B", "C", None), ("C", "Sum", "F(x)"), ("Sum", "Relu", None),
-    ("X", "Sum", "x, or a\nprojection", 0.75),
-]  # fmt: skip
-plots.graph(nodes, edges, "The shortcut goes round all convolutions of a block")
+title = "Basic block: the shortcut goes round both convolutions; here the shape changes, so it is a projection"
+plots.graph(*models.dataflow(models.BasicBlock(64, 128, stride=2), (64, 56, 56)), title)
+plt.show()
+
+# %% tags=["nbval-ignore-output"]
+title = "Bottleneck: the shape stays, so the shortcut is the input itself; the 3×3 works on a quarter of the channels"
+plots.graph(*models.dataflow(models.Bottleneck(256, 64), (256, 56, 56)), title)
 plt.show()
 
 # %% [markdown]

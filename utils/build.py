@@ -7,7 +7,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,43 +196,21 @@ def derived(root: Path = ROOT, slugs: Collection[str] | None = None) -> dict[Pat
     entries = dict(sorted(entries.items()))
     files[catalogue_path] = json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
     files[root / "book" / "_toc.yml"] = _toc(entries)
-    files[root / "book" / "questions.md"] = _question_table(entries)
     return files
-
-
-def _by_chapter(entries: dict[str, dict]) -> Iterator[tuple[int, list[tuple[str, dict]]]]:
-    for chapter in catalogue.CHAPTERS:
-        rows = [(stem, entry) for stem, entry in entries.items() if entry["chapter"] == chapter]
-        if rows:
-            yield chapter, rows
 
 
 def _toc(entries: dict[str, dict]) -> str:
     lines = ["# Derived by `course dev build`.", "format: jb-book", "root: index", "parts:",
-             "  - caption: The course", "    chapters:", "      - file: questions"]  # fmt: skip
-    for chapter, rows in _by_chapter(entries):
-        lines += [f"  - caption: {chapter} · {catalogue.CHAPTERS[chapter][0]}", "    chapters:"]
-        lines += [f"      - file: questions/{stem}" for stem, _ in rows]
+             *_part("Start here", ["study"])]  # fmt: skip
+    for chapter, (english, _) in catalogue.CHAPTERS.items():
+        stems = [stem for stem, entry in entries.items() if entry["chapter"] == chapter]
+        lines += _part(f"{chapter} · {english}", [f"questions/{stem}" for stem in stems]) if stems else []
+    lines += _part("Look it up", ["folklore", "zoo", "mistakes", "glossary", "references"])
     return "\n".join(lines) + "\n"
 
 
-def _question_table(entries: dict[str, dict]) -> str:
-    lines = ["<!-- Derived by `course dev build`. -->", "# All questions", ""]
-    for chapter, rows in _by_chapter(entries):
-        english, chinese = catalogue.CHAPTERS[chapter]
-        lines += [
-            f"## {chapter} · {english} · {chinese}",
-            "",
-            "| | question | 中文 | minutes | needs |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [
-            f"| {stem[:2]} | [{entry['title']}](questions/{stem}.ipynb) | {entry['title_zh']} | {entry['minutes']} "
-            f"| {'torch' if entry['torch'] else 'NumPy'} |"
-            for stem, entry in rows
-        ]
-        lines.append("")
-    return "\n".join(lines).rstrip() + "\n"
+def _part(caption: str, files: list[str]) -> list[str]:
+    return [f"  - caption: {caption}", "    chapters:", *(f"      - file: {name}" for name in files)]
 
 
 def write(files: dict[Path, str]) -> list[Path]:

@@ -84,3 +84,28 @@ def verify(numbers: tuple[str, ...]) -> None:
         click.echo(f"✗ {problem}")
     click.echo(f"{len(slugs)} questions, {len(problems)} problems")
     sys.exit(1 if problems else 0)
+
+
+@dev.command()
+@click.option("--browser", is_flag=True, help="With the buttons that open JupyterLite, which `course dev lite` adds.")
+def site(browser: bool) -> None:
+    """Build the Jupyter Book from the executed solutions into book/_build/html; any warning is an error."""
+    from utils.site import SiteError, build_site
+
+    try:
+        click.echo(str(build_site(ROOT, browser).relative_to(ROOT) / "index.html"))
+    except SiteError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@dev.command()
+@click.option("--self-hosted", is_flag=True, help="Put Pyodide and NumPy into the site; no page asks another host.")
+def lite(self_hosted: bool) -> None:
+    """Build the course in the browser, JupyterLite, into book/_build/html/lite."""
+    from utils import lite
+
+    try:
+        lite.build_site(ROOT / "book" / "_build" / "html" / "lite", self_hosted)
+    except lite.AssetError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("book/_build/html/lite/index.html")

@@ -1,0 +1,155 @@
+"""The course in the browser: JupyterLite with Pyodide, NumPy and this course, built under the book."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from utils import build, lite_assets
+from utils.lite_assets import AssetError
+from utils.progress import root
+
+ROOT = root()
+KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+# The browser's one kernel by its name there: for any other JupyterLite would ask the learner to choose.
+KERNELSPEC = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
+# Wheels by address are fetched by the kernel's worker, whose own address is in this folder of the site. Relative
+# addresses are what makes one build work under any path.
+FROM_WORKER = "../../../../"
+# A cell that matches needs the package. Pyodide fetches what the text of a cell imports when the cell is run, so that
+# the first verdict does not wait for ten megabytes that only figures need.
+PLOTTING = (re.compile(r"\b(plt|plots)\."), "import matplotlib.pyplot as plt")
+DATA = (re.compile(r"\bdata\.(digits|digits_32|breast_cancer|diabetes|photos|two_digits|digit_boxes)\("), "import sklearn")
+
+
+def stems(root: Path = ROOT) -> list[str]:
+    """The questions that run in the browser: those that need only NumPy, in the course's order."""
+    entries = json.loads((root / "utils" / "catalogue.json").read_text(encoding="utf-8"))
+    return [stem for stem, entry in entries.items() if not entry["torch"]]
+
+
+def notebook_name(stem: str, root: Path = ROOT) -> str:
+    """`15_batchnorm_forward.a3f9c1.ipynb`: the question and its edition.
+
+    JupyterLite shows a copy that the browser keeps in the place of the served file of the same name. With the edition
+    in the name a new version of the course neither hides nor overwrites what a learner has edited.
+    """
+    return f"{stem}.{edition(stem, root)}.ipynb"
+
+
+def edition(stem: str, root: Path = ROOT) -> str:
+    """Six digits that change with the blank notebook."""
+    blank = (root / "notebooks" / f"{stem}.ipynb").read_bytes()
+    return hashlib.sha256(blank).hexdigest()[:6]
+
+
+# ---- the learner's notebook in the browser ------------------------------------------------------------------------
+
+
+def browser_notebook(stem: str, self_hosted: bool = False, root: Path = ROOT) -> NotebookNode:
+    """The blank notebook with a note on its edition, and each import where a cell first needs it."""
+    notebook = nbformat.read(root / "notebooks" / f"{stem}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = _with_imports(cell.source)
+    notebook.metadata.kernelspec = nbformat.from_dict(KERNELSPEC)
+    note = _edition_note(edition(stem, root), self_hosted)
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="edition"))
+    return notebook
+
+
+def _with_imports(code: str) -> str:
+    """The cell with the imports that it needs, and without an import of figures that it does not."""
+    code = "".join(line for line in code.splitlines(keepends=True) if line.strip() != PLOTTING[1])
+    needed = [line for pattern, line in (PLOTTING, DATA) if pattern.search(code)]
+    return "\n".join([*needed, *(["", code] if needed else [code])])
+
+
+def _edition_note(edition: str, self_hosted: bool) -> str:
+    text = (
+        f"> **Edition {edition}, kept in this browser.** Your work is saved here every five seconds. "
+        "When this question changes it comes as another edition, under another file name. "
+        "Files of this question with other endings (*File → Open*) are your own earlier copies, untouched."
+    )
+    if self_hosted:
+        text += "\n>\n> This site carries NumPy alone: cells that draw, or load data sets, run in the downloaded notebook."
+    return text
+
+
+# ---- the site -----------------------------------------------------------------------------------------------------
+
+
+def build_site(output: Path, self_hosted: bool = False, root: Path = ROOT) -> None:
+    """Build JupyterLite into a folder, in the place of what was there. Raises AssetError when something is missing.
+
+    For a public host Pyodide and NumPy come from Pyodide's own distribution when a learner opens a notebook.
+    `self_hosted` puts all that into the folder, and no page asks another host for anything.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        source, site = Path(scratch, "source"), Path(scratch, "site")
+        (source / "files").mkdir(parents=True)
+        for stem in stems(root):
+            notebook = browser_notebook(stem, self_hosted, root)
+            (source / "files" / notebook_name(stem, root)).write_text(build.as_ipynb(notebook), encoding="utf-8")
+        shutil.copy(root / "book" / "lite" / "overrides.json", source)
+        _run_jupyterlite(root / "book" / "lite" / "jupyter_lite_config.json", source, site)
+        _add_python(site, self_hosted, root)
+        _replace(site, output)
+
+
+def _run_jupyterlite(settings: Path, source: Path, site: Path) -> None:
+    """`jupyter lite build` with the kernel's extension alone: others that happen to be installed only cost a visitor."""
+    config = json.loads(settings.read_text(encoding="utf-8"))
+    config["LiteBuildConfig"]["federated_extensions"] = [str(lite_assets.kernel_extension())]
+    (source / settings.name).write_text(json.dumps(config), encoding="utf-8")
+    command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", str(source), "--output-dir", str(site)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=source)
+    if done.returncode:
+        raise AssetError(f"`jupyter lite build` failed:\n{(done.stderr or done.stdout)[-2000:]}")
+
+
+def _add_python(site: Path, self_hosted: bool, root: Path) -> None:
+    """Pyodide and what is loaded into it, and the settings that say so."""
+    wheels = [lite_assets.course_wheel(root)]
+    settings: dict = {"disablePyPIFallback": self_hosted}
+    if self_hosted:
+        lite_assets.distribution(site / "static" / "pyodide", root)
+        settings["pyodideUrl"] = "./static/pyodide/pyodide.js"
+        packages = list(lite_assets.PRELOADED)
+    else:  # Pyodide's own distribution has all else
+        wheels += [(path.name, path.read_bytes()) for path in lite_assets.wheels(["comm"], root)]
+        packages = ["numpy"]
+    packages += [FROM_WORKER + address for address in _write_wheels(wheels, site)]
+    _configure(site / "jupyter-lite.json", settings | {"loadPyodideOptions": {"packages": packages}})
+
+
+def _write_wheels(wheels: list[tuple[str, bytes]], site: Path) -> Iterator[str]:
+    """Write wheels, each into a folder named by its content: no cache then takes an old course for the new one."""
+    for name, data in wheels:
+        folder = site / "static" / "course" / hashlib.sha256(data).hexdigest()[:8]
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(data)
+        yield (folder / name).relative_to(site).as_posix()
+
+
+def _configure(path: Path, settings: dict) -> None:
+    config = json.loads(path.read_text(encoding="utf-8"))
+    data = config["jupyter-config-data"]
+    data |= {"appName": "Course", "appUrl": "./tree"}
+    data.setdefault("litePluginSettings", {}).setdefault(KERNEL, {}).update(settings)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+
+
+def _replace(site: Path, output: Path) -> None:
+    shutil.rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(site, output)
