@@ -177,7 +177,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, plots, trial
+from utils import check, data, gradcheck, hint, plots, trial
 
 plots.style()
 
@@ -186,7 +186,7 @@ plots.style()
 # ## Your turn
 #
 # Write your answer in place of `raise NotImplementedError()` and run the cell, then the `check(…)` below it: it says what is wrong, and often names the mistake.
-# Stuck? Open a folded hint, or call `hint(least_squares_loss)` (after `from utils import hint`); every call tells a little more.
+# Stuck? Open a folded hint, or call `hint(least_squares_loss)`; every call tells a little more.
 #
 # ### Exercise 1: the loss
 #

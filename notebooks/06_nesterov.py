@@ -111,7 +111,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, plots, trial
+from utils import check, data, hint, plots, trial
 
 plots.style()
 
@@ -202,7 +202,7 @@ check(nesterov_step_rewritten)
 # From there, which way will each method's gradient push it?
 
 # %%
-def momentum_step(theta, grad_fn, velocity, lr, momentum=0.9):
+def heavy_ball(theta, grad_fn, velocity, lr, momentum=0.9):
     """Plain momentum with the arguments of nesterov_step."""
     velocity = momentum * velocity + lr * grad_fn(theta)
     return theta - velocity, velocity
@@ -217,7 +217,7 @@ ax = plots.contours(lambda x, y: 0.5 * (x**2 + 8 * y**2), (-2.7, 0.7), (-1.0, 0.
 arrow = dict(arrowstyle="-|>", linewidth=2, shrinkA=0, shrinkB=0, mutation_scale=14)
 ax.annotate("", ahead, here, arrowprops=arrow | dict(color="0.45"))
 ax.text(-2.04, -0.1, "−μv", color="0.35")
-for name, step, words, place in [("momentum", momentum_step, "momentum:\ngradient from the ring", (-1.22, -0.76)),
+for name, step, words, place in [("momentum", heavy_ball, "momentum:\ngradient from the ring", (-1.22, -0.76)),
                                  ("nesterov", nesterov_step, "Nesterov:\ngradient from the square", (-1.27, -0.2))]:  # fmt: skip
     new, _ = step(here, lambda x: curvature * x, velocity, 0.08)
     ax.annotate("", new, ahead, arrowprops=arrow | dict(color=plots.color(name)))
@@ -278,9 +278,9 @@ plt.show()
 # %%
 one = np.ones(1)
 roll = {
-    "momentum": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.9, 200)[0][:, 0],
+    "momentum": walk(heavy_ball, lambda x: 0.1 * x, one, 1.0, 0.9, 200)[0][:, 0],
     "Nesterov": walk(nesterov_step, lambda x: 0.1 * x, one, 1.0, 0.9, 200)[0][:, 0],
-    "momentum (0.81)": walk(momentum_step, lambda x: 0.1 * x, one, 1.0, 0.81, 200)[0][:, 0],
+    "momentum (0.81)": walk(heavy_ball, lambda x: 0.1 * x, one, 1.0, 0.81, 200)[0][:, 0],
 }
 fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
 ax.plot(roll["momentum"][:76], color=plots.color("momentum"), label="momentum, μ = 0.9")
@@ -319,7 +319,7 @@ def larger_root(b, c):
 lines = {"momentum": larger_root(1.9 - q, 0.9 + 0 * q), "Nesterov": larger_root(1.9 * (1 - q), 0.9 * (1 - q))}
 spots = np.array([0.05, 0.2, 0.4, 0.6, 0.8, 1.2, 1.3, 1.45, 2.0, 2.6, 3.2, 3.9])
 measured = {}
-for name, step in [("momentum", momentum_step), ("Nesterov", nesterov_step)]:
+for name, step in [("momentum", heavy_ball), ("Nesterov", nesterov_step)]:
     x, _ = walk(step, lambda x: spots * x, np.ones(len(spots)), 1.0, 0.9, 60)
     size = np.log(np.hypot(x[1:], x[:-1]))[10:]
     measured[name] = np.exp(np.polyfit(np.arange(len(size)), size, 1)[0])
@@ -449,7 +449,7 @@ def overshoot(step, q, mu):
     return max(0.0, -walk(step, lambda x: q * x, np.ones(1), 1.0, mu, 400)[0].min())
 
 
-pairs = {(q, mu): (overshoot(nesterov_step, q, mu), overshoot(momentum_step, q, mu))
+pairs = {(q, mu): (overshoot(nesterov_step, q, mu), overshoot(heavy_ball, q, mu))
          for q, mu in [(0.01, 0.9), (0.1, 0.9), (0.1, 0.99), (0.5, 0.5), (1.2, 0.9), (1.5, 0.9)]}  # fmt: skip
 for (q, mu), (ours, plain) in pairs.items():
     shown = f"{ours:.2f}" if ours < 100 else "diverges"
@@ -473,7 +473,7 @@ ruling
 q = np.arange(1, 41) / 10 + 0.02
 largest = {}
 for mu in (0.5, 0.9, 0.99):
-    for name, step in [("Nesterov", nesterov_step), ("momentum", momentum_step)]:
+    for name, step in [("Nesterov", nesterov_step), ("momentum", heavy_ball)]:
         with np.errstate(all="ignore"):
             x, _ = walk(step, lambda x: q * x, np.ones(40), 1.0, mu, 1000)
         largest[mu, name] = q[abs(x[-1]) < 1e3].max()
@@ -508,7 +508,7 @@ def slope_of_lessard(x):
 
 
 eigenvalues = np.geomspace(1e-3, 1, 20)
-steps = {"momentum": momentum_step, "Nesterov": nesterov_step}
+steps = {"momentum": heavy_ball, "Nesterov": nesterov_step}
 bowl = {name: np.linalg.norm(walk(steps[name], lambda x: eigenvalues * x, np.ones(20), *pair, 600)[0][-1])
         for name, pair in constants(1e-3, 1.0).items()}  # fmt: skip
 kinked = {name: abs(walk(steps[name], slope_of_lessard, np.array([3.3]), *pair, 300)[0][-3:]).max()

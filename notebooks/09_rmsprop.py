@@ -69,7 +69,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, plots, trial
+from utils import check, hint, plots, trial
 
 plots.style()
 
@@ -118,7 +118,7 @@ check(rmsprop_step)
 # For comparison, Adagrad and plain gradient descent as given code, and a loop that runs any of them.
 
 # %%
-def adagrad_step(theta, grad, total, lr):
+def adagrad(theta, grad, total, lr):
     """Adagrad, torch's form."""
     total = total + grad**2
     return theta - lr * grad / (np.sqrt(total) + 1e-10), total
@@ -147,7 +147,7 @@ def run(step, grad_fn, theta, n_steps, **hyper):
 steady = lambda theta, t: np.ones(1)  # noqa: E731
 lengths = {
     name: np.abs(np.diff(run(step, steady, [0.0], 1000, lr=0.01), axis=0))[:, 0] / 0.01
-    for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad_step), ("SGD", sgd_step))
+    for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad), ("SGD", sgd_step))
 }
 times = np.arange(1, 1001)
 ax = plots.curves(
@@ -171,7 +171,7 @@ changing = lambda theta, t: np.full(1, size(t))  # noqa: E731
 ax = plots.curves(
     {
         name: np.abs(np.diff(run(step, changing, [0.0], 600, lr=0.01), axis=0))[:, 0] / 0.01
-        for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad_step))
+        for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad))
     },
     "step t", "length of the step / η", "Adagrad never forgives, RMSprop forgets within 100 steps", logy=True,
 )  # fmt: skip

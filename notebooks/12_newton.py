@@ -113,7 +113,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, plots, trial
+from utils import check, data, hint, models, plots, trial
 
 plots.style()
 
@@ -418,7 +418,7 @@ plt.show()
 # Memory is the harder wall:
 
 # %%
-for name, size in (("MLP 64-128-10", 9610), ("ten times that", 96_100), ("ResNet-50", 25_557_032)):
+for name, size in (("MLP 64-128-10", 9610), ("ten times that", 96_100), ("ResNet-50", models.PUBLISHED["resnet50"].parameters)):
     print(f"{name:15s} d = {size:>10,}   Hessian in float32: {4 * size**2 / 1e9:>11,.1f} GB")
 
 # %% [markdown]

@@ -199,7 +199,7 @@ from fractions import Fraction
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, plots, trial
+from utils import check, hint, plots, trial
 
 plots.style()
 

@@ -64,7 +64,7 @@ import tracemalloc
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, gradcheck, numeric_gradient, plots, trial
+from utils import check, gradcheck, hint, numeric_gradient, plots, trial
 
 plots.style()
 

@@ -112,7 +112,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, plots, trial
+from utils import check, data, hint, plots, trial
 
 plots.style()
 

@@ -64,7 +64,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, models, plots, trial
+from utils import check, data, hint, models, plots, trial
 
 plots.style()
 

@@ -130,7 +130,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, plots, trial
+from utils import check, data, gradcheck, hint, plots, trial
 
 plots.style()
 RED, BLUE = plots.color("l1"), plots.color("l2")

@@ -137,7 +137,7 @@ from itertools import pairwise
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, plots, trial
+from utils import check, data, gradcheck, hint, plots, trial
 
 plots.style()
 
@@ -336,16 +336,16 @@ def root(slope, low, high):
     return (low + high) / 2
 
 
-def best_constant(values, beta):
+def best_estimate(values, beta):
     pull = lambda c: smooth_l1_loss(np.full(len(values), c), values, beta)[1].sum()  # noqa: E731
     return root(pull, values.min(), values.max())
 
 
 betas = np.geomspace(0.01, 300, 60)
-estimates = [best_constant(sample, beta) for beta in betas]
-print(f"median {np.median(sample):.3f}, smooth L1 with beta 0: {best_constant(sample, 0.0):.3f}")
+estimates = [best_estimate(sample, beta) for beta in betas]
+print(f"median {np.median(sample):.3f}, smooth L1 with beta 0: {best_estimate(sample, 0.0):.3f}")
 print(f"mean   {np.mean(sample):.3f}, smooth L1 with beta 300: {estimates[-1]:.3f}")
-print(f"with beta 1: {best_constant(sample, 1.0):.3f}; mean of the nineteen alone: {sample[:19].mean():.3f}")
+print(f"with beta 1: {best_estimate(sample, 1.0):.3f}; mean of the nineteen alone: {sample[:19].mean():.3f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
@@ -637,10 +637,10 @@ ruling
 clean = np.sort(np.random.default_rng(1).normal(5, 1, 41))
 away = np.array([6.0, 8, 12, 25, 100, 1000])
 shift = {
-    name: np.array([best_constant(np.append(clean, a), beta) - best_constant(clean, beta) for a in away])
+    name: np.array([best_estimate(np.append(clean, a), beta) - best_estimate(clean, beta) for a in away])
     for name, beta in {"smooth L1, β = 1": 1.0, "mean": 1e9}.items()
 }
-many = np.array([best_constant(np.append(clean, np.full(k, 1000.0)), 1.0) for k in (0, 4, 12, 20, 30, 40, 42)])
+many = np.array([best_estimate(np.append(clean, np.full(k, 1000.0)), 1.0) for k in (0, 4, 12, 20, 30, 40, 42)])
 print("one point at        ", "  ".join(f"{a:7.0f}" for a in away))
 for name, moved in shift.items():
     print(f"{name:16s} moves", "  ".join(f"{m:7.3f}" for m in moved))

@@ -76,7 +76,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, plots, trial
+from utils import check, data, hint, plots, trial
 
 plots.style()
 

@@ -147,7 +147,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, plots, trial
+from utils import check, hint, plots, trial
 
 plots.style()
 

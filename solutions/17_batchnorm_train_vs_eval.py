@@ -156,7 +156,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, plots, trial
+from utils import check, hint, plots, trial
 
 plots.style()
 
@@ -960,7 +960,7 @@ ruling
 net, (x, t) = nets[0], tests[0]
 
 
-def softmax(logits):
+def probabilities(logits):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)
 
@@ -971,7 +971,7 @@ def largest_change(size, rounds=20):
     moves = []
     for index in range(10):
         batches = [np.r_[index, rng.choice(np.arange(10, len(x)), size - 1, replace=False)] for _ in range(rounds)]
-        moves.append(np.ptp([softmax(forward(net, x[b], "batch"))[0, t[index]] for b in batches]))
+        moves.append(np.ptp([probabilities(forward(net, x[b], "batch"))[0, t[index]] for b in batches]))
     return max(moves)
 
 

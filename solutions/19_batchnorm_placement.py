@@ -80,7 +80,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils import check, data, plots, trial
+from utils import check, data, hint, plots, trial
 
 plots.style()
 

@@ -166,7 +166,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, numeric_gradient, plots, trial
+from utils import check, data, gradcheck, hint, numeric_gradient, plots, trial
 
 plots.style()
 

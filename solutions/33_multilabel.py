@@ -124,7 +124,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, numeric_gradient, plots, trial
+from utils import check, data, gradcheck, hint, numeric_gradient, plots, trial
 
 plots.style()
 
@@ -250,7 +250,7 @@ gradcheck(bce_with_logits, lambda dout, **given: dout * bce_with_logits(**given)
 
 
 # %%
-def softmax(z):
+def softmax_rows(z):
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -269,7 +269,7 @@ def softmax_ce(logits, targets):
 
 
 truth = np.array([[1.0, 1.0, 0.0, 0.0]])
-heads = {"softmax": (softmax_ce, softmax, 1.0), "sigmoid": (bce_with_logits, sigmoid, 4.0)}  # 4 = N·K undoes the mean
+heads = {"softmax": (softmax_ce, softmax_rows, 1.0), "sigmoid": (bce_with_logits, sigmoid, 4.0)}  # 4 = N·K undoes the mean
 paths = {}
 for name, (loss, activation, lr) in heads.items():
     z, path = np.zeros((1, 4)), []
@@ -462,7 +462,7 @@ def my_choices():
 
 
 # %%
-def best_constant(loss, values):
+def best_estimate(loss, values):
     """The number that minimises the mean loss, found on a grid."""
     grid = np.linspace(min(values), max(values), 2001)
     return grid[np.argmin([np.mean(loss(g - values)) for g in grid])]
@@ -478,21 +478,21 @@ price = {q: bce_with_logits(np.full((1000, 1), np.log(q / (1 - q))), sick[:, Non
 clicks = np.r_[np.ones(30), np.zeros(970)]
 word = np.zeros((1, 50_000))
 target = np.eye(1, 50_000)
-p = softmax(word)
+p = softmax_rows(word)
 squared = 2 * p * ((p - target) - np.sum((p - target) * p))
 ages = np.r_[np.linspace(20, 40, 95), np.full(5, 999.0)]  # five typing errors
 knee = np.r_[np.full(45, 10.0), np.full(5, 50.0)]  # 5 annotators of 50 took the other leg
-clicked = best_constant(np.square, clicks), best_constant(np.abs, clicks)
+clicked = best_estimate(np.square, clicks), best_estimate(np.abs, clicks)
 measured = {
     "tags of a photo": ("A", f"two true tags: sigmoids reach {paths['sigmoid'][-1, 0]:.3f} each, softmax {paths['softmax'][-1, 0]:.3f}"),
-    "one digit of a cheque": ("B", f"logits 4, 3, -2: softmax sums to {softmax(digit).sum():.2f}, sigmoids to {sigmoid(digit).sum():.2f}"),
+    "one digit of a cheque": ("B", f"logits 4, 3, -2: softmax sums to {softmax_rows(digit).sum():.2f}, sigmoids to {sigmoid(digit).sum():.2f}"),
     "a rare disease, yes or no": ("A", f"1 % ill: saying 1 % costs {price[0.01]:.3f}, saying 0.01 % costs {price[0.0001]:.3f}; accuracy is 99 % for both"),
     "will the user click?": ("A", f"3 % click: the best constant is {clicked[0]:.2f} with a proper loss, {clicked[1]:.2f} with absolute error"),
     "the next word": ("B", f"50 000 words, at the start: gradient at the word {abs(softmax_ce(word, target)[1][0, 0]):.2f}, with squared error {abs(squared[0, 0]):.5f}"),
     "a captcha of five letters (at each place)": ("B", f"outputs: 5 softmaxes of 36 need {5 * 36}, one softmax over all texts {36**5:,}"),
-    "age from a face": ("CD", f"five ages mistyped as 999: the best constant is {best_constant(np.square, ages):.0f} with C, {best_constant(np.abs, ages):.0f} with D (true mean 30)"),
+    "age from a face": ("CD", f"five ages mistyped as 999: the best constant is {best_estimate(np.square, ages):.0f} with C, {best_estimate(np.abs, ages):.0f} with D (true mean 30)"),
     "corners of a detection box": ("D", f"a corner off by 50 pixels pulls with {2 * 50} under C, with {numeric_gradient(lambda d: smooth_l1(d).sum(), np.array([50.0]))[0]:.0f} under D"),
-    "key points of a pose": ("CD", f"1 in 10 marked the other knee, 40 pixels off: C errs by {best_constant(np.square, knee) - 10:.1f}, D by {best_constant(smooth_l1, knee) - 10:.1f}"),
+    "key points of a pose": ("CD", f"1 in 10 marked the other knee, 40 pixels off: C errs by {best_estimate(np.square, knee) - 10:.1f}, D by {best_estimate(smooth_l1, knee) - 10:.1f}"),
     "depth of each pixel": ("CD", f"10 % off at 2 m and at 50 m: errors {0.1 * 2:.1f} and {0.1 * 50:.1f} in metres, {np.log(1.1):.3f} and {np.log(1.1):.3f} in log depth"),
 }  # fmt: skip
 try:

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 # A module imports only from its own layer and the ones below.
 LAYERS = (
     {"spec", "codec", "compare", "gradcheck", "plots", "data", "blank", "source", "folklore", "frames", "bar"},
-    {"catalogue", "progress", "run", "report", "exercises", "models", "modules", "stepping"},
-    {"reference", "grade", "build"},
-    {"sandbox", "child", "batch", "door", "proof", "template"},
+    {"catalogue", "progress", "browser", "run", "report", "exercises", "models", "modules", "stepping"},
+    {"reference", "grade", "build", "lite", "lite_assets"},
+    {"sandbox", "child", "batch", "door", "proof", "template", "pages", "site"},
     {"cli", "dev", "__init__"},
 )
 LAYER_OF = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -147,6 +147,15 @@ def test_exercise_names_are_unique():
     names = catalogue.exercise_names()
 
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("stem", catalogue.entries())
+def test_a_notebook_defines_no_other_question_s_exercise(stem):
+    """Given code never has an exercise's name, or a renamed copy of the file would be graded for it."""
+    tree = ast.parse((ROOT / "solutions" / f"{stem}.py").read_text(encoding="utf-8"))
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+
+    assert set() == defined & set(catalogue.exercise_names()) - set(catalogue.entries()[stem]["exercises"])
 
 
 def test_no_commit_names_a_machine_or_a_registry():

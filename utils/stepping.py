@@ -58,3 +58,17 @@ def torch_trajectory(optimiser: Callable, theta: np.ndarray, grads: np.ndarray, 
         return tuple(kept.detach().numpy() for kept in (parameter, *map(stepper.state[parameter].get, states.values())))
 
     return trajectory(*states)(step, theta, grads)
+
+
+def noise(rng: np.random.Generator, steps: int, *shape: int, scale: float = 1.0, **more: object) -> dict:
+    """Inputs of a case: a start and gradients at random, then what `more` says of state and hyper-parameters."""
+    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
+
+
+def silent(rng: np.random.Generator, steps: int, **more: object) -> dict:
+    """One parameter never has a gradient, one only later, and one whole step has none."""
+    inputs = noise(rng, steps, 4, **more)
+    inputs["grads"][:, 1] = 0
+    inputs["grads"][: steps // 2, 2] = 0
+    inputs["grads"][steps // 3] = 0
+    return inputs

@@ -23,7 +23,7 @@ _YOUR_TURN = '''
 # %%
 import numpy as np
 
-from utils import check, plots, trial
+from utils import check, hint, plots, trial
 
 plots.style()
 

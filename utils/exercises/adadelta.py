@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
 
 DEFAULTS = dict(rho=0.9, eps=1e-6)
 
@@ -160,19 +160,6 @@ def _torch_backed(theta, grad, avg_sq_grad, avg_sq_delta, rho=0.9, eps=1e-6):
     return (torch.tensor(theta) - change).numpy(), g2.numpy(), d2.numpy()
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
-def _silent(rng, steps, **more):
-    """One parameter never has a gradient, one only later, and one whole step has none."""
-    inputs = _noise(rng, steps, 4, **more)
-    inputs["grads"][:, 1] = 0
-    inputs["grads"][: steps // 2, 2] = 0
-    inputs["grads"][steps // 3] = 0
-    return inputs
-
-
 ADADELTA = Exercise(
     name="adadelta_step",
     returns=("theta", "avg_sq_grad", "avg_sq_delta"),
@@ -183,13 +170,13 @@ ADADELTA = Exercise(
         Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("two steps with eps = 0.1", lambda rng: dict(theta=np.zeros(2), grads=np.array([[3.0, -1.0], [4.0, 0.0]]), rho=0.9, eps=0.1)),
         Case("gradients of 0, 1e-8 and 1e-4", lambda rng: dict(theta=np.zeros(3), grads=np.array([[0.0, 1e-8, -1e-4], [1e-4, 0.0, 1e-4]]))),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 5)),
-        Case("rho = 0.6, eps = 0.01", lambda rng: _noise(rng, 8, 3, rho=0.6, eps=0.01)),
-        Case("a 3×4 matrix of parameters", lambda rng: _noise(rng, 5, 3, 4, rho=0.95)),
-        Case("gradients that are zero", lambda rng: _silent(rng, 12)),
-        Case("gradients of 1e-8 to 1e-2", lambda rng: _noise(rng, 6, 6, scale=np.logspace(-8, -2, 6))),
-        Case("gradients of 1 to 1e4", lambda rng: _noise(rng, 6, 5, scale=np.logspace(0, 4, 5))),
-        Case("resumed after many steps", lambda rng: _noise(rng, 5, 4, avg_sq_grad=rng.uniform(0.5, 3, 4), avg_sq_delta=rng.uniform(0.01, 0.1, 4))),
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 5)),
+        Case("rho = 0.6, eps = 0.01", lambda rng: noise(rng, 8, 3, rho=0.6, eps=0.01)),
+        Case("a 3×4 matrix of parameters", lambda rng: noise(rng, 5, 3, 4, rho=0.95)),
+        Case("gradients that are zero", lambda rng: silent(rng, 12)),
+        Case("gradients of 1e-8 to 1e-2", lambda rng: noise(rng, 6, 6, scale=np.logspace(-8, -2, 6))),
+        Case("gradients of 1 to 1e4", lambda rng: noise(rng, 6, 5, scale=np.logspace(0, 4, 5))),
+        Case("resumed after many steps", lambda rng: noise(rng, 5, 4, avg_sq_grad=rng.uniform(0.5, 3, 4), avg_sq_delta=rng.uniform(0.01, 0.1, 4))),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in MISTAKES.items()),
     accepts=(_but(), _loops, _incremental, _torch_backed),

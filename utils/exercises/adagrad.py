@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
 
 DEFAULTS = dict(lr=0.01, eps=1e-10)
 
@@ -124,19 +124,6 @@ def _torch_backed(theta, grad, sum_squares, lr=0.01, eps=1e-10):
     return torch.tensor(theta).addcdiv(g, total.sqrt().add(eps), value=-lr).numpy(), total.numpy()
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
-def _silent(rng, steps, **more):
-    """One parameter never has a gradient, one only later, and one whole step has none."""
-    inputs = _noise(rng, steps, 4, **more)
-    inputs["grads"][:, 1] = 0
-    inputs["grads"][: steps // 2, 2] = 0
-    inputs["grads"][steps // 3] = 0
-    return inputs
-
-
 ADAGRAD = Exercise(
     name="adagrad_step",
     returns=("theta", "sum_squares"),
@@ -147,13 +134,13 @@ ADAGRAD = Exercise(
         Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("two steps with lr = 0.1", lambda rng: dict(theta=np.zeros(2), grads=np.array([[3.0, -1.0], [4.0, 0.0]]), lr=0.1)),
         Case("gradients of 0, 1e-10 and 1e-6", lambda rng: dict(theta=np.zeros(3), grads=np.array([[0.0, 1e-10, -1e-6]]), lr=0.1)),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 5)),
-        Case("lr = 0.3, eps = 0.01", lambda rng: _noise(rng, 8, 3, lr=0.3, eps=0.01)),
-        Case("a 3×4 matrix of parameters", lambda rng: _noise(rng, 5, 3, 4, lr=0.1)),
-        Case("gradients that are zero", lambda rng: _silent(rng, 12, lr=0.05)),
-        Case("gradients of 1e-12 to 1e-5", lambda rng: _noise(rng, 6, 8, scale=np.logspace(-12, -5, 8), lr=0.1)),
-        Case("gradients of 1e-3 to 1e4", lambda rng: _noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.05)),
-        Case("resumed after many steps", lambda rng: _noise(rng, 5, 4, sum_squares=rng.uniform(1, 50, 4), lr=0.1)),
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 5)),
+        Case("lr = 0.3, eps = 0.01", lambda rng: noise(rng, 8, 3, lr=0.3, eps=0.01)),
+        Case("a 3×4 matrix of parameters", lambda rng: noise(rng, 5, 3, 4, lr=0.1)),
+        Case("gradients that are zero", lambda rng: silent(rng, 12, lr=0.05)),
+        Case("gradients of 1e-12 to 1e-5", lambda rng: noise(rng, 6, 8, scale=np.logspace(-12, -5, 8), lr=0.1)),
+        Case("gradients of 1e-3 to 1e4", lambda rng: noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.05)),
+        Case("resumed after many steps", lambda rng: noise(rng, 5, 4, sum_squares=rng.uniform(1, 50, 4), lr=0.1)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in MISTAKES.items()),
     accepts=(_but(), _loops, _on_copies, _torch_backed),

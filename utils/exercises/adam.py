@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
 
 DEFAULTS = dict(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
 
@@ -250,20 +250,6 @@ def _torch_backed(theta, grad, m, v, t, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-
     return after["theta"][0], after["m"][0], after["v"][0]
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    """A start and gradients at random, then what `more` says of state and hyper-parameters."""
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
-def _silent(rng, steps):
-    """One parameter never has a gradient, one only later, and one whole step has none."""
-    inputs = _noise(rng, steps, 4, lr=0.05)
-    inputs["grads"][:, 1] = 0
-    inputs["grads"][:6, 2] = 0
-    inputs["grads"][3] = 0
-    return inputs
-
-
 ADAM = Exercise(
     name="adam_step",
     returns=("theta", "m", "v"),
@@ -276,16 +262,16 @@ ADAM = Exercise(
             theta=np.zeros(2), grads=np.array([[1.0, -1.0], [1.0, 2.0], [0.0, 0.5]]), lr=0.1)),
         Case("gradients of 0, 1e-8 and 1e-6", lambda rng: dict(
             theta=np.zeros(3), grads=np.array([[0.0, 1e-8, -1e-6]]), lr=0.1)),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 5)),
-        Case("other hyper-parameters", lambda rng: _noise(rng, 20, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01)),
-        Case("a 3×4 matrix of parameters", lambda rng: _noise(rng, 6, 3, 4, lr=0.02)),
-        Case("a 3×3 matrix", lambda rng: _noise(rng, 6, 3, 3, lr=0.02, beta1=0.5)),
-        Case("gradients that are zero", lambda rng: _silent(rng, 12)),
-        Case("gradients of 1e-10 to 1e-5", lambda rng: _noise(
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 5)),
+        Case("other hyper-parameters", lambda rng: noise(rng, 20, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01)),
+        Case("a 3×4 matrix of parameters", lambda rng: noise(rng, 6, 3, 4, lr=0.02)),
+        Case("a 3×3 matrix", lambda rng: noise(rng, 6, 3, 3, lr=0.02, beta1=0.5)),
+        Case("gradients that are zero", lambda rng: silent(rng, 12, lr=0.05)),
+        Case("gradients of 1e-10 to 1e-5", lambda rng: noise(
             rng, 6, 6, scale=np.logspace(-10, -5, 6), lr=0.1)),
-        Case("eps = 0.1", lambda rng: _noise(rng, 6, 4, lr=0.05, beta1=0.9, beta2=0.99, eps=0.1)),
-        Case("gradients of 1e-3 to 1e4", lambda rng: _noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.01)),
-        Case("resumed at step 41", lambda rng: _noise(
+        Case("eps = 0.1", lambda rng: noise(rng, 6, 4, lr=0.05, beta1=0.9, beta2=0.99, eps=0.1)),
+        Case("gradients of 1e-3 to 1e4", lambda rng: noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.01)),
+        Case("resumed at step 41", lambda rng: noise(
             rng, 5, 5, m=rng.normal(size=5), v=rng.uniform(0.5, 2, 5), t=41, lr=0.05)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in MISTAKES.items()),

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, torch_trajectory, trajectory
 
 
 def _but(rules, defaults, states):
@@ -100,13 +100,9 @@ def _nadam_spelt_out(theta, grad, m, v, mu_product, t, lr=2e-3, beta1=0.9, beta2
     return theta - rate * then / (1 - mu_product * then) * m, m, v, mu_product
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
 def _silent(rng, steps, **more):
     """One parameter never has a gradient, and one whole step has none."""
-    inputs = _noise(rng, steps, 3, **more)
+    inputs = noise(rng, steps, 3, **more)
     inputs["grads"][:, 1] = 0
     inputs["grads"][steps // 3] = 0
     return inputs
@@ -122,11 +118,11 @@ NADAM = Exercise(
         Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("gradients of 0, 1e-8 and 1e-6", lambda rng: dict(theta=np.zeros(3), grads=np.array([[0.0, 1e-8, -1e-6]]), lr=0.1)),
         Case("three steps with lr = 0.1", lambda rng: dict(theta=np.zeros(2), grads=np.array([[1.0, -1.0], [1.0, 2.0], [0.0, 0.5]]), lr=0.1)),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 4)),
-        Case("other hyper-parameters", lambda rng: _noise(rng, 10, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01, momentum_decay=0.1)),
-        Case("a 2×3 matrix of parameters", lambda rng: _noise(rng, 5, 2, 3, lr=0.02)),
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 4)),
+        Case("other hyper-parameters", lambda rng: noise(rng, 10, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01, momentum_decay=0.1)),
+        Case("a 2×3 matrix of parameters", lambda rng: noise(rng, 5, 2, 3, lr=0.02)),
         Case("gradients that are zero", lambda rng: _silent(rng, 9, lr=0.05)),
-        Case("resumed at step 41", lambda rng: dict(_noise(rng, 4, 3), mu_product=0.3, m=rng.normal(size=3), v=rng.uniform(0.5, 2, 3), t=41)),
+        Case("resumed at step 41", lambda rng: dict(noise(rng, 4, 3), mu_product=0.3, m=rng.normal(size=3), v=rng.uniform(0.5, 2, 3), t=41)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in NADAM_MISTAKES.items()),
     accepts=(nadam(), _nadam_spelt_out),
@@ -196,11 +192,11 @@ ADAMW = Exercise(
         Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("gradients of 0, 1e-8 and 1e-6", lambda rng: dict(theta=np.ones(3), grads=np.array([[0.0, 1e-8, -1e-6]]), lr=0.1)),
         Case("three steps with lr = 0.1 and decay 0.5", lambda rng: dict(theta=np.array([2.0, -1.0]), grads=np.array([[1.0, -1.0], [1.0, 2.0], [0.0, 0.5]]), lr=0.1, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.5)),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 4)),
-        Case("other hyper-parameters", lambda rng: _noise(rng, 10, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01, weight_decay=0.3)),
-        Case("a 2×3 matrix of parameters", lambda rng: _noise(rng, 5, 2, 3, lr=0.02)),
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 4)),
+        Case("other hyper-parameters", lambda rng: noise(rng, 10, 3, lr=0.03, beta1=0.8, beta2=0.95, eps=0.01, weight_decay=0.3)),
+        Case("a 2×3 matrix of parameters", lambda rng: noise(rng, 5, 2, 3, lr=0.02)),
         Case("gradients that are zero", lambda rng: _silent(rng, 9, lr=0.05, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.1)),
-        Case("resumed at step 41", lambda rng: dict(_noise(rng, 4, 3), m=rng.normal(size=3), v=rng.uniform(0.5, 2, 3), t=41)),
+        Case("resumed at step 41", lambda rng: dict(noise(rng, 4, 3), m=rng.normal(size=3), v=rng.uniform(0.5, 2, 3), t=41)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in ADAMW_MISTAKES.items()),
     accepts=(adamw(), _adamw_in_order),

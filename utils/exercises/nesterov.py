@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, torch_trajectory, trajectory
 
 
 def _run(step, theta, matrix, linear, quartic, n_steps, **more):
@@ -262,12 +262,8 @@ NESTEROV = Exercise(
 )  # fmt: skip
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
 def _silent(rng, steps, **more):
-    inputs = _noise(rng, steps, 3, **more)
+    inputs = noise(rng, steps, 3, **more)
     inputs["grads"][:, 1] = 0
     inputs["grads"][steps // 2 :] = 0
     return inputs
@@ -282,13 +278,13 @@ NESTEROV_REWRITTEN = Exercise(
     cases=(
         Case("the first step (default momentum)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]), lr=0.1)),
         Case("two steps with momentum 0.5", lambda rng: dict(theta=np.zeros(2), grads=np.array([[1.0, -2.0], [1.0, 0.0]]), lr=0.1, momentum=0.5)),
-        Case("20 noisy steps (default momentum)", lambda rng: _noise(rng, 20, 5, lr=0.05)),
-        Case("a 3×4 matrix, momentum 0.8", lambda rng: _noise(rng, 6, 3, 4, lr=0.02, momentum=0.8)),
-        Case("a 3×3 matrix, momentum 0.99", lambda rng: _noise(rng, 6, 3, 3, lr=0.02, momentum=0.99)),
+        Case("20 noisy steps (default momentum)", lambda rng: noise(rng, 20, 5, lr=0.05)),
+        Case("a 3×4 matrix, momentum 0.8", lambda rng: noise(rng, 6, 3, 4, lr=0.02, momentum=0.8)),
+        Case("a 3×3 matrix, momentum 0.99", lambda rng: noise(rng, 6, 3, 3, lr=0.02, momentum=0.99)),
         Case("gradients that are zero", lambda rng: _silent(rng, 8, lr=0.3)),
-        Case("gradients of 1e-6 to 1e4", lambda rng: _noise(rng, 5, 6, scale=np.logspace(-6, 4, 6), lr=2.0, momentum=0.7)),
-        Case("momentum 0", lambda rng: _noise(rng, 3, 2, lr=0.1, momentum=0.0)),
-        Case("resumed with a buffer", lambda rng: _noise(rng, 5, 4, buffer=rng.normal(size=4), lr=0.01)),
+        Case("gradients of 1e-6 to 1e4", lambda rng: noise(rng, 5, 6, scale=np.logspace(-6, 4, 6), lr=2.0, momentum=0.7)),
+        Case("momentum 0", lambda rng: noise(rng, 3, 2, lr=0.1, momentum=0.0)),
+        Case("resumed with a buffer", lambda rng: noise(rng, 5, 4, buffer=rng.normal(size=4), lr=0.01)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in REWRITTEN_MISTAKES.items()),
     accepts=(_but_rewritten(), _one_line, _loops, _torch_backed),

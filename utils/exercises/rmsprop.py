@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, torch_trajectory, trajectory
+from utils.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
 
 DEFAULTS = dict(lr=0.001, rho=0.9, eps=1e-8)
 
@@ -146,19 +146,6 @@ def _torch_backed(theta, grad, avg_sq, lr=0.001, rho=0.9, eps=1e-8):
     return torch.tensor(theta).addcdiv(g, average.sqrt().add(eps), value=-lr).numpy(), average.numpy()
 
 
-def _noise(rng, steps, *shape, scale=1.0, **more):
-    return dict(theta=rng.normal(size=shape), grads=scale * rng.normal(size=(steps, *shape)), **more)
-
-
-def _silent(rng, steps, **more):
-    """One parameter never has a gradient, one only later, and one whole step has none."""
-    inputs = _noise(rng, steps, 4, **more)
-    inputs["grads"][:, 1] = 0
-    inputs["grads"][: steps // 2, 2] = 0
-    inputs["grads"][steps // 3] = 0
-    return inputs
-
-
 RMSPROP = Exercise(
     name="rmsprop_step",
     returns=("theta", "avg_sq"),
@@ -169,13 +156,13 @@ RMSPROP = Exercise(
         Case("the first step (defaults)", lambda rng: dict(theta=np.array([1.0, -2.0]), grads=np.array([[0.5, -3.0]]))),
         Case("two steps with lr = 0.1", lambda rng: dict(theta=np.zeros(2), grads=np.array([[3.0, -1.0], [4.0, 0.0]]), lr=0.1)),
         Case("gradients of 0, 1e-8 and 1e-6", lambda rng: dict(theta=np.zeros(3), grads=np.array([[0.0, 1e-8, -1e-6]]), lr=0.1)),
-        Case("20 noisy steps (defaults)", lambda rng: _noise(rng, 20, 5)),
-        Case("lr = 0.03, rho = 0.6, eps = 0.01", lambda rng: _noise(rng, 8, 3, lr=0.03, rho=0.6, eps=0.01)),
-        Case("a 3×4 matrix of parameters", lambda rng: _noise(rng, 5, 3, 4, lr=0.02, rho=0.99)),
-        Case("gradients that are zero", lambda rng: _silent(rng, 12, lr=0.05)),
-        Case("gradients of 1e-10 to 1e-5", lambda rng: _noise(rng, 6, 6, scale=np.logspace(-10, -5, 6), lr=0.1)),
-        Case("gradients of 1e-3 to 1e4", lambda rng: _noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.05)),
-        Case("resumed after many steps", lambda rng: _noise(rng, 5, 4, avg_sq=rng.uniform(0.5, 3, 4), lr=0.1)),
+        Case("20 noisy steps (defaults)", lambda rng: noise(rng, 20, 5)),
+        Case("lr = 0.03, rho = 0.6, eps = 0.01", lambda rng: noise(rng, 8, 3, lr=0.03, rho=0.6, eps=0.01)),
+        Case("a 3×4 matrix of parameters", lambda rng: noise(rng, 5, 3, 4, lr=0.02, rho=0.99)),
+        Case("gradients that are zero", lambda rng: silent(rng, 12, lr=0.05)),
+        Case("gradients of 1e-10 to 1e-5", lambda rng: noise(rng, 6, 6, scale=np.logspace(-10, -5, 6), lr=0.1)),
+        Case("gradients of 1e-3 to 1e4", lambda rng: noise(rng, 6, 8, scale=np.logspace(-3, 4, 8), lr=0.05)),
+        Case("resumed after many steps", lambda rng: noise(rng, 5, 4, avg_sq=rng.uniform(0.5, 3, 4), lr=0.1)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in MISTAKES.items()),
     accepts=(_but(), _loops, _incremental, _torch_backed),

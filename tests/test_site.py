@@ -1,0 +1,143 @@
+"""The built book: no warning, no broken link, nothing fetched from elsewhere, light pages, words for every picture."""
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from utils import catalogue
+from utils.site import SiteError, build_site
+
+ROOT = Path(__file__).parents[1]
+HEAVY = 1_500_000  # bytes of a page and its own pictures
+PAGES = ["index", "study", "folklore", "zoo", "mistakes", "glossary", "references"]
+
+
+@cache
+def soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def html_files(site):
+    return [path for path in site.rglob("*.html") if path.relative_to(site).parts[0] not in ("lite", "_static")]
+
+
+def references(path):
+    """Every address that a page names: what it links to, and what it loads."""
+    for tag in soup(path).find_all(["a", "img", "script", "link", "source", "iframe"]):
+        address = tag.get("href") or tag.get("src")
+        if address and not address.startswith(("data:", "mailto:", "javascript:")):
+            yield tag, address
+
+
+def test_every_page_of_the_contents_is_there(site):
+    """Authored pages and one page a question; a warning of Sphinx would have stopped the build."""
+    wanted = {f"{name}.html" for name in PAGES} | {f"questions/{stem}.html" for stem in catalogue.entries()}
+
+    assert set() == wanted - {str(path.relative_to(site)) for path in html_files(site)}
+
+
+def test_no_internal_link_is_broken(site):
+    """Every link inside the book leads to a file that exists, and to a place in it that exists."""
+    broken = []
+    for path in html_files(site):
+        for _, address in references(path):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            inside = target.suffix != ".html" or not parts.fragment or "lite" in target.relative_to(site).parts
+            if not target.is_file() or not (inside or soup(target).find(id=unquote(parts.fragment))):
+                broken.append((path.name, address))
+
+    assert [] == broken
+
+
+def test_no_page_loads_anything_from_another_host(site):
+    """Scripts, styles, fonts and pictures all come with the site."""
+    outside = [(path.name, address) for path in html_files(site) for tag, address in references(path)
+               if tag.name != "a" and "canonical" not in (tag.get("rel") or []) and urlsplit(address).netloc]  # fmt: skip
+    styles = [path.name for path in (site / "_static").rglob("*.css")
+              if re.search(r"url\(\s*['\"]?(https?:)?//", path.read_text(encoding="utf-8"))]  # fmt: skip
+
+    assert [] == outside
+    assert [] == styles
+
+
+def test_a_page_is_light(site):
+    """A page with its own pictures stays below a megabyte and a half."""
+
+    def weight(path):
+        pictures = {(path.parent / unquote(urlsplit(tag["src"]).path)).resolve() for tag in soup(path).find_all("img")
+                    if not tag["src"].startswith("data:")}  # fmt: skip
+        return path.stat().st_size + sum(picture.stat().st_size for picture in pictures)
+
+    assert {} == {path.name: size for path in html_files(site) if (size := weight(path)) > HEAVY}
+
+
+def test_every_picture_has_words(site):
+    """No image without a text that says what it shows; a file's name is none."""
+    mute = [(path.name, tag["src"]) for path in html_files(site) for tag in soup(path).find_all("img")
+            if not tag.get("alt") or tag["alt"].endswith((".png", ".svg"))]  # fmt: skip
+
+    assert [] == mute
+
+
+@pytest.mark.parametrize("stem", catalogue.entries())
+def test_a_question_page_shows_the_task_and_folds_the_rest(site, stem):
+    """Blanks and verdicts in sight; solutions, hints and answers to follow-ups folded; the way to one's own copy."""
+    page, entry = soup(site / "questions" / f"{stem}.html"), catalogue.entries()[stem]
+    folded = page.select("details.hide")
+    text = page.select_one("main").get_text()
+
+    assert entry["title_zh"] in text
+    assert len(entry["exercises"]) <= len(folded)
+    assert all("Show one solution" in fold.summary.get_text() for fold in folded)
+    assert len(entry["exercises"]) <= text.count("raise NotImplementedError()")
+    for name, rest in entry["exercises"].items():
+        assert f"✓ {name} · right" in text
+        assert rest["hints"]
+    assert sum(len(rest["hints"]) for rest in entry["exercises"].values()) == len(
+        [fold for fold in page.select("details") if fold.summary.get_text().startswith("Hint ")]
+    )
+    assert page.select_one(f'a.course-download[href="../download/{stem}.ipynb"]')
+    assert bool(page.select_one("a.course-open")) != entry["torch"]
+
+
+def test_the_derived_tables_reach_their_pages(site):
+    """Authored pages have their blocks filled in, none is left open."""
+    for name in PAGES:
+        assert "course:" not in (site / f"{name}.html").read_text(encoding="utf-8"), name
+    assert len(catalogue.entries()) == len(soup(site / "index.html").select("ol.course-map > li"))
+    assert soup(site / "folklore.html").select("ul.course-folklore > li")
+    assert len(catalogue.exercise_names()) == len(soup(site / "mistakes.html").select("details.course-mistakes"))
+
+
+def test_a_warning_stops_the_build_and_is_shown(monkeypatch, tmp_path):
+    """An author sees what to mend, not a traceback."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "_config.yml").write_text("title: t\nexecute: {execute_notebooks: 'off'}\n")
+    (tmp_path / "source" / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (tmp_path / "source" / "index.md").write_text("# t\n\n[gone](gone.md)\n")
+    monkeypatch.setattr("utils.site.stage", lambda root, in_browser: tmp_path / "source")
+    (tmp_path / "book").mkdir()
+
+    with pytest.raises(SiteError, match=r"WARNING.*gone\.md"):
+        build_site(tmp_path, in_browser=False)
+
+
+def test_chinese_terms_can_be_searched():
+    """Runs of Chinese are indexed by pairs of neighbours, words between them as they are."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("course_search", ROOT / "book" / "_extensions" / "course_search.py")
+    search = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(search)
+
+    assert ["动量", "量法"] == search.pairs("动量法")
+    assert ["BN", "的作", "作用"] == search.pairs("BN的作用")
+    assert ["sgd"] == search.pairs("sgd")
