@@ -1,5 +1,6 @@
 """The verdict: what is right is accepted in any style, what is wrong is rejected, and a known mistake is named."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -503,6 +504,13 @@ def test_a_constant_factor_is_diagnosed(function, name):
     verdict = judged(function, DOUBLE)
 
     assert (report.WRONG, name) == (verdict.status, verdict.mistake)
+
+
+def test_rounding_is_no_factor():
+    """Float32's rounding is wrong where the tolerance says so, but "1 times the right value" would help nobody."""
+    verdict = judged(lambda x: 2 * x * (1 + 5e-7), dataclasses.replace(DOUBLE, rtol=1e-9))
+
+    assert (report.WRONG, None) == (verdict.status, verdict.mistake)
 
 
 def test_the_sum_for_the_mean_is_seen_whichever_argument_comes_first():

@@ -178,6 +178,8 @@ def _factor(findings: list[Finding], references: list[Reference]) -> str | None:
     if None in factors or len({found[0] for found in findings}) > 1:
         return None
     name = findings[0][0]
+    if _all_near(factors, [1.0] * len(factors)):
+        return None  # rounding, as of float32, is no factor
     if _all_near(factors, [factors[0]] * len(factors)):
         several = sum(found[1].want.size for found in findings) > 1
         return _factor_words(name, factors[0]) if several or factors[0] in (2, 0.5, -1) else None
