@@ -43,20 +43,20 @@ def run_module(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any
     inputs = torch.from_numpy(x)
     module.train()
     leaf = inputs.clone().requires_grad_()
-    training = _forward(module, inputs, leaf * 1)  # no leaf itself, so that an in-place operation is found, not refused
-    upstream = torch.from_numpy(_fixed(tuple(training.shape), "upstream"))
+    training = forward(module, inputs, leaf * 1)  # no leaf itself, so that an in-place operation is found, not refused
+    upstream = torch.from_numpy(fixed(tuple(training.shape), "upstream"))
     module.zero_grad()
     (training * upstream).sum().backward()
     gradients = _gradients(module)
     module.eval()
     with torch.no_grad():
-        evaluation = _forward(module, inputs, inputs.clone())
+        evaluation = forward(module, inputs, inputs.clone())
     reached = np.zeros(x.shape) if leaf.grad is None else leaf.grad.numpy()
     values = (counted, list(training.shape), training.detach().numpy(), evaluation.numpy(), gradients, reached)
     return dict(zip(RETURNS, values, strict=True))
 
 
-def _forward(module: Any, inputs: Any, given: Any) -> Any:
+def forward(module: Any, inputs: Any, given: Any) -> Any:
     """The module's output; told apart from a module that wrote into what it was given."""
     output = module(given)
     if not hasattr(output, "detach"):
@@ -73,7 +73,7 @@ def _fill(module: Any) -> None:
 
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(torch.from_numpy(_fixed(tuple(parameter.shape), "parameter")))
+            parameter.copy_(torch.from_numpy(fixed(tuple(parameter.shape), "parameter")))
 
 
 def _gradients(module: Any) -> np.ndarray:
@@ -82,7 +82,7 @@ def _gradients(module: Any) -> np.ndarray:
     for parameter in module.parameters():
         shape = tuple(parameter.shape)
         gradient = np.zeros(shape) if parameter.grad is None else parameter.grad.numpy()
-        found.setdefault(_key(shape), []).append(float(np.sum(gradient * _fixed(shape, "direction"))))
+        found.setdefault(_key(shape), []).append(float(np.sum(gradient * fixed(shape, "direction"))))
     return np.array([value for key in sorted(found) for value in sorted(found[key])])
 
 
@@ -91,7 +91,7 @@ def _key(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def _fixed(shape: tuple[int, ...], purpose: str) -> np.ndarray:
+def fixed(shape: tuple[int, ...], purpose: str) -> np.ndarray:
     """The same numbers for the same shape on every machine.
 
     Vectors are mostly positive, as scales are; what has more axes is drawn about zero and scaled by its fan-in.

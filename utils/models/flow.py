@@ -183,8 +183,24 @@ def _layout(boxes):
     for above, below in pairwise(heights):
         tops.append(tops[-1] - (above + below) / 2 - 0.32)
     middle = (max(place.values()) + min(place.values())) / 2
-    at = {point: (gap * (x - middle), tops[rank_of[point]]) for point, x in place.items()}
+    lifted = _lifted(boxes, place)
+    at = {
+        point: (gap * (x - middle), tops[rank_of[point]] + lifted.get(point, 0) * (heights[rank_of[point]] / 2 + 0.05))
+        for point, x in place.items()
+    }
     return at | {"left edge": (-HALF_PAGE, 0.0), "right edge": (HALF_PAGE, 0.0)}, crowded
+
+
+def _lifted(boxes, place):
+    """Which corners stand at the upper rim of their row (1) or the lower (-1): slanting arrows then clear the boxes."""
+    lifted = {}
+    for chain in _chains(boxes):
+        corners = chain[1:-1]
+        if corners:
+            slants = [abs(place[a] - place[b]) > 0.1 for a, b in (chain[:2], chain[-2:])]
+            lifted[corners[0]] = lifted.get(corners[0], 0) + slants[0]
+            lifted[corners[-1]] = lifted.get(corners[-1], 0) - slants[1]
+    return lifted
 
 
 def _lines(box, crowded):
