@@ -1,5 +1,6 @@
 """`make bench`: the speeds that the course promises, each beside its bound. Measures, never fails."""
 
+import json
 import os
 import shutil
 import statistics
@@ -111,11 +112,35 @@ def notebooks() -> Iterator[Row]:
         yield f"notebook {path.stem}", f"{seconds:.1f} s", "< 20 s"
 
 
+def browser() -> Iterator[Row]:
+    """A first visit to the course in the browser, all of it from this machine, and what it weighs with gzip."""
+    from utils import lite, lite_assets, proof
+
+    stem, name = "15_batchnorm_forward", "batchnorm_forward"
+    with tempfile.TemporaryDirectory() as folder:
+        site = Path(folder)
+        yield "course dev lite --self-hosted", f"{timed(lambda: lite.build_site(site / 'lite', True)):.0f} s", "≤ 30 s"
+        right = proof.source.read(ROOT / "solutions" / f"{stem}.py", [name]).needed_for(name).split("\n\n")[-1]
+        job = {"site": folder, "path": lite.notebook_name(stem), "name": name, "right": right}
+        modules = lite_assets.node_modules(ROOT / "tests" / "browser" / "package.json")
+        env = os.environ | {"COURSE_CHROMIUM": shutil.which("chromium") or "", "COURSE_NODE_MODULES": str(modules)}
+        command = ["node", str(ROOT / "tests" / "browser" / "bench.mjs"), json.dumps(job)]
+        seen = json.loads(subprocess.run(command, check=True, capture_output=True, env=env).stdout)
+        size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    seconds = seen["seconds"]
+    yield "browser: page open to first verdict, cold", f"{seconds['first']:.1f} s", "≤ 25 s"
+    yield "browser: page open to first verdict, again", f"{seconds['second']:.1f} s", "≤ 20 s"
+    yield "browser: a verdict after that", f"{seconds['warm'] * 1e3:.0f} ms", "≤ 300 ms"
+    largest = ", ".join(f"{file.split('-')[0]} {size / 1e6:.1f}" for file, size in seen["files"][:3])
+    yield "browser: bytes of a first visit, gzipped", f"{seen['bytes'] / 1e6:.1f} MB ({largest})", "≤ 16 MB"
+    yield "browser: the self-hosted site without the book", f"{size / 1e6:.0f} MB", "≤ 50 MB"
+
+
 def main() -> None:
     """Print the table row by row as it is measured."""
     os.environ["COURSE_PROGRESS"] = "off"
     wanted = sys.argv[1:]
-    for part in (imports, verdicts, grading, notebooks):
+    for part in (imports, verdicts, grading, notebooks, browser):
         if wanted and part.__name__ not in wanted:
             continue
         for what, measured, promised in part():

@@ -9,12 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 JOBS = os.environ.get("JOBS", "2")
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", JOBS, "-p", "no:cacheprovider"]
+BROWSER = ["tests/test_site.py", "tests/test_lite.py"]
 PARTS = {
     "ruff": [sys.executable, "-m", "ruff", "check", "."],
     "format": [sys.executable, "-m", "ruff", "format", "--check", "utils", "tests"],
-    "unit tests and proofs": [*PYTEST, "--dist", "worksteal", "tests"],
+    "unit tests and proofs": [*PYTEST, "--dist", "worksteal", *(f"--ignore={test}" for test in BROWSER), "tests"],
     # One notebook's cells share a kernel, so a notebook stays on one worker.
     "nbval": [*PYTEST, "--dist", "loadfile", "--nbval", "solutions"],
+    # One browser at a time, and one build of the site for all of its tests.
+    "site and browser": [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *BROWSER],
 }
 
 

@@ -476,6 +476,18 @@ def test_a_mistake_that_is_named_does_not_excuse_a_changed_input():
     assert "changed its argument `pred`" in verdict.message
 
 
+def test_of_two_mistakes_that_raise_the_words_decide():
+    """Exceptions of one type may be two mistakes: the one that says the same is named, whichever is listed first."""
+    listed = tuple(
+        Mistake(words, "", lambda x, words=words: raises(RuntimeError(words)))
+        for words in ("64 channels", "32 channels")
+    )
+
+    for words in ("32 channels", "64 channels"):
+        verdict = judged(lambda x, words=words: raises(RuntimeError(words)), replace(DOUBLE, mistakes=listed))
+        assert words == verdict.mistake
+
+
 # ---- diagnoses without a list -----------------------------------------------------------------------------------
 
 

@@ -40,9 +40,9 @@ def test_every_page_of_the_contents_is_there(site):
     assert set() == wanted - {str(path.relative_to(site)) for path in html_files(site)}
 
 
-def test_no_internal_link_is_broken(site):
+def test_no_internal_link_is_broken(whole_site):
     """Every link inside the book leads to a file that exists, and to a place in it that exists."""
-    broken = []
+    site, broken = whole_site, []
     for path in html_files(site):
         for _, address in references(path):
             parts = urlsplit(address)
@@ -115,6 +115,55 @@ def test_the_derived_tables_reach_their_pages(site):
     assert len(catalogue.entries()) == len(soup(site / "index.html").select("ol.course-map > li"))
     assert soup(site / "folklore.html").select("ul.course-folklore > li")
     assert len(catalogue.exercise_names()) == len(soup(site / "mistakes.html").select("details.course-mistakes"))
+
+
+# ---- as a visitor sees it -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seen(whole_site, browser, node):
+    """The front page, the derived pages and one page of each chapter: light, dark and at a phone's width."""
+    first = {entry["chapter"]: stem for stem, entry in reversed(catalogue.entries().items())}
+    names = [f"{name}.html" for name in PAGES] + [f"questions/{stem}.html" for stem in sorted(first.values())]
+    return node("pages.mjs", whole_site, *names, env=browser)
+
+
+def test_no_page_scrolls_sideways(seen):
+    """At 390 pixels too, what is wide scrolls in a box of its own."""
+    assert 3 * (len(PAGES) + 4) == len(seen["looks"])
+    assert [] == [(look["page"], look["width"]) for look in seen["looks"] if look["sideways"] > 0]
+
+
+def test_pages_keep_the_rules_of_accessibility(seen):
+    """axe-core finds nothing under WCAG 2 A and AA, contrast among them, with everything unfolded, light and dark."""
+    assert [] == [(look["page"], look["theme"], look["violations"]) for look in seen["looks"] if look["violations"]]
+
+
+def test_every_formula_is_set(seen):
+    """MathJax comes with the site and leaves no formula as it was typed."""
+    assert sum(look["formulas"] for look in seen["looks"]) > 100
+    assert [] == [(look["page"], look["unset"]) for look in seen["looks"] if look["unset"]]
+
+
+def test_pages_raise_no_error_and_break_no_picture(seen):
+    """The console stays empty and every picture has pixels and words."""
+    assert [] == [(look["page"], look["errors"]) for look in seen["looks"] if look["errors"]]
+    assert [] == [look["page"] for look in seen["looks"] if look["broken"] or look["without_words"]]
+
+
+def test_visiting_asks_no_other_host(seen):
+    """By the pages' own requests and by Chromium's log of all of them."""
+    assert [] == seen["foreign"]
+
+
+def test_the_search_finds_english_and_chinese(seen):
+    """A term of two Chinese characters is found as well as an English one."""
+    assert any("25_resnet" in link for link in seen["found"]["degradation"])
+    assert any("05_momentum" in link for link in seen["found"]["动量"])
+    assert any("04_local_optima_and_saddles" in link for link in seen["found"]["鞍点"])
+
+
+# ---- the machine --------------------------------------------------------------------------------------------------
 
 
 def test_a_warning_stops_the_build_and_is_shown(monkeypatch, tmp_path):

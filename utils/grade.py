@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 import numpy as np
 
@@ -149,25 +150,29 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
 def recognise(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], failing: list[int]) -> Mistake | None:
     """The listed mistake that gives what the learner's function gave on every failing case.
 
-    Where several do, the one that also agrees on most of the other cases.
+    Where several do, the one that also agrees on most of the other cases, and in the words of exceptions.
     """
     failing = [index for index in failing if index < len(pairs)]
     others = [index for index in range(len(pairs)) if index not in failing]
-    best, most = None, -1
+    best, most = None, -1.0
     for mistake in exercise.mistakes:
-        if all(_agree(exercise, mistake, *pairs[index]) for index in failing):
-            agreeing = sum(_agree(exercise, mistake, *pairs[index]) for index in others)
+        kept = list(takewhile(bool, (_agreement(exercise, mistake, *pairs[index]) for index in failing)))
+        if len(kept) == len(failing):  # else one disagreed, and the rest was not tried
+            agreeing = sum(kept) + sum(_agreement(exercise, mistake, *pairs[index]) for index in others)
             if agreeing > most:
                 best, most = mistake, agreeing
     return best
 
 
-def _agree(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> bool:
+def _agreement(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> float:
+    """1 for equal values, 0 for others; for exceptions of one type a half, and as much again for equal words."""
     theirs = run.outcome(mistake.wrong, exercise, ref.inputs, watch=False)
     if theirs.failure or outcome.failure:
-        return bool(theirs.failure and outcome.failure) and theirs.failure.type == outcome.failure.type
+        if not (theirs.failure and outcome.failure) or theirs.failure.type != outcome.failure.type:
+            return 0
+        return 1 if theirs.failure.message == outcome.failure.message else 0.5
     if outcome.values.keys() != theirs.values.keys():
-        return False
+        return 0
     return all(same(outcome.values[name], value, exercise.rtol, exercise.atol) for name, value in theirs.values.items())
 
 

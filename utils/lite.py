@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -22,13 +21,16 @@ ROOT = root()
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 # The browser's one kernel by its name there: for any other JupyterLite would ask the learner to choose.
 KERNELSPEC = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
+TRUST_BADGE = "@jupyter-notebook/notebook-extension:trusted"  # says "Not Trusted" of every notebook, to no avail here
 # Wheels by address are fetched by the kernel's worker, whose own address is in this folder of the site. Relative
 # addresses are what makes one build work under any path.
 FROM_WORKER = "../../../../"
-# A cell that matches needs the package. Pyodide fetches what the text of a cell imports when the cell is run, so that
-# the first verdict does not wait for ten megabytes that only figures need.
-PLOTTING = (re.compile(r"\b(plt|plots)\."), "import matplotlib.pyplot as plt")
-DATA = (re.compile(r"\bdata\.(digits|digits_32|breast_cancer|diabetes|photos|two_digits|digit_boxes)\("), "import sklearn")
+# What a cell that matches needs. Pyodide fetches what the text of a cell imports when the cell is run, so the first
+# verdict does not wait for ten megabytes that only figures need.
+FIGURES = re.compile(r"\bplt\.|\bplots\.(?!color\()")
+FIGURE_LINES = ("import matplotlib.pyplot as plt", "plots.style()")
+DATA = re.compile(r"\bdata\.(digits|digits_32|breast_cancer|diabetes|photos|two_digits|digit_boxes)\(")
+DATA_LINE = "import sklearn"
 
 
 def stems(root: Path = ROOT) -> list[str]:
@@ -58,30 +60,32 @@ def edition(stem: str, root: Path = ROOT) -> str:
 def browser_notebook(stem: str, self_hosted: bool = False, root: Path = ROOT) -> NotebookNode:
     """The blank notebook with a note on its edition, and each import where a cell first needs it."""
     notebook = nbformat.read(root / "notebooks" / f"{stem}.ipynb", as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.source = _with_imports(cell.source)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    lines = [line for line in FIGURE_LINES if any(line in cell.source.split("\n") for cell in code)]
+    for cell in code:
+        cell.source = _with_imports(cell.source, lines)
     notebook.metadata.kernelspec = nbformat.from_dict(KERNELSPEC)
     note = _edition_note(edition(stem, root), self_hosted)
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="edition"))
     return notebook
 
 
-def _with_imports(code: str) -> str:
-    """The cell with the imports that it needs, and without an import of figures that it does not."""
-    code = "".join(line for line in code.splitlines(keepends=True) if line.strip() != PLOTTING[1])
-    needed = [line for pattern, line in (PLOTTING, DATA) if pattern.search(code)]
-    return "\n".join([*needed, *(["", code] if needed else [code])])
+def _with_imports(code: str, figure_lines: list[str]) -> str:
+    """The cell with what its figures and data need in front, and without what only other cells' figures need."""
+    code = "\n".join(line for line in code.split("\n") if line not in figure_lines)
+    code = re.sub(r"\n{3,}", "\n\n", code).strip("\n")
+    needed = [*(figure_lines if FIGURES.search(code) else ()), *([DATA_LINE] if DATA.search(code) else ())]
+    return "\n".join([*needed, "", code]) if needed else code
 
 
 def _edition_note(edition: str, self_hosted: bool) -> str:
     text = (
-        f"> **Edition {edition}, kept in this browser.** Your work is saved here every five seconds. "
+        f"**Edition {edition}, kept in this browser.** Your work is saved here every five seconds. "
         "When this question changes it comes as another edition, under another file name. "
         "Files of this question with other endings (*File → Open*) are your own earlier copies, untouched."
     )
     if self_hosted:
-        text += "\n>\n> This site carries NumPy alone: cells that draw, or load data sets, run in the downloaded notebook."
+        text += "\n\nThis site carries NumPy alone: cells that draw or load data run in the downloaded notebook."
     return text
 
 
@@ -107,7 +111,7 @@ def build_site(output: Path, self_hosted: bool = False, root: Path = ROOT) -> No
 
 
 def _run_jupyterlite(settings: Path, source: Path, site: Path) -> None:
-    """`jupyter lite build` with the kernel's extension alone: others that happen to be installed only cost a visitor."""
+    """`jupyter lite build` with the kernel's extension alone: others that happen to be installed cost a visitor."""
     config = json.loads(settings.read_text(encoding="utf-8"))
     config["LiteBuildConfig"]["federated_extensions"] = [str(lite_assets.kernel_extension())]
     (source / settings.name).write_text(json.dumps(config), encoding="utf-8")
@@ -127,6 +131,7 @@ def _add_python(site: Path, self_hosted: bool, root: Path) -> None:
         packages = list(lite_assets.PRELOADED)
     else:  # Pyodide's own distribution has all else
         wheels += [(path.name, path.read_bytes()) for path in lite_assets.wheels(["comm"], root)]
+        wheels += lite_assets.placeholders()
         packages = ["numpy"]
     packages += [FROM_WORKER + address for address in _write_wheels(wheels, site)]
     _configure(site / "jupyter-lite.json", settings | {"loadPyodideOptions": {"packages": packages}})
@@ -144,7 +149,7 @@ def _write_wheels(wheels: list[tuple[str, bytes]], site: Path) -> Iterator[str]:
 def _configure(path: Path, settings: dict) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     data = config["jupyter-config-data"]
-    data |= {"appName": "Course", "appUrl": "./tree"}
+    data |= {"appName": "Course", "appUrl": "./tree", "disabledExtensions": [TRUST_BADGE]}
     data.setdefault("litePluginSettings", {}).setdefault(KERNEL, {}).update(settings)
     path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
 

@@ -1,5 +1,7 @@
 """The log of attempts, `progress.jsonl` at the course's root: only ever appended to, and all state is derived from it.
 
+In a browser it is a store of the browser's (utils/browser.py) instead of a file.
+
 One JSON object a line. Every entry starts with a line break of its own, so that a line torn by a crash spoils no
 other, and is written by one call, so that two notebooks may check at once.
 """
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from utils import catalogue
+from utils import browser, catalogue
 
 _ORDER = ("not attempted", "tried", "right")
 _SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
@@ -36,7 +38,14 @@ def record(exercise: str, status: str, mistake: str | None = None) -> None:
     if os.environ.get("COURSE_PROGRESS") == "off" or status == "not attempted":
         return
     entry = {"time": datetime.now().astimezone().isoformat(timespec="seconds"), "exercise": exercise, "status": status}
-    line = "\n" + json.dumps(entry | ({"mistake": mistake} if mistake else {}), ensure_ascii=False)
+    entry |= {"mistake": mistake} if mistake else {}
+    if browser.HERE:
+        browser.note(entry)
+    else:
+        _append("\n" + json.dumps(entry, ensure_ascii=False))
+
+
+def _append(line: str) -> None:
     with contextlib.suppress(OSError):  # a read-only checkout, a full disk: a verdict is worth more than its entry
         handle = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
@@ -47,19 +56,24 @@ def record(exercise: str, status: str, mistake: str | None = None) -> None:
 
 def history() -> list[dict]:
     """All attempts, oldest first; lines that a crash tore are passed over."""
+    entries = browser.attempts() if browser.HERE else map(_parsed, _lines())
+    return [entry for entry in entries if _whole(entry)]
+
+
+def _lines() -> list[str]:
     path = log_path()
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
-    attempts = (_parsed(line) for line in lines if line.strip())
-    return [attempt for attempt in attempts if attempt]
+    return path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
 
 
-def _parsed(line: str) -> dict | None:
+def _parsed(line: str) -> object:
     try:
-        entry = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    whole = isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("exercise", "status"))
-    return entry if whole else None
+
+
+def _whole(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("exercise", "status"))
 
 
 def states() -> dict[str, str]:

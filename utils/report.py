@@ -88,8 +88,8 @@ class Report:
 def _row(fact: tuple[str, str]) -> str:
     label, text = map(html.escape, fact)
     return (
-        f'<tr><td style="{_CELL};opacity:.75;white-space:nowrap">{label}</td>'
-        f'<td style="{_CELL};overflow-wrap:anywhere"><code style="{_PLAIN}">{text}</code></td></tr>'
+        f'<tr style="background:none"><td style="{_CELL};opacity:.75;white-space:nowrap">{label}</td>'
+        f'<td style="{_CELL};overflow-wrap:anywhere"><code style="{_PLAIN};padding:0">{text}</code></td></tr>'
     )
 
 
