@@ -20,6 +20,7 @@ async function look(page, url) {
   await page.waitForLoadState("networkidle");
   await page.evaluate(() => window.MathJax?.startup?.promise);
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+  await page.waitForFunction(() => document.getAnimations().every((fading) => fading.playState !== "running"));
   await page.evaluate(axe);
   return page.evaluate(async (rules) => ({
     sideways: document.documentElement.scrollWidth - window.innerWidth,
