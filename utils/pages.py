@@ -175,7 +175,7 @@ def zoo() -> str:
     """The table of every network: our counts beside the published figures, with year, errors and main idea."""
     from utils import models
 
-    head = ("network", "year", "parameters", "multiply-adds", "as printed", "error in %, top-1 / top-5", "main idea")
+    head = ("network", "year", "main idea", "parameters", "multiply-adds", "as printed", "error in %, top-1 / top-5")
     body = "".join(_zoo_row(name, row, models.measure(name)) for name, row in models.PUBLISHED.items())
     header = "".join(f'<th scope="col">{title}</th>' for title in head)
     return (
@@ -191,8 +191,8 @@ def _zoo_row(name: str, row: Any, ours: Any) -> str:
     )
     printed = ", ".join(filter(None, (row.paper_parameters, row.paper_cost))) or "–"
     cells = (
-        str(row.year or "–"), _beside(ours.parameters, row.parameters), _beside(ours.macs, row.macs),
-        html.escape(printed), errors or "–", f"{html.escape(row.idea)}<br><small>{html.escape(row.source)}</small>",
+        str(row.year or "–"), f"{html.escape(row.idea)}<br><small>{html.escape(row.source)}</small>",
+        _beside(ours.parameters, row.parameters), _beside(ours.macs, row.macs), html.escape(printed), errors or "–",
     )  # fmt: skip
     return f'<tr><th scope="row">{html.escape(row.title)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
