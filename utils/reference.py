@@ -4,6 +4,7 @@ import functools
 import hashlib
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,13 +64,21 @@ def record(slug: str, folder: Path = FOLDER, prior: Path = FOLDER) -> Path:
         for item in question.exercises
     }
     meta = {"trees": trees, "versions": _versions(question), "digest": _digest(trees, arrays)}
-    buffer = io.BytesIO()
-    np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug}.npz"
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(_npz({"meta": np.array(json.dumps(meta)), **arrays}))
     load.cache_clear()
     return path
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """What np.load reads; unlike np.savez the same bytes from every Python, whose zip headers differ."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            np.lib.format.write_array(entry := io.BytesIO(), np.asanyarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue())
+    return buffer.getvalue()
 
 
 def inputs_of(exercise: Exercise, case: Case) -> dict[str, Any]:
