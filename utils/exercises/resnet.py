@@ -278,36 +278,38 @@ class ShortFromFirst(BasicBlock):
         return F.relu(self.stages[1](x) + x)
 
 
-class ProjectionToMid(Bottleneck):
-    """Expansion forgotten: the last 1×1 leads back to c_mid."""
+def bottleneck_slips(base):
+    """What goes wrong in a bottleneck only; `base` is the right one, of either version."""
 
-    def widths(self, c_mid):
-        return (c_mid, c_mid, c_mid)
+    class ExpansionForgotten(base):
+        def widths(self, c_mid):
+            return (c_mid, c_mid, c_mid)
+
+    class SecondArgumentIsOutput(base):
+        def __init__(self, c_in, c_out, stride=1):
+            super().__init__(c_in, c_out // 4, stride)
+
+    class ProjectionByMid(base):
+        """The condition that is right in a basic block, copied."""
+
+        def __init__(self, c_in, c_mid, stride=1):
+            self.c_mid = c_mid
+            super().__init__(c_in, c_mid, stride)
+
+        def projecting(self):
+            return self.stride != 1 or self.c_in != self.c_mid
+
+    class StrideOnFirst(base):
+        def strided(self):
+            return (True, False, False)
+
+    class WideFirst(base):
+        kernels = (3, 3, 1)
+
+    return ExpansionForgotten, SecondArgumentIsOutput, ProjectionByMid, StrideOnFirst, WideFirst
 
 
-class SecondArgumentIsOutput(Bottleneck):
-    def __init__(self, c_in, c_out, stride=1):
-        super().__init__(c_in, c_out // 4, stride)
-
-
-class ProjectionByMid(Bottleneck):
-    """The condition that is right in a basic block, copied."""
-
-    def __init__(self, c_in, c_mid, stride=1):
-        self.c_mid = c_mid
-        super().__init__(c_in, c_mid, stride)
-
-    def projecting(self):
-        return self.stride != 1 or self.c_in != self.c_mid
-
-
-class StrideOnFirst(Bottleneck):
-    def strided(self):
-        return (True, False, False)
-
-
-class TwoConvolutions(Bottleneck):
-    kernels = (3, 3, 1)
+ExpansionForgotten, SecondArgumentIsOutput, ProjectionByMid, StrideOnFirst, WideFirst = bottleneck_slips(Bottleneck)
 
 
 class FunctionalBlock(nn.Module):
@@ -396,11 +398,11 @@ BOTTLENECK = Exercise(
     ),
     mistakes=(
         *shared_mistakes(Bottleneck),
-        Mistake("expansion forgotten", "The last 1×1 leads to 4·c_mid channels, and so does the projection.", ProjectionToMid),
+        Mistake("expansion forgotten", "The last 1×1 leads to 4·c_mid channels, and so does the projection.", ExpansionForgotten),
         Mistake("the second argument taken for the output channels", "c_mid is the width of the 3×3; what leaves the block has 4·c_mid channels.", SecondArgumentIsOutput),
         Mistake("projection decided by c_mid", "Compare c_in with what leaves the block, 4·c_mid.", ProjectionByMid),
         Mistake("stride on the first 1×1 (version 1.0)", "Asked for is v1.5: the 3×3 takes the stride, so that every input pixel is seen.", StrideOnFirst),
-        Mistake("3×3 in place of the first 1×1", "The first convolution only reduces the channels: 1×1, then 3×3, then 1×1.", TwoConvolutions),
+        Mistake("3×3 in place of the first 1×1", "The first convolution only reduces the channels: 1×1, then 3×3, then 1×1.", WideFirst),
     ),
     accepts=(Bottleneck, InPlaceBottleneck, resnet.Bottleneck),
     verified="parameters, outputs in training and evaluation mode and all gradients equal the reference block's on five shapes",

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.exercises.resnet import BasicBlock, Block, Bottleneck
+from utils.exercises.resnet import BasicBlock, Block, Bottleneck, bottleneck_slips
 from utils.models import resnet
 from utils.modules import PROTOCOL, RETURNS, run_module
 from utils.spec import Case, Exercise, Mistake, Question
@@ -323,32 +323,9 @@ class FirstConvolutionTwice(PreActBlock):
         return again(self.activate(norm2, conv1(a)))
 
 
-class ExpansionForgotten(PreActBottleneck):
-    def widths(self, c_mid):
-        return (c_mid, c_mid, c_mid)
-
-
-class SecondArgumentIsOutput(PreActBottleneck):
-    def __init__(self, c_in, c_out, stride=1):
-        super().__init__(c_in, c_out // 4, stride)
-
-
-class ProjectionByMid(PreActBottleneck):
-    def __init__(self, c_in, c_mid, stride=1):
-        self.c_mid = c_mid
-        super().__init__(c_in, c_mid, stride)
-
-    def projecting(self):
-        return self.stride != 1 or self.c_in != self.c_mid
-
-
-class StrideOnFirst(PreActBottleneck):
-    def strided(self):
-        return (True, False, False)
-
-
-class WideFirst(PreActBottleneck):
-    kernels = (3, 3, 1)
+ExpansionForgotten, SecondArgumentIsOutput, ProjectionByMid, StrideOnFirst, WideFirst = bottleneck_slips(
+    PreActBottleneck
+)
 
 
 class FunctionalBlock(nn.Module):
