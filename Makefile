@@ -30,7 +30,7 @@ bench: setup
 site: setup
 	$(BIN)/course dev site
 
-# The book with the buttons that open JupyterLite, and JupyterLite under it. ARGS=--self-hosted: no page asks another host.
+# JupyterLite, and around it the book with the buttons that open it. ARGS=--self-hosted: no page asks another host.
 lite: setup
-	$(BIN)/course dev site --browser
 	$(BIN)/course dev lite $(ARGS)
+	$(BIN)/course dev site

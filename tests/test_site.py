@@ -179,6 +179,19 @@ def test_a_warning_stops_the_build_and_is_shown(monkeypatch, tmp_path):
         build_site(tmp_path, in_browser=False)
 
 
+def test_no_page_of_an_earlier_build_stays(monkeypatch, tmp_path):
+    """What a page was called before is gone; JupyterLite, which another command builds, is left alone."""
+    html = tmp_path / "book" / "_build" / "html"
+    for name in ("questions/99_old.html", "old.html", "lite/index.html"):
+        (html / name).parent.mkdir(parents=True, exist_ok=True)
+        (html / name).touch()
+    monkeypatch.setattr("utils.site.stage", lambda root, in_browser: tmp_path / "nothing")
+
+    with pytest.raises(SiteError):
+        build_site(tmp_path, in_browser=True)
+    assert ["lite/index.html"] == [str(path.relative_to(html)) for path in html.rglob("*.html")]
+
+
 def test_chinese_terms_can_be_searched():
     """Runs of Chinese are indexed by pairs of neighbours, words between them as they are."""
     import importlib.util

@@ -12,7 +12,7 @@ ROOT = root()
 
 @click.group()
 def dev() -> None:
-    """For authors: new, record, build, verify."""
+    """For authors: new, record, build, verify, site, lite."""
 
 
 @dev.command()
@@ -87,15 +87,19 @@ def verify(numbers: tuple[str, ...]) -> None:
 
 
 @dev.command()
-@click.option("--browser", is_flag=True, help="With the buttons that open JupyterLite, which `course dev lite` adds.")
-def site(browser: bool) -> None:
-    """Build the Jupyter Book from the executed solutions into book/_build/html; any warning is an error."""
+def site() -> None:
+    """Build the Jupyter Book from the executed solutions into book/_build/html; any warning is an error.
+
+    Where `course dev lite` has been, the pages have the buttons that open it.
+    """
     from utils.site import SiteError, build_site
 
+    html = ROOT / "book" / "_build" / "html"
     try:
-        click.echo(str(build_site(ROOT, browser).relative_to(ROOT) / "index.html"))
+        build_site(ROOT, in_browser=(html / "lite" / "index.html").exists())
     except SiteError as error:
         raise click.ClickException(str(error)) from None
+    click.echo(str((html / "index.html").relative_to(ROOT)))
 
 
 @dev.command()

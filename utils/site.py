@@ -23,15 +23,22 @@ class SiteError(RuntimeError):
 
 def build_site(root: Path, in_browser: bool) -> Path:
     """Stage and build the book; returns its folder of HTML. `in_browser`: with the buttons that open JupyterLite."""
-    source = stage(root, in_browser)
+    source, site = stage(root, in_browser), root / "book" / "_build" / "html"
+    _clear(site)
     program = str(Path(sys.executable).with_name("jupyter-book"))
     command = [program, "build", str(source), "--path-output", str(root / "book")]
     done = subprocess.run([*command, "-W", "--keep-going", "-q"], capture_output=True, text=True)
     if done.returncode:
         raise SiteError(f"jupyter-book found something to mend:\n{_complaints(done.stderr) or done.stdout[-3000:]}")
-    site = root / "book" / "_build" / "html"
     _add_downloads(root, site)
     return site
+
+
+def _clear(site: Path) -> None:
+    """Leave no page of an earlier build behind; JupyterLite is another's."""
+    for path in site.glob("*"):
+        if path.name != "lite":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _complaints(log: str) -> str:
