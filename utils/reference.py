@@ -4,7 +4,6 @@ import functools
 import hashlib
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +72,8 @@ def record(slug: str, folder: Path = FOLDER, prior: Path = FOLDER) -> Path:
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     """What np.load reads; unlike np.savez the same bytes from every Python, whose zip headers differ."""
+    import zipfile  # late: whoever only checks need not wait for it
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
