@@ -64,6 +64,20 @@ def test_the_notebook_says_which_edition_it_is():
 
 
 @pytest.mark.parametrize("stem", STEMS)
+def test_a_learner_is_told_before_torch_is_needed(stem):
+    """Right before the first cell that a browser cannot run stands a note; where there is none, there is no note."""
+    cells = lite.browser_notebook(stem).cells
+    notes = [index for index, cell in enumerate(cells) if cell.source == lite.TORCH_NOTE]
+    torch = [index for index, cell in enumerate(cells) if cell.cell_type == "code" and "import torch" in cell.source]
+    graded = [index for index, cell in enumerate(cells) if cell.source.startswith("check(")]
+
+    assert len(notes) == bool(notes)
+    assert notes or not torch
+    assert all(note < index for note in notes for index in torch)
+    assert all(index < note for index in graded for note in notes)
+
+
+@pytest.mark.parametrize("stem", STEMS)
 def test_the_first_verdict_waits_for_no_figure(stem):
     """The cell that imports the course imports no matplotlib; every cell that draws or loads data does itself."""
     code = [cell.source for cell in lite.browser_notebook(stem).cells if cell.cell_type == "code"]

@@ -32,6 +32,14 @@ FIGURE_LINES = ("import matplotlib.pyplot as plt", "plots.style()")
 DATA = re.compile(r"\bdata\.(digits|digits_32|breast_cancer|diabetes|photos|two_digits|digit_boxes)\(")
 DATA_LINE = "import sklearn"
 
+# What needs torch: torch itself, and the networks of the zoo, of which only the tables do without.
+TORCH = re.compile(r"(?m)^\s*(?:import torch|from torch)\b|\bmodels\.(?!PUBLISHED|NAMES)\w")
+TORCH_NOTE = (
+    "**From here on some cells use torch**, which a browser cannot run: they stop with an error. "
+    "Your exercises are done without it. The results stand on this question's page in the book, and the downloaded "
+    "notebook runs it all."
+)
+
 
 def stems(root: Path = ROOT) -> list[str]:
     """The questions that run in the browser: those that need only NumPy, in the course's order."""
@@ -65,9 +73,18 @@ def browser_notebook(stem: str, self_hosted: bool = False, root: Path = ROOT) ->
     for cell in code:
         cell.source = _with_imports(cell.source, lines)
     notebook.metadata.kernelspec = nbformat.from_dict(KERNELSPEC)
+    _note_torch(notebook)
     note = _edition_note(edition(stem, root), self_hosted)
     notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note, id="edition"))
     return notebook
+
+
+def _note_torch(notebook: NotebookNode) -> None:
+    """Say so where experiments turn to torch, before a learner meets the error."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and TORCH.search(cell.source):
+            notebook.cells.insert(index, nbformat.v4.new_markdown_cell(TORCH_NOTE, id="torch"))
+            return
 
 
 def _with_imports(code: str, figure_lines: list[str]) -> str:
