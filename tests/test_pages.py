@@ -137,14 +137,16 @@ def test_a_work_is_listed_once_with_all_who_use_it():
         return build.Source(Path(f"{stem}.py"), nbformat.v4.new_notebook(cells=[cell]))
 
     text = pages.references([
-        citing("18_why_batchnorm", "A. Author, B. Other. *One Paper.* ICML 2015. §3: γ and β."),
-        citing("25_resnet", "A. Author et al. *One Paper.* ICML 2015, §1."),
+        citing("18_why_batchnorm", "A. Author, B. Other.\n  *One Paper: With a Subtitle.* ICML 2015.\n  §3: γ and β."),
+        citing("25_resnet", "A. Author et al. *One Paper.* ICML 2015, §1.\n- The documentation of torch."),
     ])  # fmt: skip
 
     assert text == (
-        "- *One Paper.* A. Author, B. Other.\n"
+        "- *One Paper: With a Subtitle.* A. Author, B. Other.\n"
         "  - [18](questions/18_why_batchnorm.ipynb): ICML 2015. §3: γ and β.\n"
-        "  - [25](questions/25_resnet.ipynb): ICML 2015, §1."
+        "  - [25](questions/25_resnet.ipynb): ICML 2015, §1.\n"
+        "\n## Documentation, and works named in passing\n\n"
+        "- [25](questions/25_resnet.ipynb): The documentation of torch."
     )
 
 

@@ -228,23 +228,35 @@ def _mistake_list(exercise: Any) -> str:
     return f'<details class="course-mistakes">{summary}<ul>{rows}</ul></details>\n'
 
 
-_REFERENCE = re.compile(r"^- (?P<authors>[^*]*?)\*(?P<title>.+?)\*[.,]?\s*(?P<rest>.*)$")
+_REFERENCE = re.compile(r"- (?P<authors>[^*]*?)\s*\*(?P<title>.+?)\*[.,]?\s*(?P<rest>.*)", re.DOTALL)
 
 
 def references(sources: list[Source]) -> str:
-    """Every work that a question names, by title, with what each question takes from it."""
-    works: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+    """Every work that a question names, by title, with what each question takes from it; then what has no title."""
+    works: dict[str, list[tuple[str, re.Match]]] = {}
+    others = []
+    for stem, item in _cited(sources):
+        if match := _REFERENCE.fullmatch(item):
+            main_title = match["title"].split(":")[0].rstrip(".").lower()  # subtitles are often left out
+            works.setdefault(main_title, []).append((stem, match))
+        else:
+            others.append(f"- [{stem[:2]}](questions/{stem}.ipynb): {' '.join(item[2:].split())}")
+    titled = "\n".join(_work(works[key]) for key in sorted(works))
+    return "\n".join([titled, "\n## Documentation, and works named in passing\n", *others] if others else [titled])
+
+
+def _cited(sources: list[Source]) -> Iterator[tuple[str, str]]:
+    """(stem, "- …") of each item under a question's References."""
     for source in sources:
         text = next(cell.source for cell in source.notebook.cells if cell.source.startswith("## References"))
-        for line in text.split("\n"):
-            if match := _REFERENCE.match(line):
-                _, uses = works.setdefault(match["title"].rstrip("."), (match["authors"].strip(" .,"), []))
-                uses.append((source.stem, match["rest"]))
-    return "\n".join(_work(title, *works[title]) for title in sorted(works, key=str.lower))
+        yield from ((source.stem, item.strip()) for item in re.split(r"\n(?=- )", text) if item.startswith("- "))
 
 
-def _work(title: str, authors: str, uses: list[tuple[str, str]]) -> str:
-    places = "".join(f"\n  - [{stem[:2]}](questions/{stem}.ipynb): {rest}" for stem, rest in uses)
+def _work(uses: list[tuple[str, re.Match]]) -> str:
+    title, authors = (max((match[part].rstrip(" .,") for _, match in uses), key=len) for part in ("title", "authors"))
+    places = "".join(
+        f"\n  - [{stem[:2]}](questions/{stem}.ipynb): {' '.join(match['rest'].split())}" for stem, match in uses
+    )
     return f"- *{title}.* {authors}.{places}"
 
 
