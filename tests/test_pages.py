@@ -1,5 +1,6 @@
 """The book's pages: what is in sight, what is folded, and tables that say what the notebooks and exercises say."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -158,3 +159,39 @@ def test_the_map_has_every_question_in_both_languages():
         assert f'href="questions/{stem}.html"' in text
         assert pages.html.escape(entry["title_zh"]) in text
     assert text.count("in the browser</span>") == sum(not entry["torch"] for entry in catalogue.entries().values())
+
+
+# ---- what the authored pages say of the catalogue -----------------------------------------------------------------
+
+STUDY = (ROOT / "book" / "study.md").read_text(encoding="utf-8")
+ROW = re.compile(r"(?m)^\| \[(\d\d · .+?)\]\(questions/(\w+)\.ipynb\)")
+BLOCKS = re.findall(
+    r"(?m)^\*\*(?:Block|Day) \d[^*]*about ([\d½]+) hours[^*]*\*\*\n((?:(?!\*\*(?:Block|Day)|## ).*\n)+)", STUDY
+)
+
+
+def test_the_plans_name_questions_by_their_titles():
+    """A title that changes in its notebook changes in the plans too."""
+    rows = ROW.findall(STUDY)
+
+    assert len(rows) > len(catalogue.entries())
+    assert [] == [(text, stem) for text, stem in rows if text != f"{stem[:2]} · {catalogue.entries()[stem]['title']}"]
+
+
+def test_the_plans_hours_are_those_of_the_catalogue():
+    """Each block's "about N hours" is the sum of its questions' minutes, to a quarter of an hour."""
+    assert len(BLOCKS) == 10
+    for hours, text in BLOCKS:
+        said = float(hours.replace("½", ".5"))
+        needed = sum(catalogue.entries()[stem]["minutes"] for _, stem in ROW.findall(text)) / 60
+
+        assert said == pytest.approx(needed, abs=0.25), text[:200]
+
+
+def test_the_long_plan_and_the_front_page_count_every_question():
+    """Seven days hold each question once, and the front page says how many there are."""
+    week = STUDY.split("## Seven days")[1].split("\n## ")[0]
+    front = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+
+    assert sorted(stem for _, stem in ROW.findall(week)) == sorted(catalogue.entries())
+    assert f"{len(catalogue.entries())} interview questions" in front
