@@ -42,7 +42,9 @@ def imports() -> Iterator[Row]:
 
 def verdicts() -> Iterator[Row]:
     """A verdict in a live process, the first call apart."""
-    from utils import catalogue, check, proof
+    from utils import check
+    from utils.authoring import proof
+    from utils.grading import catalogue
 
     for entry, bound in (("batchnorm_forward", 2), ("adam_step", 2), ("cross_entropy", 2), ("BasicBlock", 60)):
         if catalogue.slug_of(entry) is None:
@@ -92,7 +94,7 @@ def grading() -> Iterator[Row]:
 
 def child_memory() -> float:
     """Peak resident megabytes of a child that grades the last NumPy question, seen from inside."""
-    from utils.sandbox import Answer, Worker
+    from utils.sandbox.worker import Answer, Worker
 
     spy = "\nimport resource\ndef batchnorm_forward(*a):\n    raise ValueError(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     with Worker() as worker:
@@ -114,7 +116,8 @@ def notebooks() -> Iterator[Row]:
 
 def browser() -> Iterator[Row]:
     """A first visit to the course in the browser, all of it from this machine, and what it weighs with gzip."""
-    from utils import lite, lite_assets, proof
+    from utils.authoring import proof
+    from utils.publishing import lite, lite_assets
 
     stem, name = "15_batchnorm_forward", "batchnorm_forward"
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,7 @@ def env(tmp_path_factory, monkeypatch):
 @pytest.fixture(scope="session")
 def site():
     """The folder of the book's HTML, built anew, with the buttons that open JupyterLite."""
-    from utils.site import build_site
+    from utils.publishing.site import build_site
 
     return build_site(ROOT, in_browser=True)
 
@@ -35,7 +35,7 @@ def site():
 @pytest.fixture(scope="session")
 def self_hosted(tmp_path_factory):
     """A site with JupyterLite under it and all that it needs."""
-    from utils import lite, lite_assets
+    from utils.publishing import lite, lite_assets
 
     if not (shutil.which("node") and shutil.which("npm")):
         unavailable("node and npm are missing")
@@ -67,7 +67,7 @@ def unavailable(why):
 @pytest.fixture(scope="session")
 def browser():
     """What the scripts need beside node: Chromium with fonts for Chinese, playwright-core and axe-core."""
-    from utils import lite_assets
+    from utils.publishing import lite_assets
 
     if not shutil.which("chromium"):
         install_chromium()

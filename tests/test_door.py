@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import utils
-from utils import catalogue, door, grade
+from utils import door
 from utils.door import FIRST, Hint, Table, check, common_mistakes, hint, hints_of
+from utils.grading import catalogue, judge
 
-history = importlib.import_module("utils.progress").history  # the attribute of that name is the door's function
+history = importlib.import_module("utils.grading.progress").history  # the attribute of that name is the door's function
 
 
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
@@ -92,7 +93,7 @@ def test_each_exercise_has_its_own_ladder():
 @pytest.mark.usefixtures("two_exercises")
 def test_a_hint_is_asked_for_by_function_or_by_name(monkeypatch):
     """hint(first) and hint("first") are the same, and nothing is run."""
-    monkeypatch.setattr(grade, "exercise_for", lambda function: SimpleNamespace(name=function.__name__))
+    monkeypatch.setattr(judge, "exercise_for", lambda function: SimpleNamespace(name=function.__name__))
 
     def first():
         raise AssertionError("a hint needs no answer")

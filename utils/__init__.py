@@ -6,7 +6,7 @@ from types import ModuleType
 from utils.door import check, common_mistakes, hint
 from utils.folklore import trial
 from utils.gradcheck import gradcheck, numeric_gradient
-from utils.progress import progress
+from utils.grading.progress import progress
 
 __all__ = [
     "check", "common_mistakes", "data", "gradcheck", "hint", "models", "numeric_gradient", "plots", "progress", "trial",

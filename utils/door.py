@@ -4,9 +4,9 @@ import html
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from utils import catalogue, grade
-from utils.progress import record
-from utils.report import Report
+from utils.grading import catalogue, judge
+from utils.grading.progress import record
+from utils.grading.report import Report
 
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
 
@@ -16,7 +16,7 @@ def check(function: Callable) -> Report:
 
     It is looked up by its name, so any notebook or script will do. The attempt is noted in `progress.jsonl`.
     """
-    report = grade.check(function)
+    report = judge.check(function)
     record(report.exercise, report.status, report.mistake)
     return report
 
@@ -33,7 +33,7 @@ class Hint(str):
 
 def hint(function: Callable | str) -> Hint:
     """The next hint for an exercise, given by function or by name; each call goes one step further down the ladder."""
-    name = function if isinstance(function, str) else grade.exercise_for(function).name
+    name = function if isinstance(function, str) else judge.exercise_for(function).name
     hints = hints_of(name)
     step = min(_shown.get(name, 0), len(hints) - 1)
     _shown[name] = step + 1
@@ -74,4 +74,4 @@ class Table:
 
 def common_mistakes(function: Callable) -> Table:
     """The wrong answers that `check` knows by name, each with what to do instead."""
-    return Table(tuple((mistake.name, mistake.advice) for mistake in grade.exercise_for(function).mistakes))
+    return Table(tuple((mistake.name, mistake.advice) for mistake in judge.exercise_for(function).mistakes))

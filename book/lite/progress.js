@@ -1,5 +1,5 @@
 // Marks every [data-exercise="NAME"] with data-state="right" or "tried", from the attempts that this browser keeps.
-// utils/browser.py writes them. Nothing is made where nothing is: a visitor who never tried has no database.
+// utils/grading/browser.py writes them. Nothing is made where nothing is: a visitor who never tried has no database.
 (() => {
   "use strict";
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import catalogue, check, grade, reference, report, run, source
+from utils import check
+from utils.grading import catalogue, judge, reference, report, run
+from utils.sandbox import source
 
 ROOT = Path("/course")
 
@@ -32,7 +34,7 @@ def problems(stem, exercise):
     refs = reference.load(catalogue.slug(stem))[exercise.name]
     for mistake in exercise.mistakes[:1]:
         outcomes = run.outcomes(mistake.wrong, exercise, [ref.inputs for ref in refs])
-        verdict = grade.judge(exercise, outcomes, refs)
+        verdict = judge.judge(exercise, outcomes, refs)
         if verdict or verdict.mistake != mistake.name:
             yield f"the mistake {mistake.name!r} is {verdict.status}, called {verdict.mistake!r}"
 

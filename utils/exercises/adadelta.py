@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
+from utils.grading.spec import Case, Exercise, Mistake, Question
+from utils.grading.stepping import PROTOCOL, noise, silent, torch_trajectory, trajectory
 
 DEFAULTS = dict(rho=0.9, eps=1e-6)
 

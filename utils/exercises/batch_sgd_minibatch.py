@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _seeded(function, seed, **inputs):

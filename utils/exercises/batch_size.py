@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _oracle_iterations(n, batch_size, drop_last=False):

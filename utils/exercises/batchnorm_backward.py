@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _forward(x, gamma, eps=1e-5):

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils.modules import PROTOCOL, RETURNS, run_module
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 ORDERS = ("conv-bn-relu", "conv-relu-bn", "bn-relu-conv")
 

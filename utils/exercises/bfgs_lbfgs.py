@@ -3,7 +3,7 @@ as the inverse of BFGS's update of B (linear algebra of SciPy), and the recursio
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 SKIP = 1e-10
 

@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from utils.grading.modules import PROTOCOL, RETURNS, fixed, forward, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 from utils.models import classic, lenet
-from utils.modules import PROTOCOL, RETURNS, fixed, forward, run_module
-from utils.spec import Case, Exercise, Mistake, Question
 
 CUT = 16  # divides all widths of AlexNet and VGG, and neither 3 channels nor the classes of the cases
 SQUARE = [1, 3, 224, 224]  # the shape of one image

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _named(*rows):

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from utils.grading.spec import Case, Exercise, Mistake, Question
 from utils.models import counting
-from utils.spec import Case, Exercise, Mistake, Question
 
 # ---- the networks, by name: a case is plain data ------------------------------------------------------------------
 

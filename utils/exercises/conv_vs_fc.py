@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 # ---- the matrix -------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils import models
-from utils.modules import PROTOCOL, RETURNS, run_module
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def conv_relu(c_in, c_out, kernel, padding=None, bias=True):

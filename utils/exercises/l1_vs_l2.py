@@ -4,7 +4,7 @@ import statistics
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _loss_oracle(name):

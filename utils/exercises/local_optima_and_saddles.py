@@ -5,7 +5,7 @@ Oracles: SciPy's inertia by an LDLᵀ factorisation and by singular values; torc
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _oracle_class(hessian, tol=1e-8):

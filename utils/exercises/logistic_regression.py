@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _torch_loss(w, X, y, l1, l2):

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
-from utils.stepping import PROTOCOL, noise, torch_trajectory, trajectory
+from utils.grading.spec import Case, Exercise, Mistake, Question
+from utils.grading.stepping import PROTOCOL, noise, torch_trajectory, trajectory
 
 
 def _oracle(theta, grads, velocity=None, lr=None, momentum=0.9):

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _oracle(logits, targets, pos_weight=None):

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 from utils.models import resnet
-from utils.modules import PROTOCOL, RETURNS, run_module
-from utils.spec import Case, Exercise, Mistake, Question
 
 
 def conv_bn(c_in, c_out, kernel, stride=1, bias=False):

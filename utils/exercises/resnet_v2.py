@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.exercises.resnet import BasicBlock, Block, Bottleneck, bottleneck_slips
+from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 from utils.models import resnet
-from utils.modules import PROTOCOL, RETURNS, run_module
-from utils.spec import Case, Exercise, Mistake, Question
 
 
 class PreAct(Block):

@@ -9,9 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from torch import nn
 
 from utils.exercises.resnet import Bottleneck, shared_mistakes
+from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.spec import Case, Exercise, Mistake, Question
 from utils.models import resnet
-from utils.modules import PROTOCOL, RETURNS, run_module
-from utils.spec import Case, Exercise, Mistake, Question
 
 # ---- grouped_conv2d ---------------------------------------------------------------------------------------------
 

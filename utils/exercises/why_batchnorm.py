@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _table(rows, make):

@@ -1,0 +1,115 @@
+"""`course dev`: the author's verbs."""
+
+import sys
+
+import click
+
+from utils.cli.bar import progress_bar
+from utils.grading.progress import root
+
+ROOT = root()
+
+
+@click.group()
+def dev() -> None:
+    """For authors: new, record, build, verify, site, lite."""
+
+
+@dev.command()
+@click.argument("stem")
+def new(stem: str) -> None:
+    """Start a question from templates: `course dev new 35_dropout`."""
+    from utils.authoring import template
+
+    try:
+        paths = template.create(ROOT, stem)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo("\n".join(str(path.relative_to(ROOT)) for path in paths))
+
+
+@dev.command()
+@click.argument("numbers", nargs=-1)
+def record(numbers: tuple[str, ...]) -> None:
+    """Run the oracles and freeze inputs and answers in utils/references/ (of some questions, or all)."""
+    from utils.grading import reference
+
+    slugs = _authored(numbers)
+    with progress_bar("recording", total=len(slugs)) as advance:
+        for slug in slugs:
+            path = reference.record(slug)
+            advance()
+            click.echo(str(path.relative_to(ROOT)))
+
+
+def _authored(numbers: tuple[str, ...]) -> list[str]:
+    """Slugs by number, stem or slug, straight from solutions/: a new question is in no catalogue yet."""
+    stems = sorted(path.stem for path in (ROOT / "solutions").glob("*.py"))
+    unknown = [n for n in numbers if not any(n in (s, s[:2], s[3:]) for s in stems)]
+    if unknown:
+        raise click.UsageError(f"no solution is named {', '.join(unknown)}")
+    return [s[3:] for s in stems if not numbers or any(n in (s, s[:2], s[3:]) for n in numbers)]
+
+
+@dev.command("build")
+@click.argument("numbers", nargs=-1)
+@click.option("--force", is_flag=True, help="Execute solutions again even when nothing changed.")
+def build_(numbers: tuple[str, ...], force: bool) -> None:
+    """Write everything that is derived; execute the solutions whose text changed (all, or those named)."""
+    from utils.authoring import build
+
+    slugs = _authored(numbers)
+    for path in build.write(build.derived(ROOT, slugs if numbers else None)):
+        click.echo(str(path.relative_to(ROOT)))
+    stale = [source for source in build.sources(ROOT, slugs) if force or build.needs_execution(source)]
+    with progress_bar("executing", total=len(stale)) as advance:
+        for source in stale:
+            click.echo(str(build.execute(source).relative_to(ROOT)))
+            advance()
+
+
+@dev.command()
+@click.argument("numbers", nargs=-1)
+def verify(numbers: tuple[str, ...]) -> None:
+    """Prove the grader: everything fresh, solutions right, blanks not attempted, every mistake caught and named."""
+    from utils.authoring import proof
+
+    slugs = _authored(numbers)
+    problems = list(proof.freshness(ROOT, slugs if numbers else None))
+    with progress_bar("proving", total=len(slugs)) as advance:
+        for slug in slugs:
+            problems += proof.question(slug, ROOT)
+            advance(slug)
+    for problem in problems:
+        click.echo(f"✗ {problem}")
+    click.echo(f"{len(slugs)} questions, {len(problems)} problems")
+    sys.exit(1 if problems else 0)
+
+
+@dev.command()
+def site() -> None:
+    """Build the Jupyter Book from the executed solutions into book/_build/html; any warning is an error.
+
+    Where `course dev lite` has been, the pages have the buttons that open it.
+    """
+    from utils.publishing.site import SiteError, build_site
+
+    html = ROOT / "book" / "_build" / "html"
+    try:
+        build_site(ROOT, in_browser=(html / "lite" / "index.html").exists())
+    except SiteError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(str((html / "index.html").relative_to(ROOT)))
+
+
+@dev.command()
+@click.option("--self-hosted", is_flag=True, help="Put Pyodide and NumPy into the site; no page asks another host.")
+def lite(self_hosted: bool) -> None:
+    """Build the course in the browser, JupyterLite, into book/_build/html/lite."""
+    from utils.publishing import lite
+
+    try:
+        lite.build_site(ROOT / "book" / "_build" / "html" / "lite", self_hosted)
+    except lite.AssetError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("book/_build/html/lite/index.html")

@@ -1,0 +1,143 @@
+"""Outcomes × references → a Report. The only place that decides what is right."""
+
+from collections.abc import Callable
+
+from utils.grading import catalogue, recognise, reference, report, run
+from utils.grading.compare import Difference, difference, kind_of
+from utils.grading.reference import Reference
+from utils.grading.report import Report
+from utils.grading.run import Failure, Outcome
+from utils.grading.spec import Exercise
+
+AGAIN = "the first case once more"
+_NEXT = {
+    "shape": "Write the shape of every intermediate array beside its line, and see where it goes astray.",
+    "type": "Look at what the last line returns.",
+    "raises": "Check the arguments first, and raise the exception that the docstring names.",
+    "length": "Count the items by hand for the smallest case.",
+    "nonfinite": "Look for a division by zero, a log of zero or an overflow on the way, and rearrange the formula.",
+    "value": "Do this small case on paper and compare it line by line with yours.",
+}
+
+
+def check(function: Callable) -> Report:
+    """Judge a function or class that is at hand, by its name. Raises ValueError when the course has none such."""
+    exercise = exercise_for(function)
+    references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
+    return judge(exercise, run.outcomes(function, exercise, (ref.inputs for ref in references)), references)
+
+
+def exercise_for(function: Callable) -> Exercise:
+    """The exercise that `function` answers; ValueError with the next step when there is none."""
+    name = getattr(function, "__name__", None)
+    if not callable(function) or not isinstance(name, str):
+        got = repr(function) if isinstance(function, str) else kind_of(function)
+        raise ValueError(f"check() takes your function itself, as in check(adam_step); it got {got}.")
+    try:
+        return catalogue.exercise(name)
+    except KeyError:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, catalogue.exercise_names(), n=3, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(near)}?" if near else " `course status` lists them all."
+        if name == "<lambda>":
+            hint = " A lambda has none: write it with def."
+        raise ValueError(f"{name} is not an exercise of this course; a function is found by its name.{hint}") from None
+
+
+def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Reference]) -> Report:
+    """The verdict on one exercise from what its cases gave."""
+    total = len(references) + 1
+    outcomes = outcomes or [Outcome(None, Failure("raised", "it ended without an answer"), f"{exercise.name}(…)")]
+    first = outcomes[0].failure
+    if first and first.kind == "not attempted":
+        return blank(exercise.name, total)
+    pairs = list(zip(outcomes, [*references, references[0]], strict=False))
+    findings = [_finding(outcome, ref, exercise) for outcome, ref in pairs]
+    failing = [index for index, found in enumerate(findings) if found]
+    if not failing and len(pairs) == total:
+        return Report(exercise.name, report.RIGHT, total, total, facts=_verified(exercise, references))
+    passed = len(pairs) - len(failing)
+    index = failing[0] if failing else len(pairs) - 1
+    if total - 1 in failing and 0 not in failing:  # one call, two answers: that explains whatever else fails
+        index = total - 1
+    repeated = index == total - 1
+    outcome, ref = pairs[index]
+    found = findings[index] or Failure("raised", "it ended before all cases were done")
+    mistake = None if repeated or not failing else recognise.recognise(exercise, pairs[: total - 1], failing)
+    name, advice = (mistake.name, mistake.advice) if mistake else (None, _advice(exercise, found, repeated))
+    if not mistake and not repeated and isinstance(found, tuple):
+        single = [i for i in failing if i < total - 1]
+        name = recognise.factor([findings[i] for i in single], [references[i] for i in single])
+    return Report(
+        exercise.name, _status(found), passed, total, name,
+        _facts(exercise, outcome, AGAIN if repeated else ref.case, found), advice,
+        None if isinstance(found, Failure) else found[1],
+    )  # fmt: skip
+
+
+def blank(name: str, total: int = 0) -> Report:
+    """The verdict on an exercise that still raises NotImplementedError."""
+    advice = f"Write your answer in place of `raise NotImplementedError()`. Stuck? hint({name}) gives a first hint."
+    return Report(name, report.BLANK, 0, total, advice=advice)
+
+
+Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
+
+
+def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
+    wanted = ref.values.get(reference.RAISES)
+    if wanted:
+        failure = outcome.failure
+        came = (failure.message or failure.type) if failure else "a value was returned"
+        raised = failure and failure.type == wanted
+        return None if raised else ("result", Difference("raises", came, f"{wanted} is raised"))
+    if outcome.failure:
+        return outcome.failure
+    for name, want in ref.values.items():
+        got = outcome.values.get(name)
+        found = difference(got, want, exercise.rtol, exercise.atol)
+        if found:
+            return name, found
+    return None
+
+
+def _status(found: Finding) -> str:
+    if not isinstance(found, Failure):
+        return report.WRONG
+    return {"raised": report.ERROR, "not attempted": report.ERROR, "memory": report.MEMORY}.get(
+        found.kind, report.WRONG
+    )
+
+
+def _verified(exercise: Exercise, references: list[Reference]) -> tuple[tuple[str, str], ...]:
+    cases = "; ".join(ref.case for ref in references)
+    shown = [("Tested on", cases)]
+    if exercise.verified:
+        shown.append(("Proven", exercise.verified))
+    return tuple(shown)
+
+
+def _facts(exercise: Exercise, outcome: Outcome, case: str, found: Finding) -> tuple[tuple[str, str], ...]:
+    facts = [("Case", case), ("Call", str(outcome.call))]
+    if exercise.protocol:
+        facts.append(("Run", exercise.protocol))
+    if isinstance(found, Failure):
+        words = found.message or "it raised NotImplementedError, though other cases have an answer"
+        return (*facts, ("Got", words))
+    name, gap = found
+    facts += [("Got", f"{name}: {gap.came}"), ("Expected", f"{name}: {gap.expected}")]
+    return (*facts, ("Where", gap.where)) if gap.where else tuple(facts)
+
+
+def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
+    if repeated:
+        return "The same call gave another answer the second time: keep nothing between calls, in no global or default."
+    if isinstance(found, Failure):
+        return {
+            "raised": f"Run that call by itself in a cell to see the whole traceback; hint({exercise.name}) helps on.",
+            "memory": "Look for an array that is larger than its inputs, or a loop that never ends appending.",
+            "changed": "Assign to new names inside the function; use np.copy where you must write into an array.",
+            "not attempted": "Finish the branch that still raises NotImplementedError.",
+        }.get(found.kind, "Look at the return line.")
+    return f"{_NEXT[found[1].kind]} hint({exercise.name}) helps on."

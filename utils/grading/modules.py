@@ -1,0 +1,106 @@
+"""How a torch module is judged: by behaviour, whatever its attributes are called and in whatever order they stand.
+
+Every parameter is filled by a rule that looks at its shape alone, so that two parameters of one shape hold equal
+values and it cannot matter which is which. That alone would let a module use one of them twice and leave the other
+idle; so the gradients of all parameters are compared too, as a set for each shape, and there the roles differ.
+The gradient that reaches the input is compared as it is: it sees a path that was cut.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from utils.grading.run import InputChangedError
+
+RETURNS = (
+    "parameters",
+    "output shape",
+    "training output",
+    "evaluation output",
+    "parameter gradients",
+    "input gradient",
+)
+PROTOCOL = (
+    "every parameter filled by a fixed rule, float64; a training pass with backward, then an evaluation pass with the "
+    "running statistics it left"
+)
+
+
+def run_module(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any]:
+    """Make a module from `arguments`, in order, and note what it does with the input `x`."""
+    import torch
+    from torch import nn
+
+    module = make(*arguments.values())
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"an nn.Module is expected, not {type(module).__name__}")
+    module.double()
+    counted = sum(parameter.numel() for parameter in module.parameters())
+    _fill(module)
+    inputs = torch.from_numpy(x)
+    module.train()
+    leaf = inputs.clone().requires_grad_()
+    training = forward(module, inputs, leaf * 1)  # no leaf itself, so that an in-place operation is found, not refused
+    upstream = torch.from_numpy(fixed(tuple(training.shape), "upstream"))
+    module.zero_grad()
+    (training * upstream).sum().backward()
+    gradients = _gradients(module)
+    module.eval()
+    with torch.no_grad():
+        evaluation = forward(module, inputs, inputs.clone())
+    reached = np.zeros(x.shape) if leaf.grad is None else leaf.grad.numpy()
+    values = (counted, list(training.shape), training.detach().numpy(), evaluation.numpy(), gradients, reached)
+    return dict(zip(RETURNS, values, strict=True))
+
+
+def forward(module: Any, inputs: Any, given: Any) -> Any:
+    """The module's output; told apart from a module that wrote into what it was given."""
+    output = module(given)
+    if not hasattr(output, "detach"):
+        raise TypeError(f"forward returned {type(output).__name__}, a tensor is expected")
+    if not bool((given == inputs).all()):
+        raise InputChangedError(
+            "it changed its input x: an in-place operation (ReLU(inplace=True), x += …) wrote into the caller's tensor."
+        )
+    return output
+
+
+def _fill(module: Any) -> None:
+    import torch
+
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.from_numpy(fixed(tuple(parameter.shape), "parameter")))
+
+
+def _gradients(module: Any) -> np.ndarray:
+    """One number per parameter, its gradient along a direction fixed by its shape; sorted, shape by shape."""
+    found: dict[tuple, list[float]] = {}
+    for parameter in module.parameters():
+        shape = tuple(parameter.shape)
+        gradient = np.zeros(shape) if parameter.grad is None else parameter.grad.numpy()
+        found.setdefault(_key(shape), []).append(float(np.sum(gradient * fixed(shape, "direction"))))
+    return np.array([value for key in sorted(found) for value in sorted(found[key])])
+
+
+def _key(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Axes of length one say nothing: a (C, 1, 1) scale is a (C,) scale, a 1×1 convolution a matrix."""
+    return tuple(n for n in shape if n != 1)
+
+
+def fixed(shape: tuple[int, ...], purpose: str) -> np.ndarray:
+    """The same numbers for the same shape on every machine.
+
+    Vectors are mostly positive, as scales are; what has more axes is drawn about zero and scaled by its fan-in.
+    """
+    key = _key(shape)
+    seed = hashlib.sha256(f"{purpose} {key}".encode()).digest()[:8]
+    values = np.random.default_rng(int.from_bytes(seed, "little")).uniform(-1, 1, size=shape)
+    if purpose != "parameter":
+        return values
+    if len(key) <= 1:
+        return 0.6 + 0.5 * values
+    return values * math.sqrt(3 / math.prod(key[1:]))

@@ -1,0 +1,231 @@
+"""Run a function on the cases of its exercise and note what came of it. Judges nothing, holds no answers."""
+
+import inspect
+import linecache
+import os
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from utils.grading import codec
+from utils.grading.spec import Exercise
+
+MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
+# Where no learner's code lies.
+_FOREIGN = (
+    "<frozen",
+    os.path.dirname(os.path.dirname(__file__)),
+    os.path.dirname(os.__file__),
+)
+_FIXED = (bool, int, float, str, type(None))  # what nobody can write into
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that ended without a value."""
+
+    kind: str  # "not attempted", "raised", "memory", "changed" (an input) or "count" (of values returned)
+    message: str  # what happened, for the learner
+    type: str = ""  # the exception's type: two failures of one type are taken for the same mistake
+
+
+class InputChangedError(Exception):
+    """A function wrote into one of its arguments."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one case gave: a value for each name, or a failure; and the first call, as a reader would type it."""
+
+    values: dict[str, Any] | None
+    failure: Failure | None
+    call: object  # its str() is the text, which only a failing case needs
+
+    def to_plain(self) -> dict:
+        failure = asdict(self.failure) if self.failure else None
+        return {"values": self.values, "failure": failure, "call": str(self.call)}
+
+    @classmethod
+    def from_plain(cls, plain: dict) -> "Outcome":
+        parts = plain["failure"] or {}  # from a child that may have made them up
+        failure = Failure(**{key: str(text) for key, text in parts.items()}) if parts else None
+        return cls(plain["values"], failure, str(plain["call"]))
+
+
+def outcomes(function: Callable, exercise: Exercise, all_inputs: Iterable[dict]) -> list[Outcome]:
+    """The outcome of every case, then of the first once more: an answer must not depend on the calls before it.
+
+    Stops early where more would only repeat the first outcome: a blank, or a function that nothing can call.
+    """
+    done: list[Outcome] = []
+    all_inputs = list(all_inputs)
+    for inputs in [*all_inputs, all_inputs[0]]:
+        done.append(outcome(function, exercise, inputs))
+        if done[-1].failure and done[-1].failure.kind in ("not attempted", "memory"):
+            break
+    return done
+
+
+def outcome(function: Callable, exercise: Exercise, inputs: dict[str, Any], watch: bool = True) -> Outcome:
+    """Run one case on fresh copies of its inputs. Never raises, whatever the function does.
+
+    `watch=False`, for the course's own mistakes, neither notes the call nor looks after the arguments.
+    """
+    call = _Recorder(function, exercise.name) if watch else function
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # a numerical warning never fails a right answer
+            returned = exercise.run(call, **copied(inputs))
+            values = by_name(returned, exercise.returns, named=returned is not getattr(call, "last", None))
+            if isinstance(values, Failure):
+                return Outcome(None, values, call)
+            arrays: dict[str, np.ndarray] = {}
+            tree = codec.encode(values, arrays)  # consumes what is lazy, and copies what could still change
+        return Outcome(codec.decode(tree, arrays), None, call)
+    except KeyboardInterrupt:  # the learner's own stop button
+        raise
+    except BaseException as error:  # sys.exit too: it ends that case, not the grading
+        return Outcome(None, failure_of(error), call)
+
+
+def by_name(returned: Any, names: tuple[str | None, ...], named: bool = True) -> dict[str, Any] | Failure:
+    """The values of a return, each under its name. `named`: a `run` may return them by name itself, a learner not."""
+    if named and isinstance(returned, dict) and set(returned) == {name for name in names if name}:
+        return returned
+    if len(names) == 1:
+        return {names[0]: returned}
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+        came = f"{len(returned)} values" if isinstance(returned, tuple) else _kind(returned)
+        wanted = ", ".join(name or "cache" for name in names)
+        return Failure("count", f"it returned {came}; {len(names)} values are expected: ({wanted})", "count")
+    return {name: value for name, value in zip(names, returned, strict=True) if name}
+
+
+def _kind(value: Any) -> str:
+    from utils.grading.compare import kind_of  # only a message needs it
+
+    arrays: dict[str, np.ndarray] = {}
+    return kind_of(codec.decode(codec.encode(value, arrays), arrays))
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An exception as a failure, with the learner's line that raised it."""
+    kind = type(error).__name__
+    text, line = _first_line(error), _line_of(error)
+    if isinstance(error, NotImplementedError) and (not text or "raise" in line):  # else it is a library's
+        return Failure("not attempted", "", kind)
+    if isinstance(error, InputChangedError):
+        return Failure("changed", str(error), kind)
+    if isinstance(error, MemoryError):
+        return Failure("memory", "it asked for more memory than there is", kind)
+    place = f", at `{line if len(line) <= MAX_TEXT else f'{line[:MAX_TEXT]}…'}`" if line else ""
+    return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind)
+
+
+def _first_line(error: BaseException) -> str:
+    """What an exception says, without what differs from run to run or would disturb a terminal."""
+    try:
+        text = str(error).strip().split("\n")[0]
+    except Exception:  # a learner's own exception class may fail to say what it is
+        return ""
+    text = re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
+    text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line of the learner's own code on the way to the error: not ours, nor a library's."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
+        name = frame.f_code.co_filename
+        if not (name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name):
+            return linecache.getline(name, number).strip()
+    return ""
+
+
+class _Recorder:
+    """The learner's function as `run` sees it: notes the first call and raises when an argument was changed."""
+
+    def __init__(self, function: Callable, name: str) -> None:
+        self.function, self.name = function, name
+        self.first = self.last = None  # arguments of the first call, what the last one returned
+        self.names = _argument_names(function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(self.names, args, strict=False))
+        if kwargs or len(args) > len(given):
+            given |= {f"argument {i + 1}": args[i] for i in range(len(given), len(args))} | kwargs
+        if self.first is None:
+            self.first = copied(given)
+        before = [(name, value, _seen(value)) for name, value in given.items() if type(value) not in _FIXED]
+        self.last = self.function(*args, **kwargs)
+        for name, value, seen in before:
+            if _seen(value) != seen:
+                raise InputChangedError(
+                    f"it changed its argument `{name}`. Work on a copy: `x = x - mean` makes a new array, `x -= mean` "
+                    "writes into the caller's."
+                )
+        return self.last
+
+    def __str__(self) -> str:
+        if self.first is None:
+            return f"{self.name}(…)"
+        shown = (f"{key}={_shown(value)}" for key, value in self.first.items())
+        return f"{self.name}({', '.join(shown)})"
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of plain data; callables, generators of random numbers and tensors are passed on as they are."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(copied, value))
+    if type(value) is dict:
+        return {key: copied(item) for key, item in value.items()}
+    return value.clone() if _is_tensor(value) else value
+
+
+def _is_tensor(value: Any) -> bool:
+    """Said without importing torch."""
+    return type(value).__module__ == "torch" and hasattr(value, "detach")
+
+
+def _argument_names(function: Callable) -> list[str]:
+    if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
+        return list(function.__code__.co_varnames[: function.__code__.co_argcount])  # `inspect` takes 20 µs
+    try:
+        return list(inspect.signature(function).parameters)
+    except Exception:  # built in, or made by someone who lies about it
+        return []
+
+
+def _seen(value: Any) -> Any:
+    """What must be equal before and after a call: arrays to the bit, containers by their items, all else itself."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    if _is_tensor(value):
+        return _seen(value.detach().cpu().numpy())
+    if type(value) in (tuple, list):
+        return [_seen(item) for item in value]
+    if type(value) is dict:
+        return {key: _seen(item) for key, item in value.items()}
+    return repr(value) if type(value) in _FIXED else id(value)
+
+
+def _shown(value: Any) -> str:
+    from utils.grading.compare import digits  # only a message needs it
+
+    if isinstance(value, np.ndarray):
+        return digits(value, 4) if 1 <= value.size <= 12 else f"<{'×'.join(map(str, value.shape))}>"
+    if isinstance(value, (list, tuple)) and len(value) > 4:
+        return f"<{type(value).__name__} of {len(value)}>"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    return "None" if value is None else f"<{type(value).__name__}>"

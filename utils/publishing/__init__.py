@@ -1,0 +1,1 @@
+"""The book, and the course in the browser."""
