@@ -24,7 +24,7 @@ PARTS = {
 def main() -> int:
     """Run every part, even after one failed, and return the number of those that did."""
     failed, spent = [], {}
-    env = os.environ | {"COURSE_PROGRESS": "off"}
+    env = os.environ | {"COURSE_PROGRESS": "off", "COURSE_STRICT": "1"}
     for name, command in PARTS.items():
         print(f"\n== {name}", flush=True)
         start = time.monotonic()

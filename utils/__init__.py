@@ -4,12 +4,13 @@ import importlib
 from types import ModuleType
 
 from utils.door import check, common_mistakes, hint
-from utils.folklore import trial
+from utils.folklore import published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
 
 __all__ = [
-    "check", "common_mistakes", "data", "gradcheck", "hint", "models", "numeric_gradient", "plots", "progress", "trial",
+    "check", "common_mistakes", "data", "gradcheck", "hint", "models", "numeric_gradient", "plots", "progress",
+    "published", "settings", "trial",
 ]  # fmt: skip
 
 

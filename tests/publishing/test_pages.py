@@ -10,7 +10,7 @@ from utils import models
 from utils.authoring import build
 from utils.folklore import trial
 from utils.grading import catalogue
-from utils.publishing import pages
+from utils.publishing import pages, verdict_page
 
 ROOT = Path(__file__).parents[2]
 SOURCE = build.Source(ROOT / "solutions" / "15_batchnorm_forward.py", nbformat.v4.new_notebook())
@@ -83,13 +83,13 @@ def test_the_folklore_page_says_what_the_notebooks_computed():
     bundle = {"output_type": "display_data", "metadata": {}}
     cells = [
         nbformat.v4.new_code_cell("r", outputs=[nbformat.from_dict(bundle | {"data": ruling._repr_mimebundle_()})])
-        for ruling in (trial("a < b", {"x": True}), trial("never", {"x": False}), trial("maybe", {"x": True, "y": False}, "x"))
+        for ruling in (trial("a < b", {"x": True}), trial("never", {"x": False}), trial("maybe", {"x": True, "y": False}, only_if="x"))
     ]  # fmt: skip
     empty = nbformat.v4.new_notebook()
     notebooks = dict.fromkeys(catalogue.entries(), empty) | {SOURCE.stem: nbformat.v4.new_notebook(cells=cells)}
     text = pages.folklore(notebooks)
 
-    assert text.startswith("3 claims: 1 hold, 1 hold only under a condition, 1 do not hold.")
+    assert text.startswith("3 claims: 1 hold, 1 hold only under a condition, 1 do not hold, 0 are not decided here.")
     assert "“a &lt; b”</span> <b>holds</b>" in text
     assert "<b>holds only if x</b>" in text
     assert 3 == text.count('href="questions/15_batchnorm_forward.html#folklore-on-trial"')
@@ -99,9 +99,9 @@ def test_the_folklore_of_the_course_is_complete():
     """Every verdict that an executed notebook shows reaches the page, and no question is without one."""
     for stem in catalogue.entries():
         executed = nbformat.read(ROOT / "solutions" / f"{stem}.ipynb", as_version=4)
-        shown = sum("Verdict: it " in output.get("data", {}).get("text/plain", "")
+        shown = sum("Verdict: " in output.get("data", {}).get("text/plain", "")
                     for cell in executed.cells for output in cell.get("outputs", []))  # fmt: skip
-        found = pages.rulings(executed)
+        found = verdict_page.rulings(executed)
 
         assert shown == len(found) > 0, stem
         assert all(ruling["claim"] and ruling["verdict"] for ruling in found)

@@ -275,7 +275,7 @@ def execute(source: Source) -> Path:
 
     notebook = solved_notebook(source)
     # one thread, as in the tests: sums over several depend on how many there are
-    os.environ |= {"COURSE_PROGRESS": "off", "OMP_NUM_THREADS": "1"}
+    os.environ |= {"COURSE_PROGRESS": "off", "OMP_NUM_THREADS": "1", "COURSE_STRICT": "1"}
     client = NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False,
                             resources={"metadata": {"path": str(source.path.parent)}})  # fmt: skip
     client.execute()

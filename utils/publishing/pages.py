@@ -14,12 +14,10 @@ from nbformat import NotebookNode
 
 from utils.authoring import blank
 from utils.authoring.build import Source
-from utils.folklore import FAILS, HOLDS, MIME, ONLY_IF
+from utils.folklore.ruling import MIME
 from utils.grading import catalogue
 from utils.publishing import lite
-
-VERDICT_CLASS = {HOLDS: "holds", ONLY_IF: "only-if", FAILS: "fails"}
-
+from utils.publishing.verdict_page import folklore
 
 # ---- a question's page ------------------------------------------------------------------------------------------
 
@@ -131,45 +129,6 @@ def _map_row(stem: str, entry: dict) -> str:
         f'<li><a href="questions/{stem}.html"><b>{stem[:2]}</b> {html.escape(entry["title"])}</a>'
         f'<span lang="zh">{html.escape(entry["title_zh"])}</span>'
         f'<small>{entry["minutes"]} min · <span class="course-{where}">{badge}</span> · {_dots(entry)}</small></li>'
-    )
-
-
-def folklore(notebooks: dict[str, NotebookNode]) -> str:
-    """Every claim of the course with its verdict, read from the executed notebooks; chapter by chapter."""
-    parts, entries = [], catalogue.entries()
-    for chapter, (english, _) in catalogue.CHAPTERS.items():
-        rows = [(stem, ruling) for stem in entries if entries[stem]["chapter"] == chapter
-                for ruling in rulings(notebooks[stem])]  # fmt: skip
-        parts.append(f"## {chapter} · {english}\n")
-        parts.append('<ul class="course-folklore">' + "".join(_ruling_row(*row) for row in rows) + "</ul>\n")
-    return _tally(notebooks) + "\n\n" + "\n".join(parts)
-
-
-def rulings(notebook: NotebookNode) -> list[dict[str, str]]:
-    """The verdicts of one executed notebook, in order: claim and verdict."""
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    return [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
-
-
-def _tally(notebooks: dict[str, NotebookNode]) -> str:
-    kinds = [_kind(ruling["verdict"]) for notebook in notebooks.values() for ruling in rulings(notebook)]
-    count = {kind: kinds.count(kind) for kind in VERDICT_CLASS}
-    return (
-        f"{len(kinds)} claims: {count[HOLDS]} hold, {count[ONLY_IF]} hold only under a condition, "
-        f"{count[FAILS]} do not hold."
-    )
-
-
-def _kind(verdict: str) -> str:
-    return next(kind for kind in (ONLY_IF, FAILS, HOLDS) if verdict.startswith(kind))
-
-
-def _ruling_row(stem: str, ruling: dict[str, str]) -> str:
-    verdict = ruling["verdict"]
-    return (
-        f'<li class="course-{VERDICT_CLASS[_kind(verdict)]}"><span>“{html.escape(ruling["claim"])}”</span> '
-        f"<b>{html.escape(verdict)}</b> "
-        f'<a href="questions/{stem}.html#folklore-on-trial">question {stem[:2]}</a></li>'
     )
 
 
