@@ -1,31 +1,9 @@
 """17 · Batch norm in training and at inference, and folded into a convolution. Oracle: torch's batch_norm and conv2d."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from utils.grading.spec import Case, Exercise, Mistake, Question
-
-
-def _by_rules(names, rules, **defaults):
-    """A maker of wrong answers: `rules` are worked out from top to bottom on the arguments, some of them exchanged."""
-
-    def but(new_defaults=(), **changed):
-        first = {name: rule for name, rule in changed.items() if name not in rules}
-
-        def wrong(*args):
-            s = SimpleNamespace(**(defaults | dict(new_defaults) | dict(zip(names, args, strict=False))))
-            for name, rule in (first | rules | changed).items():
-                setattr(s, name, rule(s))
-            return s.returned
-
-        return wrong
-
-    return but
-
-
-def _listed(but, *rows):
-    return tuple(Mistake(name, advice, but(**changed)) for name, advice, changed in rows)
+from utils.grading.rules import by_rules, listed
+from utils.grading.spec import Case, Exercise, Question
 
 
 def _normalised(s):
@@ -54,7 +32,7 @@ _COMMON = (
 
 # ---- a training step --------------------------------------------------------------------------------------------
 
-_train = _by_rules(
+_train = by_rules(
     ("x", "gamma", "beta", "running_mean", "running_var", "momentum", "eps"),
     dict(
         axis=lambda s: dict(axis=0),
@@ -123,7 +101,7 @@ def _mixed(s):
     return s.average(s.running_var, s.var) + apart
 
 
-_TRAIN_MISTAKES = _listed(
+_TRAIN_MISTAKES = listed(
     _train,
     *_three("momentum the other way round", _MOMENTUM, lambda s, old, batch: s.momentum * old + (1 - s.momentum) * batch),
     ("biased running variance", _BESSEL, dict(unbiased=lambda s: s.var)),
@@ -307,7 +285,7 @@ TRAIN = Exercise(
 
 # ---- inference --------------------------------------------------------------------------------------------------
 
-_eval = _by_rules(
+_eval = by_rules(
     ("x", "gamma", "beta", "running_mean", "running_var", "eps"),
     dict(
         center=lambda s: s.running_mean,
@@ -329,7 +307,7 @@ def _updated(s, momentum=0.1):
     return dict(center=(1 - momentum) * s.running_mean + momentum * s.x.mean(axis=0), spread=moved)
 
 
-_EVAL_MISTAKES = _listed(
+_EVAL_MISTAKES = listed(
     _eval,
     ("the batch's statistics", _RUNNING, dict(center=lambda s: s.x.mean(0), spread=lambda s: s.x.var(0))),
     ("the batch's statistics, unbiased", _RUNNING, dict(center=lambda s: s.x.mean(0), spread=lambda s: s.x.var(0, ddof=1))),
@@ -409,7 +387,7 @@ EVAL = Exercise(
 
 # ---- folding ----------------------------------------------------------------------------------------------------
 
-_fold = _by_rules(
+_fold = by_rules(
     ("weight", "bias", "gamma", "beta", "running_mean", "running_var", "eps"),
     dict(
         spread=lambda s: s.running_var,
@@ -448,7 +426,7 @@ def _before(s):
     return s.weight * _along(s.scale, 1), s.b + np.sum(s.weight * shift, axis=(1, 2, 3))
 
 
-_FOLD_MISTAKES = _listed(
+_FOLD_MISTAKES = listed(
     _fold,
     *((f"scaled along the {words}", _OUT, dict(axis=lambda s, axis=axis: axis)) for axis, words in (
         (1, "input channels (C_in)"), (2, "kernel's height"), (3, "kernel's width (no reshape)"))),

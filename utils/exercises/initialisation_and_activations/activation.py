@@ -26,8 +26,8 @@ def _sigma(x):
     return np.where(x >= 0, 1, small) / (1 + small)
 
 
-def _cdf(x, scale=math.sqrt(2)):
-    return 0.5 * (1 + np.array([math.erf(v / scale) for v in x.flat]).reshape(x.shape))
+def _cdf(x, root=2):
+    return 0.5 * (1 + np.array([math.erf(v / math.sqrt(root)) for v in x.flat]).reshape(x.shape))
 
 
 def _pdf(x):
@@ -153,9 +153,9 @@ ACTIVATION_MISTAKES = {
     "softplus: derivative s(1 − s)": (_PLUS, _but(**_slope("softplus", lambda x: _sigma(x) * (1 - _sigma(x))))),
     "gelu: the tanh approximation": ("Here GELU is exact, with erf; x/2·(1 + tanh(…)) is torch's approximate='tanh', off by up to 5e-4.", _but(gelu=_tanh_gelu)),
     "gelu: x·σ(1.702x)": ("Here GELU is exact, with erf; x·σ(1.702x) is the quick approximation, off by up to 0.02.", _but(gelu=_quick_gelu)),
-    "gelu: √2 forgotten in erf": (_GELU, _but(gelu=lambda x: (x * _cdf(x, 1.0), _cdf(x, 1.0) + x * _pdf(x)))),
+    "gelu: √2 forgotten in erf": (_GELU, _but(gelu=lambda x: (x * _cdf(x, 1), _cdf(x, 1) + x * _pdf(x)))),
     "gelu: √2 forgotten in erf, its own derivative": (_GELU, _but(
-        gelu=lambda x: (x * _cdf(x, 1.0), _cdf(x, 1.0) + x * np.exp(-x * x) / math.sqrt(math.pi)))),
+        gelu=lambda x: (x * _cdf(x, 1), _cdf(x, 1) + x * np.exp(-x * x) / math.sqrt(math.pi)))),
     "gelu: derivative Φ alone": (_GELU, _but(**_slope("gelu", _cdf))),
     "gelu: derivative Φ + φ, x forgotten": (_GELU, _but(**_slope("gelu", lambda x: _cdf(x) + _pdf(x)))),
     "gelu: derivative φ alone": (_GELU, _but(**_slope("gelu", _pdf))),
