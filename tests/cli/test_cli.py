@@ -118,16 +118,16 @@ def test_grade_takes_notebooks_where_there_is_no_work(home):
     assert {"not attempted"} == {row["status"] for row in json.loads(done.stdout)}
 
 
-def test_grade_takes_the_newer_half_of_a_pair(home):
-    """A pair edited in one half only is graded by that half."""
+def test_grade_says_when_a_script_has_other_answers(home):
+    """Of two different answers the newer is graded, and the standard error stream tells of the other."""
     for suffix in (".py", ".ipynb"):
-        shutil.copy(home / "notebooks" / f"{STEM}{suffix}", home / "work")
-    script = home / "work" / f"{STEM}.py"
-    script.write_text(RIGHT)
-    os.utime(home / "work" / f"{STEM}.ipynb", (1, 1))
+        shutil.copy(ROOT / "solutions" / f"{STEM}{suffix}", home / "work")
+    (home / "work" / f"{STEM}.py").write_text(WRONG)
+    os.utime(home / "work" / f"{STEM}.py", (1, 1))
+    done = course(home, "grade", "15")
 
-    assert 0 == course(home, "grade", "15").returncode
-    assert "2 right" in course(home, "grade", "15").stdout
+    assert 0 == done.returncode
+    assert f"{STEM}.py beside it has other answers" in done.stderr
 
 
 def test_grade_misses_a_deleted_exercise(home):
@@ -146,13 +146,13 @@ def test_reset_backs_up_first(home):
 
     assert 0 == done.returncode
     assert "mine" == backup.read_text()
-    assert (home / "notebooks" / f"{STEM}.py").read_bytes() == (home / "work" / f"{STEM}.py").read_bytes()
+    assert [f"{STEM}.ipynb"] == [path.name for path in (home / "work").iterdir()]
     assert str(backup.parent.relative_to(home)) in done.stdout
 
 
 def test_learn_copies_what_is_missing_and_touches_nothing_else(home):
-    """`course learn` fills work/ without overwriting, then starts JupyterLab with the arguments given."""
-    (home / "work" / f"{STEM}.py").write_text("mine")
+    """`course learn` fills work/, says where a script with answers went, then starts JupyterLab with the arguments."""
+    (home / "work" / f"{STEM}.py").write_text(RIGHT)
     code = (
         "import os, sys\nfrom utils.cli import learner, main\n"
         "learner.os.execvp = lambda name, command: print(*command[1:])\n"
@@ -161,8 +161,8 @@ def test_learn_copies_what_is_missing_and_touches_nothing_else(home):
     env = os.environ | {"COURSE_HOME": str(home)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=ROOT)
 
-    assert "mine" == (home / "work" / f"{STEM}.py").read_text()
-    assert not (home / "work" / f"{STEM}.ipynb").exists(), "half of a pair would hide the learner's other half"
+    assert [f"{STEM}.ipynb"] == [path.name for path in (home / "work").iterdir()]
+    assert f"{STEM}.ipynb was made from your {STEM}.py; the script is in backups/{STEM}_" in done.stdout
     assert str(home / "work") in done.stdout
     assert done.stdout.endswith("--no-browser --port=9\n")
 

@@ -13,6 +13,7 @@ from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import record, root
 from utils.grading.report import BAD
+from utils.workplace.folder import current
 
 ROOT = root()
 
@@ -64,7 +65,11 @@ def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float) ->
     """
     folder = ROOT / ("work" if (ROOT / "work").is_dir() else "notebooks")
     stems = stems_of(numbers) if numbers else list(catalogue.entries())
-    files = [path for stem in stems if (path := _current(folder, stem))]
+    files = []
+    for path, warning in (current(folder, stem) for stem in stems):
+        files += [path] if path else []
+        if warning:
+            click.echo(warning, err=True)
     if not files:
         raise click.UsageError(f"{folder} holds none of these questions; `course learn` copies them there.")
     rows = _grade(
@@ -74,12 +79,6 @@ def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float) ->
         if row.report.exercise:
             record(row.report.exercise, row.report.status, row.report.mistake)
     _exit(rows)
-
-
-def _current(folder: Path, stem: str) -> Path | None:
-    """The half of a pair that was edited last; the notebook when they are equally old."""
-    pair = [path for suffix in (".ipynb", ".py") if (path := folder / f"{stem}{suffix}").is_file()]
-    return max(pair, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float,

@@ -1,9 +1,7 @@
 """The learner's verbs beside grading: learn, status, hint, reset."""
 
 import os
-import shutil
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,6 +9,7 @@ import click
 from utils import door
 from utils.cli.selection import stems_of
 from utils.grading.progress import progress, root
+from utils.workplace import folder
 
 ROOT = root()
 
@@ -24,29 +23,17 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
     course learn                 opens the browser
     course learn --no-browser    prints the address instead; further arguments go to JupyterLab
     """
-    fresh = _fill_work()
-    click.echo(f"{len(fresh)} new in work/." if fresh else "work/ has every question; nothing of yours was touched.")
+    filled = folder.fill(ROOT)
+    for sentence in filled.told:
+        click.echo(sentence)
+    new = len(filled.new)
+    click.echo(f"{new} new in work/." if new else "work/ has every question; nothing of yours was touched.")
     lab = Path(sys.executable).with_name("jupyter-lab")
     # The course works offline, so JupyterLab need not ask for news; root is who one is in a container.
     quiet = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
     quiet += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [str(lab if lab.exists() else "jupyter-lab"), str(ROOT / "work"), *quiet, *jupyter_args]
     os.execvp(command[0], command)
-
-
-def _fill_work() -> list[Path]:
-    """Copy what the learner has no copy of; an existing file is never touched."""
-    work = ROOT / "work"
-    work.mkdir(exist_ok=True)
-    missing = [path for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.*")) if not (work / path.name).exists()]
-    pairs = {path.stem for path in missing}
-    fresh = []
-    for path in missing:
-        started = any((work / f"{path.stem}{suffix}").exists() for suffix in (".ipynb", ".py"))
-        if not started or path.stem in {p.stem for p in fresh}:
-            shutil.copy2(path, work / path.name)
-            fresh.append(path)
-    return [path for path in fresh if path.stem in pairs]
 
 
 @click.command()
@@ -87,27 +74,5 @@ def reset(numbers: tuple[str, ...]) -> None:
     course reset 15
     """
     for stem in stems_of(numbers):
-        saved = _back_up(stem)
-        for suffix in (".ipynb", ".py"):
-            (ROOT / "work").mkdir(exist_ok=True)
-            _replace(ROOT / "notebooks" / f"{stem}{suffix}", ROOT / "work" / f"{stem}{suffix}")
+        saved = folder.reset(ROOT, stem)
         click.echo(f"{stem} is blank again." + (f" Your copy: {saved.relative_to(ROOT)}" if saved else ""))
-
-
-def _back_up(stem: str) -> Path | None:
-    mine = [path for path in (ROOT / "work").glob(f"{stem}.*") if path.is_file()]
-    if not mine:
-        return None
-    stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S_%f")
-    folder = ROOT / "backups" / f"{stem}_{stamp}"
-    folder.mkdir(parents=True)
-    for path in mine:
-        shutil.copy2(path, folder / path.name)
-    return folder
-
-
-def _replace(source: Path, target: Path) -> None:
-    """All or nothing: a crash leaves the old file or the new one, never half of one."""
-    part = target.with_name(target.name + ".part")
-    shutil.copy2(source, part)
-    os.replace(part, target)

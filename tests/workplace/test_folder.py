@@ -1,0 +1,229 @@
+"""work/ keeps a learner's answers, whatever copies, clocks, earlier versions and saves do to it."""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupytext.async_contentsmanager import build_async_jupytext_contents_manager_class as jupytext_manager
+
+from utils.workplace import folder
+from utils.workplace.answers import answers
+
+ROOT = Path(__file__).parents[2]
+STEM = "15_batchnorm_forward"
+NAMES = ["batchnorm_forward", "batchnorm2d_forward"]
+MARK = "return 'my own answer', None"
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A checkout with one question, as far as jupytext and `course learn` look at it."""
+    home = tmp_path / "course"
+    (home / "notebooks").mkdir(parents=True)
+    shutil.copy(ROOT / "pyproject.toml", home)
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(ROOT / "notebooks" / f"{STEM}{suffix}", home / "notebooks")
+    return home
+
+
+def answered(path, mark=MARK):
+    """Write an answer into the first blank of a notebook or script."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("raise NotImplementedError()", mark, 1), encoding="utf-8")
+
+
+def twins(home, solve):
+    """What `course learn` of an earlier version left: the notebook and its script, one or both solved."""
+    work = home / "work"
+    work.mkdir(exist_ok=True)
+    for suffix in (".py", ".ipynb"):
+        shutil.copy(home / "notebooks" / f"{STEM}{suffix}", work)
+        if suffix in solve:
+            answered(work / f"{STEM}{suffix}", f"return 'my own answer in {suffix[1:]}', None")
+    return work
+
+
+def everything(home):
+    """All texts of the course's folder in one."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in home.rglob(f"{STEM}*") if path.is_file())
+
+
+async def opened_and_saved(root, path):
+    """What JupyterLab does at a double click and at its autosave, with jupytext's manager of contents."""
+    manager = jupytext_manager(AsyncLargeFileManager)(root_dir=str(root), allow_hidden=True)
+    model = await manager.get(path)
+    await manager.save({"type": "notebook", "format": "json", "content": model["content"]}, path)
+
+
+# ---- filling work/ ------------------------------------------------------------------------------------------------
+
+
+def test_work_holds_one_file_a_question(home):
+    """`course learn` copies the notebook alone."""
+    done = folder.fill(home)
+
+    assert [STEM] == done.new
+    assert [f"{STEM}.ipynb"] == [path.name for path in (home / "work").iterdir()]
+
+
+def test_a_second_time_nothing_is_touched(home):
+    """An existing notebook stays as it is, to the byte and to its time."""
+    folder.fill(home)
+    mine = home / "work" / f"{STEM}.ipynb"
+    answered(mine)
+    os.utime(mine, (1, 1))
+    before = mine.read_bytes()
+    done = folder.fill(home)
+
+    assert ([], []) == (done.new, done.told)
+    assert before == mine.read_bytes()
+    assert 1 == mine.stat().st_mtime
+
+
+@pytest.mark.parametrize("solve", [(), (".py",), (".ipynb",), (".py", ".ipynb")], ids=str)
+@pytest.mark.parametrize("newer", [".py", ".ipynb"])
+def test_twins_of_an_earlier_version_are_brought_over(home, solve, newer):
+    """One file is left, it has the answer where only one half had it, and no answer is lost."""
+    work = twins(home, solve)
+    for suffix in (".py", ".ipynb"):
+        os.utime(work / f"{STEM}{suffix}", (2, 2) if suffix == newer else (1, 1))
+    before = everything(work)
+    done = folder.fill(home)
+
+    assert [f"{STEM}.ipynb"] == [path.name for path in work.iterdir()]
+    for suffix in solve:
+        assert f"my own answer in {suffix[1:]}" in everything(home)
+        assert f"my own answer in {suffix[1:]}" in before
+    if solve:
+        first = ".ipynb" if ".ipynb" in solve else ".py"
+        assert f"my own answer in {first[1:]}" in (work / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    assert bool(done.told) == (".py" in solve), "a script with answers is told of"
+
+
+def test_a_script_alone_becomes_the_notebook(home):
+    """Who worked in the script only finds the answer in the notebook."""
+    work = twins(home, (".py",))
+    (work / f"{STEM}.ipynb").unlink()
+    folder.fill(home)
+
+    assert "my own answer in py" in (work / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    assert nbformat.validate(nbformat.read(work / f"{STEM}.ipynb", as_version=4)) is None
+
+
+def test_a_broken_script_is_not_lost(home):
+    """Bytes that are no Python stay, in work/ or in backups/."""
+    work = twins(home, (".ipynb",))
+    (work / f"{STEM}.py").write_bytes(b"\xff\xfe broken my own bytes")
+    folder.fill(home)
+
+    assert any(b"my own bytes" in path.read_bytes() for path in home.rglob("*.py"))
+    assert "my own answer in ipynb" in (work / f"{STEM}.ipynb").read_text(encoding="utf-8")
+
+
+def test_a_full_disk_leaves_no_half_notebook(home, monkeypatch):
+    """A copy that fails leaves nothing behind, so that the next run copies it anew."""
+
+    def full(source, target):
+        Path(target).write_text("{half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder.shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space"):
+        folder.fill(home)
+
+    assert [] == list((home / "work").iterdir())
+
+
+# ---- JupyterLab ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("root", ["course", "course/work", "copy", "copy/work"])
+@pytest.mark.parametrize("twin", [False, True])
+@pytest.mark.parametrize("newer", [".py", ".ipynb", "both"])
+def test_opening_and_saving_keeps_the_answer(home, root, twin, newer):
+    """Open and save in JupyterLab, at the course's root or in work/, in the folder or in a copy of it, with a blank
+    script beside the notebook or none, whichever is newer: the answer is still there."""
+    work = twins(home, (".ipynb",))
+    if not twin:
+        (work / f"{STEM}.py").unlink()
+    shutil.copytree(home, home.parent / "copy")
+    for path in home.parent.rglob(f"work/{STEM}.*"):
+        os.utime(path, (2000, 2000) if newer in (path.suffix, "both") else (1000, 1000))
+    top = home.parent / root
+    notebook = next(top.rglob(f"work/{STEM}.ipynb")) if not root.endswith("work") else top / f"{STEM}.ipynb"
+    for _ in range(2):
+        asyncio.run(opened_and_saved(top, str(notebook.relative_to(top))))
+
+    assert "my own answer in ipynb" in notebook.read_text(encoding="utf-8")
+
+
+# ---- grading, backing up ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("newer", [".py", ".ipynb"])
+@pytest.mark.parametrize("solved", [".py", ".ipynb"])
+def test_the_half_with_the_answer_is_graded(home, solved, newer):
+    """A blank that was touched last does not hide the answer beside it."""
+    work = twins(home, (solved,))
+    os.utime(work / f"{STEM}{newer}", (4e9, 4e9))
+
+    assert (work / f"{STEM}{solved}", "") == folder.current(work, STEM)
+
+
+def test_two_different_answers_are_told(home):
+    """The newer answer is graded, and a sentence says that another lies beside it."""
+    work = twins(home, (".py", ".ipynb"))
+    os.utime(work / f"{STEM}.py", (4e9, 4e9))
+    chosen, sentence = folder.current(work, STEM)
+
+    assert f"{STEM}.py" == chosen.name
+    assert f"{STEM}.ipynb beside it has other answers" in sentence
+
+
+def test_reset_keeps_a_copy_and_leaves_one_file(home):
+    """After `course reset` work/ has the blank notebook alone, and backups/ what was there."""
+    work = twins(home, (".py", ".ipynb"))
+    saved = folder.reset(home, STEM)
+
+    assert [f"{STEM}.ipynb"] == [path.name for path in work.iterdir()]
+    assert (home / "notebooks" / f"{STEM}.ipynb").read_bytes() == (work / f"{STEM}.ipynb").read_bytes()
+    assert {"py", "ipynb"} == {path.suffix[1:] for path in saved.iterdir()}
+
+
+# ---- what is an answer --------------------------------------------------------------------------------------------
+
+
+def test_a_blank_has_no_answers_and_a_solution_has_all():
+    """Every question's blank is told from its solution, script and notebook alike."""
+    for suffix in (".py", ".ipynb"):
+        assert {} == answers(ROOT / "notebooks" / f"{STEM}{suffix}", NAMES)
+        assert NAMES == sorted(answers(ROOT / "solutions" / f"{STEM}{suffix}", NAMES), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_answer"),
+    [
+        ("raise NotImplementedError()", False), ("raise NotImplementedError", False),
+        ("'''text'''\n    raise NotImplementedError()", False), ("pass", True), ("return x", True),
+        ("y = x\n    raise NotImplementedError()", True), ("return (", True),
+    ],
+)  # fmt: skip
+def test_a_half_written_answer_is_an_answer(tmp_path, body, is_answer):
+    """Anything beside the stub is somebody's work, a syntax error too."""
+    path = tmp_path / "answer.py"
+    path.write_text(f"def batchnorm_forward(x):\n    {body}\n")
+
+    assert is_answer == ("batchnorm_forward" in answers(path, NAMES))
+
+
+def test_a_script_and_its_notebook_have_equal_answers(home):
+    """Comments and the form of the file make no difference."""
+    work = twins(home, (".ipynb",))
+    jupytext.write(jupytext.read(work / f"{STEM}.ipynb"), work / f"{STEM}.py", fmt="py:percent")
+
+    assert answers(work / f"{STEM}.py", NAMES) == answers(work / f"{STEM}.ipynb", NAMES)
