@@ -22,11 +22,11 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **The definition**: at every critical point the gradient is zero; the Hessian's eigenvalues tell which kind it is.
-# - **The dimension argument**: with many parameters, nearly all critical points with high loss are saddles.
-# - **Gradient descent does leave saddles**, unless it starts exactly on the stable manifold; the trouble is that it can be slow.
-# - **What noise does**, and what it does not: it leaves saddles; it may cross a barrier, with no guarantee.
-# - **No false friends**: batch gradient descent does not help out of a local optimum. Noise, inertia and restarts may.
+# - **The definition**: at every critical point the gradient is zero; the signs of the Hessian's eigenvalues tell which kind it is.
+# - **The dimension argument, with its limits**: it is about *high* loss, and it is a theory for random functions plus an observation for networks.
+# - **Gradient descent does leave saddles**, unless it starts exactly on the few points that lead into one; the trouble is that it can be slow.
+# - **What noise does**: it leaves saddles soon; it also crosses a barrier, after a waiting time that grows exponentially with the barrier's height.
+# - **How you would measure it**: the lowest eigenvalue of the Hessian, by Lanczos or by a *shifted* power iteration.
 
 # %% [markdown]
 # ## The idea
@@ -47,20 +47,35 @@
 # | a zero, and not both signs | degenerate: the quadratic part does not decide |
 
 # %% [markdown]
-# **What gradient descent does there.** A step multiplies each coordinate: $c_i\leftarrow(1-\eta\lambda_i)\,c_i$.
+# **What gradient descent does there.** One step multiplies each coordinate: $c_i\leftarrow(1-\eta\lambda_i)\,c_i$.
 #
 # - Along $\lambda_i>0$ it shrinks.
-# - Along $\lambda_i<0$ it *grows*, by $1+\eta|\lambda_i|$ a step. So a saddle repels, unless $c_i$ is exactly 0 along every negative direction.
-# - From $c_i=\delta$ it takes about $\ln(1/\delta)/(\eta|\lambda_i|)$ steps to get away. That is where the flat start of an escape comes from: it is slow, not stuck.
+# - Along $\lambda_i<0$ it *grows*, by the factor $1+\eta|\lambda_i|$ in every step. So a saddle with a negative eigenvalue (a *strict* saddle) repels, unless $c_i$ is exactly 0 along every negative direction. The points from which descent still runs into the saddle are its *stable manifold*; they have volume zero.
+# - From $c_i=\delta$ it takes about $\ln(1/\delta)/(\eta|\lambda_i|)$ steps to get away. The loss looks flat in the meantime: slow, not stuck.
 #
-# **What noise does.** A step with noise of size $\eta\sigma$ puts $\delta\approx\eta\sigma$ there at once.
-# The bound of the waiting time no longer depends on where one started.
+# **What noise does at a saddle.** One noisy step puts $\delta\approx\eta\sigma$ there at once, σ the standard deviation of one coordinate of the gradient noise.
+# From then on the waiting time no longer depends on the start.
+#
+# **What noise does in a local minimum.** Descent with noise behaves like a particle at temperature $T=\eta\sigma^2/2$.
+# To leave the basin it has to climb the barrier $\Delta f$, and the mean number of steps until it does is (Kramers 1940), with $f''_{\min}$ and $f''_{\text{top}}$ the curvatures at the bottom and at the top,
+#
+# $$
+# N\approx\frac1\eta\,\frac{2\pi}{\sqrt{f''_{\min}\,|f''_{\text{top}}|}}\;e^{\Delta f/T}.
+# $$
+#
+# So the right question is not "is the noise large?" but "is the run long compared with $e^{\Delta f/T}$?"
+# A larger learning rate, a smaller batch and a lower barrier all help in the exponent.
+#
+# **How to tell in a network.** Never form $H$: a product $Hv$ costs about two gradients.
+# Power iteration on $H$ finds the eigenvalue of largest *modulus*, which is usually $\lambda_{\max}$ and tells nothing about saddles.
+# For the lowest one, run it on $H-\lambda_{\max}I$: all its eigenvalues are ≤ 0, and the largest modulus belongs to $\lambda_{\min}-\lambda_{\max}$.
+# Lanczos gives both ends at once, in fewer products.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, hint, plots, trial
+from utils import check, hint, plots, settings, trial
 
 plots.style()
 
@@ -74,7 +89,11 @@ plots.style()
 
 # %%
 def classify_critical_point(hessian, tol=1e-8):
-    """hessian (d, d), symmetric -> "minimum", "maximum", "saddle" or "degenerate"."""
+    """hessian (d, d), symmetric -> "minimum", "maximum", "saddle" or "degenerate".
+
+    Saddle: one eigenvalue above tol and one below -tol, whatever the rest is. Degenerate: no saddle, and some
+    |eigenvalue| <= tol.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -104,7 +123,10 @@ check(classify_critical_point)
 
 # %%
 def perturbed_gradient_descent(grad_fn, theta0, lr, n_steps, noise_scale, rng):
-    """theta0 (d,) -> path (n_steps + 1, d)."""
+    """theta0 (d,) -> path (n_steps + 1, d), the start included; theta0 is not changed.
+
+    One rng.normal(size=d) a step; the noise is added to the gradient, so lr multiplies both.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -168,9 +190,9 @@ kinds
 # %% [markdown]
 # ### How long does it take?
 #
-# Gradient descent from $(1, y_0)$ for smaller and smaller $y_0$, against the theory $\ln(1/y_0)/\ln(1.1)$; and noisy runs from $y_0=0$.
+# Gradient descent from $(1, y_0)$ for smaller and smaller $y_0$, against the theory $\ln(0.5/y_0)/\ln(1.1)$; and noisy runs from $y_0=0$.
 
-# %%
+# %% tags=["hide-input"]
 def escape_step(path):
     """The first step with |y| > 1/2; the length of the path when there is none."""
     away = np.abs(path[:, 1]) > 0.5
@@ -196,14 +218,42 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** Without noise the wait grows with $\ln(1/y_0)$ and is endless only at exactly 0.
 # With noise it is the same everywhere.
-
-# %% [markdown]
-# ### Random symmetric matrices: how many are minima?
 #
-# Take a symmetric matrix with independent normal entries as the Hessian of a "random critical point". Guess the share of minima in ten dimensions.
+# ### Which eigenvalue does power iteration find?
+#
+# A Hessian with eigenvalues from −1 to 30: a saddle, but the negative side is small.
 
 # %%
-dimensions, trials = range(1, 9), 4000
+eigenvalues = np.r_[-1.0, np.linspace(0.5, 30, 49)]
+basis = np.linalg.qr(np.random.default_rng(2).normal(size=(50, 50)))[0]
+saddle = basis * eigenvalues @ basis.T
+
+
+def power_iteration(product, d, n_steps=1000):
+    """The eigenvalue of largest modulus of v -> product(v)."""
+    v = np.random.default_rng(0).normal(size=d)
+    for _ in range(n_steps):
+        v = v / np.linalg.norm(v)
+        v, before = product(v), v
+    return float(before @ v)
+
+
+top = power_iteration(lambda v: saddle @ v, 50)
+bottom = top + power_iteration(lambda v: saddle @ v - top * v, 50)
+print(f"plain power iteration: {top:.2f}    on H - {top:.0f}·I, shifted back: {bottom:.2f}")
+print("kind:", classify_critical_point(saddle))
+
+# %% [markdown]
+# **Takeaway.** Plain power iteration reports the steepest *upward* direction. The saddle shows only after the shift.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: random symmetric matrices, how many are minima?
+#
+# Take a symmetric matrix with independent normal entries as the Hessian of a "random critical point".
+# Guess the share of minima in four dimensions, and in ten.
+
+# %% tags=["deeper", "hide-input"]
+dimensions, trials = range(1, 7), 4000
 rng = np.random.default_rng(1)
 share = {kind: [] for kind in ("minimum", "saddle")}
 for d in dimensions:
@@ -220,30 +270,47 @@ ax.set(xlabel="dimension d", ylabel="share of 4000 random matrices", title="Mini
 ax.legend(loc="lower left")
 plt.show()
 
-# %% [markdown]
-# **Takeaway.** The eigenvalues repel each other, so all of one sign is even rarer than $2^{-d}$.
-# A network's Hessian is not a random matrix, but this is the argument in one picture: high loss, many dimensions, hence saddles.
+
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** In four dimensions about one in 400 is a minimum, in ten about one in $10^{12}$: the share falls like $e^{-0.27\,d^2}$ (Dean & Majumdar 2006), because eigenvalues repel each other.
+# But no loss is attached to these matrices, so on their own they say nothing about *your* critical point.
+# A convex loss has no saddle in any dimension, and the minima of an over-parameterised network are degenerate.
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "In high dimension most critical points are saddles"
+#
+# At which loss? In random smooth functions of many variables the Hessian at a critical point looks like a random matrix *plus a shift* $c$ times its spectral radius, and the lower the loss, the larger the shift (Bray & Dean 2007).
+# So try both: the dimension and the shift. Is the share of saddles above one half? Above four fifths?
 
 # %%
-ruling = trial(
-    "most random critical points are saddles",
-    {f"dimension {d}": bool(share["saddle"][d - 1] > 0.5) for d in (1, 2, 4, 8)},
-    only_if="there is more than one dimension",
+def mostly_saddles(d, shift):
+    """Of 60 shifted random Hessians, more than 1/2 are saddles; more than 4/5 are."""
+    raw = np.random.default_rng(d).normal(size=(60, d, d))
+    hessians = (raw + raw.transpose(0, 2, 1)) / 2 + shift * np.sqrt(2 * d) * np.eye(d)  # the radius is √(2d)
+    share = np.mean([classify_critical_point(h) == "saddle" for h in hessians])
+    return bool(share > 0.5), bool(share > 0.8)
+
+
+trial(
+    "most critical points in many dimensions are saddles",
+    mostly_saddles,
+    over=settings(d=[20, 30], shift=[0, 0.4, 0.6, 1.2, 1.5]),
+    held_out=settings(d=[25, 40], shift=[0.2, 0.5, 0.7, 1.1, 1.3, 1.8]),
+    only_if=("the loss is so high that the shift is below the radius", lambda shift: shift < 1),
+    expect="holds only if the loss is so high that the shift is below the radius",
 )
-assert list(ruling.where.values()) == [False, True, True, True]
-assert ruling == "holds only if there is more than one dimension"
-ruling
 
 
 # %% [markdown]
-# ### "Batch gradient descent, momentum, RMSprop and Adam help to escape a local optimum"
+# That is the model. In networks it is an observation: Dauphin et al. 2014 (figure 1) found that the share of negative eigenvalues at critical points falls with the training error.
+# Say "high-loss critical points tend to be saddles", not "all critical points are".
 #
-# $f(w)=w^4-4w^2+w$ has a poor minimum near 1.35 and the better one near −1.47. All start at 2. Who crosses the hill?
+# ### "Batch gradient descent helps to escape a local optimum"
+#
+# $f(w)=w^4-4w^2+w$ has a poor minimum near 1.35, a better one near −1.47, and between them a hill at 0.126.
+# Gradient descent without noise starts in the poor basin. We take learning rates up to $2/f''$ at the poor minimum, where it just stays stable. Does it leave?
 
 # %%
 def slope(w):
@@ -251,140 +318,178 @@ def slope(w):
     return 4 * w**3 - 8 * w + 1
 
 
-def descend(step, n_steps=4000):
-    """The end of a run from w = 2; `step` takes (gradient, state, t) and returns (change, state)."""
-    w, state = 2.0, (0.0, 0.0)
-    for t in range(1, n_steps + 1):
-        change, state = step(slope(w), state, t)
-        w += change
-    return w
+def f(w):
+    return w**4 - 4 * w**2 + w
 
 
-def momentum(lr, mu):
-    return lambda g, s, t: (-(v := mu * s[0] + lr * g), (v, 0.0))
+better, hill, poor = np.sort(np.roots([4, 0, -8, 1]).real)
 
 
-def adam(lr, beta1=0.9, beta2=0.999):
-    def step(g, s, t):
-        m, v = beta1 * s[0] + (1 - beta1) * g, beta2 * s[1] + (1 - beta2) * g * g
-        return -lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + 1e-8), (m, v)
-
-    return step
+def ends_better(lr, start):
+    """Gradient descent without noise from `start`: does it end in the better basin?"""
+    path = perturbed_gradient_descent(slope, np.array([start]), lr, 1500, 0.0, np.random.default_rng(0))
+    return bool(path[-1, 0] < hill)
 
 
-def rmsprop(lr, rho=0.9):
-    return lambda g, s, t: (-lr * g / (np.sqrt(v := rho * s[1] + (1 - rho) * g * g) + 1e-8), (0.0, v))
+trial(
+    "batch gradient descent escapes the local optimum",
+    ends_better,
+    over=settings(lr=[0.003, 0.01, 0.03, 0.06, 0.09, 0.11], start=[0.3, 0.8, 1.2, 1.6, 2.0, 2.2]),
+    expect="does not hold",
+)
 
 
-ends = {
-    "batch gradient descent, lr 0.01": descend(lambda g, s, t: (-0.01 * g, s)),
-    "RMSprop, lr 0.001": descend(rmsprop(1e-3)),
-    "Adam, lr 0.01": descend(adam(1e-2)),
-    "momentum 0.9, lr 0.001": descend(momentum(1e-3, 0.9)),
-    "momentum 0.99, lr 0.003": descend(momentum(3e-3, 0.99)),
-}
-w = np.linspace(-2.2, 2.2, 400)
+# %% [markdown]
+# The few exceptions are honest ones: a step that is *longer than the basin is wide* jumps out, and where it lands is luck.
+# With $\eta\le1/L$ on the way it cannot happen, for then every step goes downhill.
+#
+# ### "Momentum carries you over the hill"
+#
+# A heavy ball with $v\leftarrow\mu v+\eta g$, $w\leftarrow w-v$ (question 05) is a particle with friction $(1-\mu)/\sqrt\eta$ per unit of time.
+# From $w_0$ it loses about friction × $\int\sqrt{2(f(w_0)-f(w))}\,dw$ of its height on the way to the hill.
+# The estimate is our condition. RMSprop and Adam (questions 09 and 10) are steps of about the learning rate, so the same story holds for them: small steps stay.
+
+# %%
+def crosses(lr, momentum, start):
+    """Does a heavy ball that starts at rest pass the hill at least once?"""
+    w, velocity = start, 0.0
+    for _ in range(4000):
+        velocity = momentum * velocity + lr * slope(w)
+        w = w - velocity
+        if w < hill:
+            return True
+    return False
+
+
+def enough_height(lr, momentum, start):
+    """Is the height above the hill more than friction takes on the way?"""
+    way = np.linspace(hill, start, 500)
+    speed = np.sqrt(2 * np.maximum(f(start) - f(way), 0))
+    return bool(f(start) - f(hill) > (1 - momentum) / np.sqrt(lr) * np.mean(speed) * (start - hill))
+
+
+trial(
+    "momentum carries the ball over the hill",
+    crosses,
+    over=settings(lr=[3e-4, 3e-3], momentum=[0.8, 0.9, 0.99, 0.997], start=[1.8, 2.0, 2.2]),
+    held_out=settings(lr=[1e-4, 1e-3, 5e-3], momentum=[0.7, 0.95, 0.98, 0.995], start=[1.7, 1.95, 2.1, 2.3]),
+    only_if=("it starts higher than friction can eat up", enough_height),
+    expect="holds only if it starts higher than friction can eat up",
+)
+
+
+# %% [markdown]
+# Crossing is not staying: with little friction the ball comes back, and in which basin it stops is luck.
+# The same inertia could have left a good basin.
+#
+# ### "Gradient noise gets you out of a local optimum"
+#
+# One hundred particles start in the poor minimum, η = 0.01. When have half of them passed the hill, for three sizes of the noise? The lines are Kramers' prediction.
+
+# %%
+def out_by(noise, n_steps, particles=100):
+    """Share of the particles that have passed the hill after each step (n_steps + 1,)."""
+    start = np.full(particles, poor)
+    path = perturbed_gradient_descent(slope, start, 0.01, n_steps, noise, np.random.default_rng(0))
+    return np.mean(np.maximum.accumulate(path < hill, axis=0), axis=1)
+
+
+def kramers(noise, lr=0.01):
+    """The mean waiting time in steps."""
+    curvature = lambda w: abs(12 * w**2 - 8)  # noqa: E731
+    temperature = lr * noise**2 / 2
+    return 2 * np.pi / np.sqrt(curvature(poor) * curvature(hill)) * np.exp((f(hill) - f(poor)) / temperature) / lr
+
+
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
-ax.plot(w, w**4 - 4 * w**2 + w, color="0.4")
-for side, tint, at in ((-1, plots.color("right"), (-1.9, 3.6)), (1, plots.color("wrong"), (-0.2, 3.2))):
-    names = [name for name, end in ends.items() if side * end > 0]
-    low = next(end for end in ends.values() if side * end > 0)
-    ax.plot(low, low**4 - 4 * low**2 + low, "o", color=tint)
-    ax.annotate("\n".join(names), (low, low**4 - 4 * low**2 + low), at, fontsize=9, va="center",
-                arrowprops=dict(arrowstyle="-", color="0.7"))  # fmt: skip
-ax.plot(2, 2.0, "k>", markersize=8)
-ax.set(xlabel="w", ylabel="f(w)", title="All but the heaviest ball end in the basin where they began", ylim=(-6, 5))
+for noise, tint in ((8, "sgd"), (10, "adam"), (14, "nesterov")):
+    share_out = out_by(noise, 8000)
+    steps = np.arange(1, 8001)
+    ax.semilogx(steps, share_out[1:], color=plots.color(tint), label=f"σ = {noise}, T = {0.005 * noise**2:.2f}")
+    ax.semilogx(steps, 1 - np.exp(-steps / kramers(noise)), "--", color=plots.color(tint), linewidth=1)
+ax.set(xlabel="steps", ylabel="share that has left the basin", xlim=(30, 8000), title="Noise always gets out; the waiting time is exponential in Δf/T (dashed: Kramers)")
+ax.legend()
 plt.show()
 
 # %%
-ruling = trial(
-    "it leaves the basin of the poor minimum",
-    {name: bool(end < 0) for name, end in ends.items()},
-    only_if="it carries enough inertia over the hill",
+trial(
+    "noise gets most runs out of the local optimum",
+    lambda noise, n_steps: bool(out_by(noise, n_steps)[-1] > 0.5),
+    over=settings(noise=[8, 12, 20], n_steps=[100, 1000, 6000]),
+    held_out=settings(noise=[7, 9, 11, 13, 16], n_steps=[150, 800, 3000, 7000]),
+    only_if=("the run is longer than Kramers' waiting time", lambda noise, n_steps: n_steps > kramers(noise)),
+    expect="holds only if the run is longer than Kramers' waiting time",
 )
-assert ruling.where == {name: name == "momentum 0.99, lr 0.003" for name in ends}
-assert ruling == "holds only if it carries enough inertia over the hill"
-ruling
-
 
 # %% [markdown]
-# For batch gradient descent the claim **does not hold**: with a small step it only ever goes downhill.
-# Inertia may carry over a barrier, and the same inertia could have left a good basin.
-#
-# ### "Noise gets you out of a local optimum"
-#
-# The same start, gradient descent with noise, twenty seeds for each size of the noise. Where do the runs end after the noise has been switched off?
-
-# %%
-def final_basin(noise, seed):
-    """Where 1500 noisy steps and 500 quiet ones lead; steps are capped by a small learning rate."""
-    rng = np.random.default_rng(seed)
-    grad = lambda theta: slope(theta)  # noqa: E731
-    path = perturbed_gradient_descent(grad, np.array([2.0]), 0.01, 1500, noise, rng)
-    return perturbed_gradient_descent(grad, path[-1], 0.01, 500, 0.0, rng)[-1, 0]
-
-
-crossed = {noise: np.mean([final_basin(noise, seed) < 0 for seed in range(20)]) for noise in (0.0, 2.0, 20.0)}
-ruling = trial(
-    "most runs end in the better basin",
-    {f"noise {noise:g}": bool(value > 0.5) for noise, value in crossed.items()},
-    only_if="the noise is large beside the barrier",
-)
-assert list(ruling.where.values()) == [False, False, True]
-assert ruling == "holds only if the noise is large beside the barrier"
-ruling
-
-# %% [markdown]
-# And noise that large shakes you out of good minima too, until it is turned down: that is annealing, or a learning-rate schedule.
+# Double the noise and the exponent falls to a quarter: 264,000 steps become about 500.
+# Noise that large also leaves good minima, until it is turned down: that is annealing, or a learning-rate schedule (question 47).
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A zero gradient only says critical point; the signs of the Hessian's eigenvalues say which kind.
-# In many dimensions nearly all high-loss critical points are saddles, and gradient descent leaves those by itself, though slowly; noise makes the wait short.
-# Out of a true local minimum batch gradient descent does not come. Mini-batch noise, momentum, restarts or a larger learning rate may do it, without a guarantee.
-# In practice I first suspect a plateau or a learning rate that is too small."
+# "A zero gradient only says critical point; the eigenvalues of the Hessian say which kind.
+# At high loss and in many dimensions it is usually a saddle. Gradient descent leaves saddles by itself, though slowly, and noise shortens the wait.
+# A true local minimum holds gradient descent with small steps. Mini-batch noise, momentum, longer steps or restarts may get out.
+# But first I would check the learning rate. Shall I say how?"
+#
+# ### 三十秒回答
+#
+# "梯度为零只说明是临界点,是哪一种要看 Hessian 特征值的符号。
+# 高维、损失又高的地方,多半是鞍点。梯度下降自己就能离开鞍点,只是慢;加噪声会快很多。
+# 真正的局部极小,小步长的全批量下降是出不来的;小批量噪声、动量、大步长、重启有可能,但没有保证。
+# 实际中我会先查学习率是不是太小。"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Write $c_i\leftarrow(1-\eta\lambda_i)c_i$: negative curvature pushes away, exponentially; the wait is $\ln(1/\delta)/(\eta|\lambda|)$.
-# - Only a set of measure zero of starts ends in a strict saddle (Lee et al. 2016); but many saddles in a row can take very long (Du et al. 2017), and noise repairs that.
-# - Eigenvalue argument: signs as coin flips give $2^{-d}$; random matrices are even stricter. Dauphin et al. 2014 made the point for networks.
-# - How to tell in practice: gradient norm small? Then the lowest Hessian eigenvalue by power iteration on Hessian–vector products.
-# - What helps: noise of mini-batches, momentum, a larger or restarted learning rate, better initialisation, normalisation and skip connections, which change the landscape.
-# - What does not: full-batch descent with a small step; adaptive methods as such.
+# - Write $c_i\leftarrow(1-\eta\lambda_i)c_i$: negative curvature pushes away exponentially; the wait is $\ln(1/\delta)/(\eta|\lambda|)$.
+# - Only a set of starts of measure zero ends in a strict saddle (Lee et al. 2016); but many saddles in a row can take very long (Du et al. 2017), and noise repairs that (Jin et al. 2017).
+# - The dimension argument: in random functions the Hessian is a random matrix plus a shift that grows as the loss falls. So high loss means saddles, low loss means minima. Dauphin et al. 2014 observed the same trend in networks.
+# - How to tell in practice: is the gradient norm small? Then the lowest eigenvalue, by Lanczos or shifted power iteration on Hessian–vector products. If the gradient norm is *not* small, you are not at a critical point: look at the learning rate.
+# - Out of a minimum: temperature $\eta\sigma^2/2$ against barrier height; the waiting time is exponential in the ratio.
+# - Other help: better initialisation, normalisation and skip connections, which change the landscape; warm restarts of the learning rate.
+# - What does not help: full-batch descent with a small step.
 
 # %% [markdown]
 # ## Follow-ups
 #
-# <details><summary>How do you find the lowest eigenvalue for a million parameters?</summary>
+# <details><summary>The loss has stopped falling. What do you do, in order?</summary>
 #
-# Never form H. Hessian–vector products cost about two gradients; power iteration or Lanczos on them gives the extreme eigenvalues.
+# Look at the learning rate first (too small, or already decayed), then at the gradient norm layer by layer: zero in some layer means dead or saturated units, not a saddle.
+# Then overfit one batch: if that works, the model and the gradient are right. The whole decision tree, NaN and spikes included, is in question 47.
 #
 # </details>
 #
-# <details><summary>Why does Newton's method like saddles?</summary>
+# <details><summary>How do you find the lowest eigenvalue for a million parameters?</summary>
 #
-# It solves for a zero of the gradient and divides by the curvature, sign included: along negative curvature it walks *towards* the critical point (question 12).
+# Never form $H$. Hessian–vector products cost about two gradients each. Lanczos on them gives both ends of the spectrum; plain power iteration gives the end of larger modulus, so for $\lambda_{\min}$ run it on $H-\lambda_{\max}I$.
+#
+# </details>
+#
+# <details><summary>Why does Newton's method run into saddles?</summary>
+#
+# It looks for a zero of the gradient and divides by the curvature, sign included: along negative curvature it walks *towards* the critical point (question 12).
 #
 # </details>
 #
 # <details><summary>Do restarts help?</summary>
 #
-# Several starts, keep the best: the plainest cure for bad basins, at the price of several runs. Warm restarts of the learning rate are the cheap version.
+# Several starts, keep the best: the simplest cure for bad basins, at the price of several runs. Warm restarts of the learning rate (question 47) raise the temperature again in one run.
 #
 # </details>
 #
-# <details><summary>What is a flat minimum, and is it better?</summary>
+# <details><summary>What is a flat minimum, and is it better? What is SAM?</summary>
 #
-# One with small eigenvalues. It is often linked to better generalisation, because a shifted loss hurts less there; but flatness can be changed by rescaling the weights without changing the function, so it is no cause by itself.
+# One with small eigenvalues. It is often linked to better generalisation, because a shifted loss costs less there; but rescaling the weights changes flatness without changing the function (Dinh et al. 2017), so flatness alone cannot be the cause.
+# SAM (Foret et al. 2021) searches for it on purpose: take the gradient at $\theta+\rho\,g/\lVert g\rVert$, apply it at θ. It costs two gradients a step.
 #
 # </details>
 #
 # <details><summary>Is a plateau a saddle?</summary>
 #
-# Not necessarily: the gradient is small over a region, as in saturated units. Normalisation, another activation or a better initialisation help there, noise hardly does.
+# Not necessarily: the gradient may be small over a whole region, as with saturated units. Normalisation, another activation or a better initialisation help there; noise hardly does.
 #
 # </details>
 #
@@ -399,6 +504,7 @@ ruling
 #
 # - "The gradient is zero, so it is a local minimum."
 # - "The determinant is positive, so it is a minimum." In four dimensions that says nothing.
+# - "Power iteration gives me the most negative eigenvalue." It gives the largest in modulus.
 # - "Batch gradient descent escapes local optima."
 # - "SGD gets stuck at saddle points more easily." Its noise is what gets it away.
 # - "Adam finds the global optimum."
@@ -411,3 +517,8 @@ ruling
 # - J. Lee, M. Simchowitz, M. Jordan, B. Recht. *Gradient Descent Only Converges to Minimizers.* COLT 2016.
 # - S. Du et al. *Gradient Descent Can Take Exponential Time to Escape Saddle Points.* NeurIPS 2017.
 # - C. Jin et al. *How to Escape Saddle Points Efficiently.* ICML 2017.
+# - H. Kramers. *Brownian motion in a field of force and the diffusion model of chemical reactions.* Physica 7, 1940.
+# - A. Bray, D. Dean. *Statistics of critical points of Gaussian fields on large-dimensional spaces.* Physical Review Letters 98, 2007.
+# - D. Dean, S. Majumdar. *Large deviations of extreme eigenvalues of random matrices.* Physical Review Letters 97, 2006.
+# - L. Dinh et al. *Sharp Minima Can Generalize For Deep Nets.* ICML 2017.
+# - P. Foret et al. *Sharpness-Aware Minimization for Efficiently Improving Generalization.* ICLR 2021.

@@ -432,7 +432,7 @@ trial(
 )
 
 # %% [markdown]
-# Double the noise and the exponent falls to a quarter: 264,000 steps become about 750.
+# Double the noise and the exponent falls to a quarter: 264,000 steps become about 500.
 # Noise that large also leaves good minima, until it is turned down: that is annealing, or a learning-rate schedule (question 47).
 
 # %% [markdown]

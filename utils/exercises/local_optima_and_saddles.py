@@ -222,4 +222,4 @@ PERTURBED = Exercise(
     verified="every point equals torch.optim.SGD's on the same noise, drawn in one call or in several",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=35, exercises=(CLASSIFY, PERTURBED))
+QUESTION = Question(chapter=1, minutes=32, exercises=(CLASSIFY, PERTURBED))
