@@ -1,18 +1,19 @@
 """The zoo: every network the course names, at full size, from shared blocks.
 
 `build("resnet50")` makes one by name, `ResNet(block=MyBlock, layers=[2, 2, 2, 2])` makes one of your own
-block, and `PUBLISHED` holds what the papers say. torch is imported with the first name that needs it, so that
-the table can be read without it.
+block, `PUBLISHED` holds what the papers say of them, and `PAPERS` has the papers' ablation tables. torch is imported
+with the first name that needs it, so that the tables can be read without it.
 """
 
 import importlib
 
+from .papers import PAPERS, Table
 from .published import NAMES, PUBLISHED, Error, Published
 
 _HOMES = {
     "lenet": ("LeNet5", "LeNet5Original"),
     "classic": ("VGG", "AlexNet", "AlexNetOriginal", "vgg"),
-    "googlenet": ("BNInception", "GoogLeNet", "Inception3x3", "InceptionV1", "InceptionV2"),
+    "googlenet": ("BNInception", "GoogLeNet", "Inception3x3", "InceptionV1", "InceptionV2", "inception_modules"),
     "inception": ("FactorizedConv", "InceptionV3", "InceptionV4"),
     "inception_resnet": ("InceptionResNet", "InceptionResNetV2"),
     "resnet": (
@@ -22,11 +23,12 @@ _HOMES = {
     "densenet": ("DenseBlock", "DenseLayer", "DenseNet", "Transition"),
     "counting": ("count_parameters", "describe", "model_macs"),
     "flow": ("dataflow",),
+    "probing": ("calls", "gradient_norms", "kernel_sizes"),
     "zoo": ("build", "measure"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [*_HOME_OF, "NAMES", "PUBLISHED", "Error", "Published"]
+__all__ = [*_HOME_OF, "NAMES", "PAPERS", "PUBLISHED", "Error", "Published", "Table"]
 
 
 def __getattr__(name):

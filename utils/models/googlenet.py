@@ -49,6 +49,16 @@ def _inception_chain(prefix, c_in, rows, block):
     return layers, c_in
 
 
+def inception_modules():
+    """GoogLeNet's nine modules as (name, size of the map, channels read, the six widths), first one first."""
+    c_in = 192
+    for stage, size, rows in (("3", 28, V1_STAGE3), ("4", 14, V1_STAGE4), ("5", 7, V1_STAGE5)):
+        for letter, row in zip("abcde", rows, strict=False):
+            yield stage + letter, size, c_in, row
+            c1, _, c3, _, c5, c_pool = row
+            c_in = c1 + c3 + c5 + c_pool
+
+
 def _halve():
     # Rounding up is how Caffe gets 112 → 56 → 28 → 14 → 7 without padding.
     return nn.MaxPool2d(3, 2, ceil_mode=True)

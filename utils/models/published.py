@@ -47,6 +47,7 @@ ONE_CROP = partial(Error, protocol="one crop")
 TEN_CROP = partial(Error, protocol="10 crops")
 CROPS_144 = partial(Error, protocol="144 crops")
 CROP_320 = partial(Error, protocol="one 320 crop")
+# The Inception papers left out the validation images on a blacklist of poor bounding boxes, about 1,700 of 50,000.
 NON_BLACKLISTED = partial(Error, protocol="one crop, non-blacklisted images")
 DENSE = partial(Error, protocol="one scale, dense")
 JITTER = partial(Error, protocol="one scale, dense, trained with scale jitter")
