@@ -1,4 +1,4 @@
-# setup · learn · test · site · lite · bench      (`make learn ARGS=--no-browser` prints the address)
+# setup · learn · test · evidence · site · lite · bench      (`make learn ARGS=--no-browser` prints the address)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ ARGS ?=
 # One thread for each test worker's BLAS: two workers with two threads each only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup learn test site lite bench
+.PHONY: setup learn test evidence site lite bench
 
 setup: $(VENV)/.ready
 
@@ -23,6 +23,10 @@ learn: setup
 
 test: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/run.py $(ARGS)
+
+# Repeat every recorded measurement and compare; far longer than the tests.
+evidence: setup
+	$(BIN)/course dev evidence --check
 
 bench: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tests/bench.py $(ARGS)

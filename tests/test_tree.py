@@ -118,7 +118,8 @@ def test_checking_a_numpy_question_needs_no_torch(stem):
     probe = (
         "import sys; sys.modules['torch'] = sys.modules['scipy'] = sys.modules['sklearn'] = None\n"
         "from pathlib import Path\n"
-        "from utils import catalogue, proof\n"
+        "from utils.authoring import proof\n"
+        "from utils.grading import catalogue\n"
         f"for exercise in catalogue.question({catalogue.slug(stem)!r}).exercises:\n"
         "    assert [] == list(proof.mistakes_are_named(exercise, Path()))\n"
     )

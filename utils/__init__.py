@@ -1,16 +1,16 @@
-"""The learner's door: `from utils import check, hint, gradcheck, trial, progress, plots, data`."""
+"""The learner's door: `from utils import check, hint, trial, settings, published, evidence, plots, data, …`."""
 
 import importlib
 from types import ModuleType
 
 from utils.door import check, common_mistakes, hint
-from utils.folklore import published, settings, trial
+from utils.folklore import evidence, published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
 
 __all__ = [
-    "check", "common_mistakes", "data", "gradcheck", "hint", "models", "numeric_gradient", "plots", "progress",
-    "published", "settings", "trial",
+    "check", "common_mistakes", "data", "evidence", "gradcheck", "hint", "models", "numeric_gradient", "plots",
+    "progress", "published", "settings", "trial",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from utils.authoring import blank
+from utils.authoring import blank, evidence
 from utils.grading import catalogue
 from utils.grading.progress import root
 
@@ -108,9 +108,10 @@ def solved_notebook(source: Source) -> NotebookNode:
 
 
 def _exercises_digest(source: Source) -> str:
-    """Verdicts and tables of mistakes are outputs too: with other exercises the notebook has to run again."""
+    """Verdicts, mistakes and recorded figures are outputs too: with other ones the notebook has to run again."""
     room = source.path.parents[1] / "utils" / "exercises"
     paths = [room / f"{source.slug}.py", *sorted((room / source.slug).glob("*.py"))]  # a module, or a folder of them
+    paths += [room.parent / "recorded" / f"{name}.json" for name in evidence.names(source.path)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists())).hexdigest()[:16]
 
 
@@ -237,7 +238,8 @@ def stray(root: Path = ROOT) -> list[Path]:
     exercises = (root / "utils" / "exercises").iterdir()
     modules = [path for path in exercises if path.suffix == ".py" or (path / "__init__.py").exists()]
     found += [path for path in references if path.suffix != ".npz" or path.stem not in slugs]
-    return found + [path for path in modules if path.stem not in slugs | {"__init__"}]
+    found += [path for path in modules if path.stem not in slugs | {"__init__"}]
+    return found + evidence.stray(root)
 
 
 def needs_execution(source: Source) -> bool:

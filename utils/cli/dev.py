@@ -12,7 +12,7 @@ ROOT = root()
 
 @click.group()
 def dev() -> None:
-    """For authors: new, record, build, verify, site, lite."""
+    """For authors: new, record, evidence, build, verify, site, lite."""
 
 
 @dev.command()
@@ -66,6 +66,22 @@ def build_(numbers: tuple[str, ...], force: bool) -> None:
         for source in stale:
             click.echo(str(build.execute(source).relative_to(ROOT)))
             advance()
+
+
+@dev.command("evidence")
+@click.argument("numbers", nargs=-1)
+@click.option("--check", "mode", flag_value="check", help="Measure everything again and compare with what is recorded.")
+@click.option("--force", "mode", flag_value="record", help="Measure everything anew, also what is fresh.")
+def evidence_(numbers: tuple[str, ...], mode: str | None) -> None:
+    """Record the measurements that take too long for a notebook, where they are missing or stale."""
+    from utils.authoring import evidence
+
+    slugs, bad, total = _authored(numbers), [], 0.0
+    for stem, seconds, fine in evidence.repeat(ROOT, mode or "renew", slugs):
+        click.echo(f"{'✓' if fine else '✗'} {stem}: {seconds:.0f} s")
+        bad, total = bad if fine else [*bad, stem], total + seconds
+    click.echo(f"{total:.0f} s in all" + (f"; to mend: {', '.join(bad)}" if bad else ""))
+    sys.exit(1 if bad else 0)
 
 
 @dev.command()

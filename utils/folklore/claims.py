@@ -226,7 +226,7 @@ def _check_settings(given: _Evidence) -> None:
     for name, family in families.items():
         for setting in family:
             _check_call(given.held, setting)
-            key = _key(setting)
+            key = key_of(setting)
             if key in owner:
                 also = "twice" if owner[key] == name else f"in {owner[key]} too"
                 raise ValueError(f"{name} has {setting_in_words(setting)} {also}: every setting counts once")
@@ -242,8 +242,8 @@ def _check_call(held: Callable, setting: dict) -> None:
         raise ValueError(f"held does not take the setting {setting_in_words(setting)}: {error}") from None
 
 
-def _key(setting: Mapping) -> tuple:
-    """Equal for settings that are the same: 1, 1.0 and np.int64(1) are."""
+def key_of(setting: Mapping) -> tuple:
+    """Equal for settings that are the same: 1, 1.0 and np.int64(1) are, and any order."""
     number = {name: isinstance(_plain(value), numbers.Real) for name, value in setting.items()}
     return tuple(sorted((name, repr(float(v) if number[name] else v)) for name, v in setting.items()))
 
