@@ -288,4 +288,4 @@ IS_ADAPTIVE = Exercise(
     verified="all eleven methods told apart, and ValueError for any other name",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=45, exercises=(NADAM, ADAMW, IS_ADAPTIVE))
+QUESTION = Question(chapter=1, minutes=40, exercises=(NADAM, ADAMW, IS_ADAPTIVE))
