@@ -1006,4 +1006,4 @@ MACS = Exercise(
     verified="equal to the count of hooks on real layers, to the last digit",
 )  # fmt: skip
 
-QUESTION = Question(chapter=3, minutes=60, exercises=(V1, V2, FACTORIZED, RESIDUAL, MACS), torch=True)
+QUESTION = Question(chapter=3, minutes=55, exercises=(V1, V2, FACTORIZED, RESIDUAL, MACS), torch=True)
