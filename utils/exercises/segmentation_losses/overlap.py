@@ -128,7 +128,8 @@ _DICE_FLAWS = {
     "eps twice above: 2(Σpt + eps)": (_EPS_ARG, _make(above=2)),
     "eps twice below": (_EPS_ARG, _make(below=2)),
     "eps twice above and below": (_EPS_ARG, _make(above=2, below=2)),
-    "eps added to the finished ratio": (_EPS_ARG, _make(above=0, below=0, loss=lambda d: 1 - d - 1.0)),
+    "eps added to the finished ratio": (_EPS_ARG, lambda p, t, eps=1.0: (
+        _make(above=0, below=0)(p, t, eps)[0] - eps, _make(above=0, below=0)(p, t, eps)[1])),
     "means in place of sums, so that eps weighs H·W times as much": (_EPS_ARG, _make(change=_square_eps)),
     "the 2 before the overlap forgotten": (_TWO, _make(twice=1.0)),
     "soft IoU": ("That is the soft Jaccard index: Σpt over the union. Dice divides 2Σpt by the sum of both.", _iou),
