@@ -12,6 +12,7 @@ EVERYTHING = {
     "sparse_features": lambda seed: data.sparse_features(500, seed=seed),
     "two_digits": lambda seed: data.two_digits(20, seed),
     "digit_boxes": lambda seed: data.digit_boxes(20, seed=seed),
+    "digit_windows": lambda seed: data.digit_windows(20, seed=seed),
 }
 
 
@@ -186,3 +187,16 @@ def test_callers_cannot_spoil_the_data():
     data.digits()[0][:] = -1
 
     assert 0.0 == data.digits()[0].min()
+
+
+def test_digit_windows_are_few_hits_among_many():
+    """A window for each even place, the hits few and inked, the parts apart, odd sizes refused."""
+    windows, labels = data.digit_windows(50, target=3, size=20)
+
+    assert ((50, 49, 64), (50, 49)) == (windows.shape, labels.shape)
+    assert {0.0, 1.0} == set(labels.flat)
+    assert 0.001 < labels.mean() < 0.02
+    assert windows[labels == 1].sum(axis=1).min() > 5
+    assert not np.array_equal(windows, data.digit_windows(50, target=3, size=20, part="test")[0])
+    with pytest.raises(ValueError, match="even"):
+        data.digit_windows(5, size=21)

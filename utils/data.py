@@ -147,6 +147,29 @@ def digit_boxes(n: int, size: int = 32, seed: int = 0, part: str = "train") -> t
     return canvases, boxes
 
 
+def digit_windows(
+    n: int, target: int = 8, size: int = 32, seed: int = 0, part: str = "train"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(windows (n, k, 64), labels (n, k)): what a dense detector of one digit sees in n canvases of size × size pixels.
+
+    Four digits lie on each canvas, at even places, and may overlap. The k windows of 8 × 8 pixels stand at every even
+    place; a label is 1.0 where the window holds exactly a `target` digit: few of them, and most windows are easy.
+    """
+    if size < 8 or size % 2:
+        raise ValueError(f"size must be even and at least 8, not {size}")
+    rng, images, labels = np.random.default_rng(seed), *_pool(n, part)
+    side = (size - 8) // 2 + 1
+    canvases, hits = np.zeros((n, size, size)), np.zeros((n, side, side))
+    for canvas, hit in zip(canvases, hits, strict=True):
+        for k in rng.integers(len(images), size=4):
+            i, j = rng.integers(side, size=2)
+            place = canvas[2 * i : 2 * i + 8, 2 * j : 2 * j + 8]
+            place[:] = np.maximum(place, images[k, 0])
+            hit[i, j] = labels[k] == target
+    windows = np.lib.stride_tricks.sliding_window_view(canvases, (8, 8), axis=(1, 2))[:, ::2, ::2]
+    return windows.reshape(n, -1, 64), hits.reshape(n, -1)
+
+
 def _all_digits():
     from sklearn.datasets import load_digits
 
