@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.authoring import build, proof
-from utils.grading import catalogue, reference
+from utils.authoring import build, proof, recording
+from utils.grading import catalogue, fingerprint, reference
 
 ROOT = Path(__file__).parents[1]
 MODULE_LINES = 300
@@ -76,9 +76,11 @@ def test_a_rebuild_elsewhere_gives_the_committed_bytes(tmp_path):
     for path, text in build.derived(tmp_path).items():
         assert text == (ROOT / path.relative_to(tmp_path)).read_text(encoding="utf-8"), path.name
     for source in build.sources(ROOT):
-        made = reference.record(source.slug, tmp_path / "references")
+        made = recording.record(source.slug, tmp_path / "references")
 
         assert made.read_bytes() == (reference.FOLDER / made.name).read_bytes(), made.name
+        made = recording.record_fingerprints(source.slug, tmp_path / "fingerprints")
+        assert made.read_bytes() == (fingerprint.FOLDER / made.name).read_bytes(), made.name
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch"])

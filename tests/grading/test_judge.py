@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from utils.grading import catalogue, judge, reference, report, run
+from utils.authoring import recording
+from utils.grading import catalogue, judge, report, run
 from utils.grading.reference import Reference
 from utils.grading.run import Failure, Outcome
 from utils.grading.spec import Case, Exercise, Mistake
@@ -70,8 +71,8 @@ NAME = Exercise(
 def references(exercise):
     found = []
     for case in exercise.cases:
-        inputs = reference.inputs_of(exercise, case)
-        found.append(Reference(case.name, inputs, reference.live_answer(exercise, case, inputs)))
+        inputs = recording.inputs_of(exercise, case)
+        found.append(Reference(case.name, inputs, recording.live_answer(exercise, case, inputs)))
     return found
 
 
@@ -456,7 +457,8 @@ def test_a_mistake_that_raises_is_not_one_that_answers():
     """An answer with values, or with another exception, is not taken for a mistake that raises."""
     wrong = replace(DOUBLE, mistakes=(Mistake("raises", "", lambda x: raises(ValueError())),))
 
-    assert "raises" == judged(lambda x: raises(ValueError("other words")), wrong).mistake
+    assert "raises" == judged(lambda x: raises(ValueError()), wrong).mistake
+    assert judged(lambda x: raises(ValueError("other words")), wrong).mistake is None, "a type alone is no evidence"
     assert None is judged(lambda x: raises(KeyError()), wrong).mistake
     assert None is judged(lambda x: 2 * x + 1, wrong).mistake
     assert None is judged(lambda x: raises(ValueError()), ZERO_KNOWN).mistake

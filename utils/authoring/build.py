@@ -234,10 +234,10 @@ def stray(root: Path = ROOT) -> list[Path]:
     found = [path for folder in ("notebooks", "solutions") for path in (root / folder).iterdir()
              if not (path.suffix in (".py", ".ipynb") and path.stem in stems)
              and path.name not in (".ipynb_checkpoints", "__pycache__")]  # fmt: skip
-    references = (root / "utils" / "references").iterdir()
+    recorded = [path for folder in ("references", "fingerprints") for path in (root / "utils" / folder).glob("*")]
     exercises = (root / "utils" / "exercises").iterdir()
     modules = [path for path in exercises if path.suffix == ".py" or (path / "__init__.py").exists()]
-    found += [path for path in references if path.suffix != ".npz" or path.stem not in slugs]
+    found += [path for path in recorded if path.suffix != ".npz" or path.stem not in slugs]
     found += [path for path in modules if path.stem not in slugs | {"__init__"}]
     return found + evidence.stray(root)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.authoring import build
+from utils.authoring import build, recording
 from utils.grading import catalogue, compare, judge, reference, report, run
 from utils.grading.spec import Exercise
 from utils.sandbox import source
@@ -81,9 +81,9 @@ def reference_is_live(exercise: Exercise, path: Path) -> Iterator[str]:
         return
     for case in exercise.cases:
         ref = recorded[case.name]
-        if not reference.confirms_inputs(reference.inputs_of(exercise, case), ref.inputs):
+        if not recording.confirms_inputs(recording.inputs_of(exercise, case), ref.inputs):
             yield f"the inputs of {case.name!r} are not the recorded ones: run `course dev record`"
-        elif not reference.confirms(reference.live_answer(exercise, case, ref.inputs), ref.values, exercise):
+        elif not recording.confirms(recording.live_answer(exercise, case, ref.inputs), ref.values, exercise):
             yield f"the oracle no longer gives the recorded answer to {case.name!r}"
 
 

@@ -31,15 +31,16 @@ def new(stem: str) -> None:
 @dev.command()
 @click.argument("numbers", nargs=-1)
 def record(numbers: tuple[str, ...]) -> None:
-    """Run the oracles and freeze inputs and answers in utils/references/ (of some questions, or all)."""
-    from utils.grading import reference
+    """Run oracles and mistakes; freeze answers and fingerprints in utils/references/ and utils/fingerprints/."""
+    from utils.authoring import recording
 
     slugs = _authored(numbers)
     with progress_bar("recording", total=len(slugs)) as advance:
         for slug in slugs:
-            path = reference.record(slug)
+            path = recording.record(slug)
             advance()
             click.echo(str(path.relative_to(ROOT)))
+            click.echo(str(recording.record_fingerprints(slug).relative_to(ROOT)))
 
 
 def _authored(numbers: tuple[str, ...]) -> list[str]:

@@ -2,44 +2,69 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
 
 import numpy as np
 
-from utils.grading import run
+from utils.grading import catalogue, fingerprint, run
 from utils.grading.compare import Difference, same
 from utils.grading.reference import Reference
 from utils.grading.run import Outcome
 from utils.grading.spec import Exercise, Mistake
 
+Pairs = list[tuple[Outcome, Reference]]
 
-def recognise(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], failing: list[int]) -> Mistake | None:
+
+def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake | None:
     """The listed mistake that gives what the learner's function gave on every failing case.
 
-    Where several do, the one that also agrees on most of the other cases, and in the words of exceptions.
+    Where several do, the one that also agrees on most of the other cases, and then the one listed first.
     """
     failing = [index for index in failing if index < len(pairs)]
-    others = [index for index in range(len(pairs)) if index not in failing]
-    best, most = None, -1.0
-    for mistake in exercise.mistakes:
-        kept = list(takewhile(bool, (_agreement(exercise, mistake, *pairs[index]) for index in failing)))
-        if len(kept) == len(failing):  # else one disagreed, and the rest was not tried
-            agreeing = sum(kept) + sum(_agreement(exercise, mistake, *pairs[index]) for index in others)
-            if agreeing > most:
-                best, most = mistake, agreeing
-    return best
+    for mistake in _proposed(exercise, pairs, failing):
+        if all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
+            return mistake
+    return None
 
 
-def _agreement(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> float:
-    """1 for equal values, 0 for others; for exceptions of one type a half, and as much again for equal words."""
+def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Mistake]:
+    """The mistakes that can be it by their recorded fingerprints, the likeliest first; all where none are recorded."""
+    slug = catalogue.slug_of(exercise.name)
+    recorded = fingerprint.load(slug).get(exercise.name) if slug else None
+    if recorded is None or len(recorded.forms) != len(exercise.mistakes) or recorded.forms.shape[1] < len(pairs):
+        return _ranked(exercise, pairs, failing)
+    recorded = recorded.first(len(pairs))
+    mine = fingerprint.of([outcome for outcome, _ in pairs], _names(exercise))
+    agreeing = fingerprint.agreeing(mine, recorded, exercise.rtol, exercise.atol)
+    likely = np.flatnonzero(agreeing[:, failing].all(axis=1))
+    return [exercise.mistakes[i] for i in likely[np.argsort(-agreeing[likely].sum(axis=1), kind="stable")]]
+
+
+def _ranked(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Mistake]:
+    """The same by running every mistake: for an exercise whose fingerprints are not recorded yet."""
+    fits = [m for m in exercise.mistakes if all(_agrees(exercise, m, *pairs[index]) for index in failing)]
+    return sorted(fits, key=lambda m: -sum(_agrees(exercise, m, *pair) for pair in pairs))
+
+
+def _agrees(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> bool:
+    """Does the mistake give the same values there, or an exception of the same type and words?"""
     theirs = run.outcome(mistake.wrong, exercise, ref.inputs, watch=False)
     if theirs.failure or outcome.failure:
-        if not (theirs.failure and outcome.failure) or theirs.failure.type != outcome.failure.type:
-            return 0
-        return 1 if theirs.failure.message == outcome.failure.message else 0.5
+        both = theirs.failure and outcome.failure
+        return bool(both and (theirs.failure.type, theirs.failure.text) == (outcome.failure.type, outcome.failure.text))
     if outcome.values.keys() != theirs.values.keys():
-        return 0
+        return False
     return all(same(outcome.values[name], value, exercise.rtol, exercise.atol) for name, value in theirs.values.items())
+
+
+def prints_of(exercise: Exercise, references: list[Reference]) -> fingerprint.Prints:
+    """The fingerprints of all listed mistakes on the recorded cases, made by running them."""
+    names = _names(exercise)
+    given = ([run.outcome(m.wrong, exercise, ref.inputs, watch=False) for ref in references] for m in exercise.mistakes)
+    return fingerprint.stacked([fingerprint.of(outcomes, names) for outcomes in given])
+
+
+def _names(exercise: Exercise) -> list[str]:
+    return [name for name in exercise.returns if name]
 
 
 def factor(findings: list, references: list[Reference]) -> str | None:

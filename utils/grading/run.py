@@ -32,7 +32,8 @@ class Failure:
 
     kind: str  # "not attempted", "raised", "memory", "changed" (an input) or "count" (of values returned)
     message: str  # what happened, for the learner
-    type: str = ""  # the exception's type: two failures of one type are taken for the same mistake
+    type: str = ""  # the exception's type
+    text: str = ""  # what the exception said: two failures of one type and text are taken for the same mistake
 
 
 class InputChangedError(Exception):
@@ -125,7 +126,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, MemoryError):
         return Failure("memory", "it asked for more memory than there is", kind)
     place = f", at `{line if len(line) <= MAX_TEXT else f'{line[:MAX_TEXT]}…'}`" if line else ""
-    return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind)
+    return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind, text)
 
 
 def _first_line(error: BaseException) -> str:

@@ -159,7 +159,10 @@ def _guard(scratch: str) -> Any:
     """An audit hook, which Python code cannot take off again: no processes, no network, no writing outside the
     scratch folder, no reading of the answers."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    secret = (os.path.join(here, "references"), os.path.join(os.path.dirname(here), "solutions"))
+    secret = (
+        *(os.path.join(here, name) for name in ("references", "fingerprints")),
+        os.path.join(os.path.dirname(here), "solutions"),
+    )
     own = os.path.realpath(scratch)
     forbidden, writing, flags_of_writing, devnull = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS, os.devnull
     realpath, fsdecode, separator = os.path.realpath, os.fsdecode, os.sep
