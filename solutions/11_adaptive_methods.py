@@ -411,23 +411,14 @@ for ax, values, words in zip(axes, (loss, accuracy), ("training loss after 4 epo
         ax.plot(np.mean(four), row, "|", color=plots.color(name), markersize=18, markeredgewidth=2)
     ax.set(xlabel=words)
 axes[0].set(xscale="log", yticks=range(len(methods)), yticklabels=list(methods))
+axes[0].set_xticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
+axes[0].set_xticks([], minor=True)
 axes[0].invert_yaxis()
 fig.suptitle("Tuned, the seeds of the leading methods overlap (a dot a seed, a bar the mean)", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** Between the leaders the seed decides. SGD without momentum is far behind after four epochs.
-
-# %% [markdown] tags=["deeper"]
-# ### Deeper: the paths on Rosenbrock's valley
-
-# %% tags=["deeper", "hide-input"]
-ax = plots.contours(
-    lambda x, y: np.log1p((1 - x) ** 2 + 100 * (y - x**2) ** 2), (-1.8, 1.6), (-0.6, 1.8),
-    {name: race["Rosenbrock", name] for name in ("SGD", "momentum", "Adagrad", "RMSprop", "Adam", "Nadam")},
-    "300 tuned steps on Rosenbrock's valley", minimum=(1, 1),
-)  # fmt: skip
-plt.show()
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: Lion, a sign with memory

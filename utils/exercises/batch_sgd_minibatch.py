@@ -298,4 +298,4 @@ TRAIN = Exercise(
     verified="θ and every loss equal torch.optim.SGD's over the same order, on twelve data sets",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=45, exercises=(BATCHES, TRAIN))
+QUESTION = Question(chapter=1, minutes=40, exercises=(BATCHES, TRAIN))
