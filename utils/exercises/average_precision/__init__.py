@@ -8,7 +8,7 @@ import numpy as np
 from utils.exercises.average_precision import mistakes as m
 from utils.exercises.average_precision import oracle
 from utils.exercises.iou_nms import distinct, mistakes, random_boxes
-from utils.spec import Case, Exercise, Question
+from utils.grading.spec import Case, Exercise, Question
 
 
 def _rows(*rows):

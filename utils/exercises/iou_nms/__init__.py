@@ -5,7 +5,7 @@ import numpy as np
 from utils.exercises.iou_nms import boxes as b
 from utils.exercises.iou_nms import oracle
 from utils.exercises.iou_nms import suppression as s
-from utils.spec import Case, Exercise, Mistake, Question
+from utils.grading.spec import Case, Exercise, Mistake, Question
 
 
 def _boxes(*rows):

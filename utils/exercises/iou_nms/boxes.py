@@ -23,7 +23,7 @@ def iou(a, b, *, plus=0.0, inside=clipped, ratio=over_union):
     return ratio(inside(sides), areas(a, plus)[:, None], areas(b, plus)[None])
 
 
-def _enclosing(a, b):
+def enclosing(a, b):
     low, high = np.minimum(a[:, None, :2], b[None, :, :2]), np.maximum(a[:, None, 2:], b[None, :, 2:])
     return (high - low).prod(axis=-1)
 
@@ -79,15 +79,15 @@ IOU_ONLY = {
     "over the area of a": (_DIVISOR, _with(ratio=lambda i, a, b: over_union(i, a + 0 * b, i))),
     "over the area of b": (_DIVISOR, _with(ratio=lambda i, a, b: over_union(i, 0 * a + b, i))),
     "Dice in place of IoU": (_DIVISOR, _with(ratio=lambda i, a, b: over_union(i, a / 2, b / 2 + i))),
-    "over the enclosing box": (_DIVISOR, lambda a, b: iou(a, b, ratio=lambda i, p, q: over_union(i, _enclosing(a, b), i))),
+    "over the enclosing box": (_DIVISOR, lambda a, b: iou(a, b, ratio=lambda i, p, q: over_union(i, enclosing(a, b), i))),
     "the intersection alone": (_DIVISOR, _with(ratio=lambda i, a, b: i)),
     "the enclosing box taken for the overlap": (
         "The overlap begins at the larger of the two x1 and ends at the smaller of the two x2.",
-        lambda a, b: over_union(_enclosing(a, b), areas(a)[:, None], areas(b)[None])),
+        lambda a, b: over_union(enclosing(a, b), areas(a)[:, None], areas(b)[None])),
     "1 − IoU": ("That is the distance or the loss; IoU itself is asked for.", lambda a, b: 1 - iou(a, b)),
     "GIoU": ("GIoU takes the gap away too (question 38); here intersection over union alone.",
              lambda a, b: iou(a, b) - 1 + over_union(
-                 areas(a)[:, None] + areas(b)[None] - iou(a, b, ratio=lambda i, p, q: i), _enclosing(a, b), 0)),
+                 areas(a)[:, None] + areas(b)[None] - iou(a, b, ratio=lambda i, p, q: i), enclosing(a, b), 0)),
     "boxes read as x, y, width, height": (_FORMAT, _reading([0, 1, 2, 3], _from_sizes)),
     "boxes read as x1, x2, y1, y2": (_FORMAT, _reading([0, 2, 1, 3])),
     "width taken for the height too": ("Area is (x2 − x1)(y2 − y1).", _reading([0, 0, 2, 2])),
