@@ -13,6 +13,7 @@ EVERYTHING = {
     "two_digits": lambda seed: data.two_digits(20, seed),
     "digit_boxes": lambda seed: data.digit_boxes(20, seed=seed),
     "digit_windows": lambda seed: data.digit_windows(20, seed=seed),
+    "digit_scenes": lambda seed: data.digit_scenes(20, seed=seed)[:1],
 }
 
 
@@ -161,6 +162,29 @@ def test_a_box_holds_all_ink(size):
     assert np.ptp(boxes[heights == 8, 1]) > size / 4
 
 
+@pytest.mark.parametrize("overlap", [0.0, 0.4])
+def test_scenes_hold_what_their_boxes_say(overlap):
+    """Boxes are whole pixels tight about ink, inside the canvas, and overlap no more than was asked; crowds do."""
+    images, boxes, labels = data.digit_scenes(60, overlap=overlap)
+
+    assert (60, 1, 48, 48) == images.shape
+    assert all(1 <= len(b) == len(k) <= 6 for b, k in zip(boxes, labels, strict=True))
+    largest = []
+    for (image,), truths in zip(images, boxes, strict=True):
+        outside = image.copy()
+        for x1, y1, x2, y2 in truths.astype(int):
+            assert 0 <= x1 < x2 <= 48
+            assert 0 <= y1 < y2 <= 48
+            assert all(side.any() for side in (image[y1, x1:x2], image[y2 - 1, x1:x2], image[y1:y2, x1]))
+            outside[y1:y2, x1:x2] = 0
+        assert 0 == outside.sum()
+        largest += [
+            data._ious(box, np.delete(truths, i, axis=0)).max() for i, box in enumerate(truths) if len(truths) > 1
+        ]
+    assert max(largest) <= overlap
+    assert (overlap > 0) == (max(largest) > overlap / 2)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -174,6 +198,8 @@ def test_a_box_holds_all_ink(size):
         (lambda: data.two_digits(5, part="all"), "part='all'"),
         (lambda: data.digit_boxes(5, size=15), "size must be at least 16"),
         (lambda: data.digit_boxes(-1), "n=-1"),
+        (lambda: data.digit_scenes(3, size=8), "need size >= 16"),
+        (lambda: data.digit_scenes(3, overlap=2), "not 48, 6, 2"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):

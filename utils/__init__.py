@@ -9,13 +9,13 @@ from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
 
 __all__ = [
-    "check", "common_mistakes", "data", "evidence", "gradcheck", "hint", "models", "numeric_gradient", "plots",
-    "progress", "published", "settings", "trial",
+    "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "models", "numeric_gradient",
+    "plots", "progress", "published", "settings", "trial",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `plots`, `data` and `models` when they are first used: a notebook that only checks never pays for them."""
-    if name in ("plots", "data", "models"):
+    """Import `plots`, `data`, `detector`, `models` when first used: a notebook that only checks never pays for them."""
+    if name in ("plots", "data", "detector", "models"):
         return importlib.import_module(f"utils.{name}")
     raise AttributeError(f"module 'utils' has no attribute {name!r}; it offers {', '.join(__all__)}")
