@@ -103,7 +103,7 @@ def changing_inputs_is_told(exercise: Exercise, path: Path) -> Iterator[str]:
     """A right answer that writes into an argument is told so."""
     verdict = _judge(_vandal(solved(exercise, path)), exercise)
     has_arrays = any(isinstance(v, np.ndarray) and v.size for ref in references(exercise) for v in ref.inputs.values())
-    if has_arrays and (verdict or "changed" not in verdict.message):
+    if (has_arrays or isinstance(solved(exercise, path), type)) and (verdict or "changed" not in verdict.message):
         yield f"an answer that changes its inputs is {verdict.status}: {verdict.message}"
 
 
@@ -151,7 +151,7 @@ def _visible(a: Any, b: Any, exercise: Exercise) -> bool:
 def _vandal(function: Callable) -> Callable:
     """The same answers, but every array argument is written into on the way."""
     if isinstance(function, type):
-        return _vandal_module(function)
+        return _vandal_class(function)
 
     def vandal(*args: Any) -> Any:
         result = function(*args)
@@ -166,8 +166,8 @@ def _vandal(function: Callable) -> Callable:
     return vandal
 
 
-def _vandal_module(module: type) -> type:
-    class Vandal(module):
+def _vandal_class(layer: type) -> type:
+    class Vandal(layer):
         def forward(self, x: Any) -> Any:
             return _writing(super().forward)(x)
 
@@ -176,8 +176,10 @@ def _vandal_module(module: type) -> type:
 
 def _writing(forward: Callable) -> Callable:
     def written(x: Any) -> Any:
-        result = forward(x).clone()
-        x.data += 1
+        result = forward(x)
+        result = result.copy() if isinstance(result, np.ndarray) else result.clone()
+        values = x if isinstance(x, np.ndarray) else x.data
+        values += 1
         return result
 
     return written

@@ -3,7 +3,15 @@
 import numpy as np
 
 from utils.exercises.normalisation_family.parts import (
-    EPS, PROJECT, ROOT, SHIFT, SUMMED, by_hand, features, lead, upstream,
+    EPS,
+    PROJECT,
+    ROOT,
+    SHIFT,
+    SUMMED,
+    by_hand,
+    features,
+    lead,
+    upstream,
 )  # fmt: skip
 from utils.grading.rules import by_rules, listed
 from utils.grading.spec import Case, Exercise
