@@ -27,7 +27,7 @@
 # - **The reason.** Only then is the shortcut an identity from the first block of a stage to the last, forwards and backwards.
 # - **What the argument asks for.** Shortcut *and* what follows the sum must both be the identity. Gates, scales and dropout on the shortcut break it.
 # - **The details.** The projection reads the pre-activated input and has no BN. The whole net ends in one more BN and ReLU.
-# - **The size of the effect.** Small at usual depths, large at very great depth. No "always better".
+# - **The size of the effect, with figures.** Small at usual depths, large at very great depth, and less overfitting.
 
 # %% [markdown]
 # ## The idea
@@ -38,12 +38,9 @@
 #
 # $$ y_l = h(x_l) + F_l(x_l) \qquad\qquad x_{l+1} = f(y_l) $$
 #
+# Call what runs from block to block along the shortcuts the *stream*.
 # In version 1, $h$ is the identity (mostly) and $f$ is a ReLU.
-# Question 25 has derived what that costs: the term that should stand alone in the gradient is
-#
-# $$ \frac{\partial x_L}{\partial x_l} = D_{L-1}\cdots D_l + \dots $$
-#
-# with $D_k$ the zeros and ones of the ReLU. An entry that is cut off once is lost to this path.
+# Question 25 has derived what that costs: each ReLU sets some entries of the stream to zero, and an entry that is cut off once is lost to this path, in the gradient too.
 
 # %% [markdown]
 # ### Move the ReLU by changing one letter
@@ -69,22 +66,19 @@
 # %% [markdown]
 # ### And where does batch norm go?
 #
-# If only the ReLU moves, the branch is ReLU–conv–BN–ReLU–conv–BN.
-# Its first ReLU then sees the raw stream, which nobody has normalised.
-# Moving both gives BN–ReLU–conv, twice: every convolution sees normalised, rectified values. That is *full* pre-activation.
+# If only the ReLU moves, the branch is ReLU–conv–BN–ReLU–conv–BN, and its first convolution reads a stream that has not been normalised.
+# Moving both gives BN–ReLU–conv, twice: every convolution reads normalised, rectified values. That is *full* pre-activation.
 #
 # Batch norm must not stay behind the sum. It divides by the sum's standard deviation σ, so it multiplies the shortcut by γ/σ in every block.
 
 # %%
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, hint, models, plots, trial
+from utils import check, data, hint, models, plots, published, settings, trial
 
 plots.style()
 
@@ -105,22 +99,24 @@ plt.show()
 # %% [markdown]
 # ### Why not a gate on the shortcut?
 #
-# A gate looks like an improvement: it can learn to be open, so it can do all that the identity can.
-# Let block $k$ scale its shortcut by $g_k$, a number, or one entry of a learnt gate. From $x_{k+1} = g_k x_k + F_k$:
+# A *highway network* (2015) lets every layer choose: $y = T(x)\,F(x) + (1 - T(x))\,x$ with a learnt gate $T = \mathrm{sigmoid}(Wx + b)$.
+# It looks like an improvement: a gate can learn to be open, so it can do all that the identity can.
+# But let block $k$ scale its shortcut by $g_k$. From $x_{k+1} = g_k x_k + F_k$:
 #
 # $$
 # \frac{\partial x_L}{\partial x_l} = \prod_{k=l}^{L-1} g_k \; I + \dots
 # $$
 #
 # The product is all that the shortcuts pass on (eq. 6–8 of the paper). You write it below.
-# For $g_k = \lambda$ it is $\lambda^{L-l}$, as in question 25.
 # A convolution on the shortcut replaces the numbers by matrices, and dropout by random numbers that are 0 or $1/(1-p)$.
 
 # %% [markdown]
 # ### The two ends of the net
 #
 # - **The last block.** Its sum is followed by nothing, so the stream is neither normalised nor rectified. One BN and one ReLU are put in front of the pooling.
-# - **The first block.** The convolution in front of it has no BN or ReLU of its own: the first block brings them.
+# - **The first block.** The paper applies the first BN and ReLU right behind the first convolution, before the paths divide (its appendix).
+#   Where the first block projects, as in ResNet-50, that is the same thing: both paths read the activated tensor anyway.
+#   Where it keeps the shape, as in ResNet-18 and on CIFAR, it is not: there the shortcut carries the activated tensor. Your blocks leave the stem bare and begin with their own BN.
 # - **A projection.** It reads $\mathrm{relu}(\mathrm{BN}(x))$, which is normalised, so it needs no BN.
 
 # %% [markdown]
@@ -244,8 +240,6 @@ check(identity_path_gain)
 # %% [markdown]
 # ## Experiments
 #
-# From here on your own blocks and your own function are at work.
-#
 # ### Your blocks, assembled
 #
 # Will version 2 have more parameters than version 1, fewer, or as many? And multiply-adds?
@@ -282,14 +276,13 @@ print("batch norms of the four projections:", sum(2 * c_out for c_out, _ in proj
 
 # %% [markdown]
 # They are γ and β of the projections' batch norms, and nothing else.
-# All other batch norms have only moved by one place: that behind a block is now the one in front of the next,
-# the stem's stands in the first block, and the last block's at the end of the net.
+# All other batch norms have only moved by one place.
 
 # %% [markdown]
 # ### How much of the gradient arrives by the shortcuts?
 #
 # Two chains of 27 blocks, 16 channels: version 1 (the course's block of question 25) and yours. Untrained.
-# Send a random gradient in at the end.
+# Send in a random gradient at the end.
 # To see the shortcuts alone, let the branches compute as ever but pass no gradient back: that is what `detach` does.
 
 # %%
@@ -340,7 +333,7 @@ for name, block, step in (("version 1", models.BasicBlock, v1_by_shortcut), ("ve
 for name, norms in by_shortcut.items():
     print(f"{name}: the shortcuts alone pass back {norms[-1]:.0%} of the gradient's norm through {BLOCKS} blocks")
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for ax, norms, title in zip(axes, (by_shortcut, in_all), ("by the shortcuts alone", "in all, branches included"), strict=True):
     for name, dash in (("version 1", "--"), ("version 2", "-")):
@@ -351,19 +344,38 @@ axes[0].legend(loc="lower left")
 fig.suptitle("In version 2 the shortcuts bring back the gradient whole, at any depth", x=0.01, ha="left")
 plt.show()
 
-
 # %% [markdown]
 # **Takeaway.** Left: version 2's line is flat at 1, to the last digit. Version 1 loses with every ReLU.
 # Right: neither net is short of gradient. In both the branches add to it, and it even grows on its way to the input.
 # So the clean path is a fact, but "version 1 has no gradient left" would be wrong.
 
 # %% [markdown]
-# ### The five places for BN and ReLU
+# ### Your product, and the paper's table
+#
+# The paper trains ResNet-110 with seven kinds of shortcut (its table 1, medians of five runs).
+# It has 54 blocks. What do 54 gates pass on at the start, by your function?
+# A gate with bias $-6$ starts at $1 - \mathrm{sigmoid}(-6) = 0.9975$.
+
+# %%
+table = models.PAPERS["resnet-v2-shortcuts"]
+STARTS = {"identity": 1.0, "gate, starts near 1": 0.9975, "gate, starts at ½": 0.5, "× 0.5": 0.5}
+for name, gate in STARTS.items():
+    print(f"{name:20} 54 shortcuts pass on {identity_path_gain([gate] * 54):8.2g}   test error {table[name]}")
+table
+
+
+# %% [markdown]
+# **Takeaway.** Where the product is near 1 the net reaches 6.6 to 6.9 %; where it is next to nothing, 12 to 13 % or "fail" (above 20 %).
+# The gate that starts at ½ *could* open, and does not do so in time. Dropout keeps the mean of the shortcut at 1, and yet hardly any entry gets through 54 of them.
+# A 1×1 convolution on every shortcut looked harmless at 34 layers (option C of question 25) and costs 5.6 points at 110.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: the five places for BN and ReLU
 #
 # The paper tries five arrangements of the same parts (its figure 4). The last one is your block.
 # Here they are as layers before and after the sum, all with identity shortcuts, 16 channels.
 
-# %%
+# %% tags=["deeper"]
 class Arranged(nn.Module):
     """x + branch, then `after`; `order` names the layers of the branch."""
 
@@ -388,11 +400,11 @@ ORDERS = {
     "full pre-activation": lambda: PreActBlock(CHANNELS, CHANNELS),
 }
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # Before training: how large is the signal in the stream, block by block, and the gradient?
 # In which arrangement must the signal grow fastest?
 
-# %%
+# %% tags=["deeper"]
 images, labels, test_images, test_labels = data.digits(flat=False)
 images, test_images = (F.avg_pool2d(torch.tensor(x, dtype=torch.float32), 2) for x in (images, test_images))
 labels, test_labels = torch.tensor(labels), torch.tensor(test_labels)
@@ -420,7 +432,7 @@ def through(net):
 
 streams = {name: np.mean([through(small_net(make, BLOCKS, seed)) for seed in range(3)], axis=0) for name, make in ORDERS.items()}
 
-# %%
+# %% tags=["deeper", "hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.9), layout="constrained")
 for (name, (sizes, gradients)), tint, dash in zip(streams.items(), ("#000000", "#D55E00", "#E69F00", "#56B4E9", "#009E73"),
                                                   ("--", "-", "-", "-.", "-"), strict=True):
@@ -433,18 +445,20 @@ fig.suptitle("A ReLU at the end of the branch drives the signal away; BN on the 
 plt.show()
 
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** With a ReLU at the end of the branch nothing is ever taken away from the stream: it grows in proportion to depth.
-# With BN on the sum the signal stays put, but the gradient multiplies from block to block, the beginning of what a plain net does.
+# With BN on the sum the signal stays put, but the gradient multiplies from block to block, as it does in a plain net.
 # The other three are alike: each block adds a branch of its own to the *variance*, so the root mean square grows like $\sqrt{\text{depth}}$.
+# The two that stand out here are the two that are worst in the paper's table 2, below.
 
-# %% [markdown]
-# ### BN on the sum is a gate
+# %% [markdown] tags=["deeper"]
+# ### Deeper: BN on the sum is a gate
 #
-# How much does it scale the shortcut? By γ/σ, with σ the standard deviation of the sum. Measure σ in each block, γ is 1.
-# Guess on which side of 1 the gates lie: two signals are added.
+# How much does it scale the shortcut? By γ/σ, with σ the standard deviation of the sum.
+# Measure σ in each block; γ is 1.
+# On which side of 1 do you expect the gates, when two signals are added?
 
-# %%
+# %% tags=["deeper"]
 def bn_gates(net):
     """γ/σ of the batch norm behind each sum, the mean over the channels."""
     x, gates = net[0](images[:128]), []
@@ -462,241 +476,53 @@ print(f"a typical gate: {np.median(gates):.1f}")
 for name, gain in gains.items():
     print(f"{name:18} {BLOCKS} shortcuts pass on {gain:.1f}")
 
-
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** Each gate looks harmless. Their product is what arrives, and the ReLU behind each sum takes its part on top.
-
-# %% [markdown]
-# ### Train the five
-#
-# 10 blocks, 22 layers, 20 mini-batches of 32 digits, SGD with momentum. Three seeds.
-# All five have the same stem, and all five have a BN and a ReLU in front of the pooling, so nothing but the blocks differs.
-# They run at a rate of 0.2, the best or nearly the best of 0.05, 0.1, 0.2 and 0.4 for each of them in trials beforehand.
-
-# %%
-def train(net, lr, seed, steps=20, batch_size=32, count=None, decay=False):
-    """The training loss of each mini-batch, SGD with momentum 0.9; `count` images; `decay` leads lr linearly to 0."""
-    optimiser = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.9, fused=True)
-    order, losses = torch.Generator().manual_seed(seed), []
-    while len(losses) < steps:
-        for batch in torch.randperm(count or len(images), generator=order).split(batch_size):
-            loss = F.cross_entropy(net(images[batch]), labels[batch])
-            optimiser.param_groups[0]["lr"] = lr * (1 - len(losses) / steps) if decay else lr
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(loss.item())
-            if len(losses) == steps:
-                break
-    return np.array(losses)
-
-
-def last_losses(make_block, lr, blocks, steps=20, **options):
-    """For three seeds the mean training loss of the last five steps; no more than 4, so that one explosion is not all."""
-    runs = [train(small_net(make_block, blocks, seed, **options), lr, seed, steps)[-5:].mean() for seed in range(3)]
-    return np.nan_to_num(np.array(runs), nan=4.0).clip(max=4.0)
-
-
-raced = {name: last_losses(make, 0.2, blocks=10) for name, make in ORDERS.items()}
-
-# %%
-means = {name: losses.mean() for name, losses in raced.items()}
-spread = {name: np.ptp(losses) / 2 for name, losses in raced.items()}
-ax = plots.bars(means, "training loss after 20 steps (mean of three seeds, bar: half their range)",
-                "BN on the sum is behind; the other four are level at 22 layers", errors=spread, number="{:.1f}")
-ax.axvline(math.log(10), color="0.5", linestyle=":")
-ax.text(math.log(10), -0.5, " guessing", color="0.35", va="top")
-plt.show()
-
-
-# %% [markdown]
-# **Takeaway.** The one arrangement that rescales the stream in every block is behind.
-# Between the other four, version 1 and your block among them, three seeds tell no difference.
-
-# %% [markdown]
-# ### What the last BN and ReLU are for
-#
-# The stream has grown on its way. What does the classifier make of it, with and without the final BN? Guess the first loss of a net of 110 layers.
-
-# %%
-def first_loss(name, blocks, final_norm):
-    """The loss before training, the mean of three seeds."""
-    nets = [small_net(ORDERS[name], blocks, seed, final_norm) for seed in range(3)]
-    with torch.no_grad():
-        return float(np.mean([F.cross_entropy(net(images[:128]), labels[:128]).item() for net in nets]))
-
-
-layers = np.array([14, 38, 110])
-series = {f"{name}, {'with' if final else 'without'} a final BN": (layers, [first_loss(name, (n - 2) // 2, final) for n in layers])
-          for name in ("version 1", "full pre-activation") for final in (False, True)}  # fmt: skip
-
-# %%
-ax = plots.curves(series, "layers", "loss before training", "Without a final BN the classifier sees a stream that grows with depth")
-ax.set_xticks(layers)
-ax.axhline(math.log(10), color="0.5", linestyle=":")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** With the final BN both versions start near the loss of guessing, ln 10 (the dotted line), at any depth.
-# Without it confident nonsense grows with depth, in version 1 as well. But version 1, as published, has no final BN.
-
-# %% [markdown]
-# ### Now make it deep, and find out which change counts
-#
-# Version 2 as published differs from version 1 in *two* ways: the order inside the blocks, and the BN at the end of the net.
-# So run both as published, at 14 and at 74 layers, and version 1 with the final BN added.
-# The rate is 0.2. The net without a final BN gets 0.05, which suits it better at 14 layers, and for comparison 0.02.
-# 14 steps are enough to see who learns at all.
-
-# %%
-RIVALS = {
-    "version 1, as published": ("version 1", 0.05, False),
-    "version 1, smaller rate": ("version 1", 0.02, False),
-    "version 1 + final BN": ("version 1", 0.2, True),
-    "version 2, as published": ("full pre-activation", 0.2, True),
-}
-deeper = {name: {n: last_losses(ORDERS[order], lr, (n - 2) // 2, steps=14, final_norm=final) for n in (14, 74)}
-          for name, (order, lr, final) in RIVALS.items()}  # fmt: skip
-
-# %%
-fig, ax = plt.subplots(figsize=(7.5, 3.5), layout="constrained")
-for at, losses in enumerate(deeper.values()):
-    for shift, (layer, values), tint in zip((-0.12, 0.12), losses.items(), (plots.color("adam"), plots.color("nesterov")), strict=True):
-        ax.plot(np.full(len(values), at + shift), values, "o", color=tint, alpha=0.5, label=f"{layer} layers" if not at else None)
-        ax.plot([at + shift - 0.08, at + shift + 0.08], [values.mean()] * 2, color=tint, linewidth=2.5)
-ax.axhline(math.log(10), color="0.5", linestyle=":")
-ax.text(3.45, math.log(10) + 0.04, "guessing", color="0.35", ha="right")
-ax.set_xticks(range(len(deeper)), [name.replace(", ", ",\n").replace(" + ", "\n+ ") for name in deeper])
-ax.set(ylabel="training loss after 14 steps", xlim=(-0.5, 3.5), title="Version 1 fails at 74 layers, until one changes the rate or the end of the net")
-ax.legend(loc="upper right")
-plt.show()
-
-
-# %% [markdown]
-# **Takeaway.** Compare only the outer two and you would praise the pre-activation.
-# The two in the middle have version 1's blocks, and stand 74 layers as well: one has a final BN, the other a smaller rate.
-# So in small the credit goes to the norm at the end; what the clean path adds does not show at this depth.
-# These figures are of one recipe. In trials beforehand other maps and rates moved the depth at which version 1 fails,
-# and with Adam it was ahead even at 110 layers.
-# (A point at 4 stands for 4 or worse.)
-
-# %% [markdown]
-# ### Put something on the shortcut
-#
-# Your blocks again, 10 of them, but now the shortcut is scaled: by a constant, by a learnt gate for each channel that starts at ½, or by dropout.
-# Your block computes $x + F$; taking away $(1-g)\,x$ leaves $g\,x + F$.
-
-# %%
-class Scaled(nn.Module):
-    """g·x + F(x), with F from your block."""
-
-    def __init__(self, gate):
-        super().__init__()
-        self.block, self.gate = PreActBlock(CHANNELS, CHANNELS), gate
-
-    def forward(self, x):
-        return self.block(x) - x + self.gate(x)
-
-
-class LearntGate(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.logit = nn.Parameter(torch.zeros(CHANNELS, 1, 1))
-
-    def forward(self, x):
-        return torch.sigmoid(self.logit) * x
-
-
-GATES = {
-    "1.2 · x": lambda: (lambda x: 1.2 * x),
-    "4 · x": lambda: (lambda x: 4 * x),
-    "½ · x": lambda: (lambda x: 0.5 * x),
-    "learnt gate, ½ at first": LearntGate,
-    "dropout ½": lambda: nn.Dropout(0.5),
-}
-FACTORS = {"identity": 1.0, "1.2 · x": 1.2, "4 · x": 4.0, "½ · x": 0.5, "learnt gate, ½ at first": 0.5}
-gated = {"identity": raced["full pre-activation"]}  # ten of your blocks as they are: trained above
-gated |= {name: last_losses(lambda gate=gate: Scaled(gate()), 0.2, blocks=10) for name, gate in GATES.items()}
-
-rng = np.random.default_rng(0)
-masks = 2.0 * rng.integers(0, 2, size=(4096, 10))  # dropout: each shortcut is closed, or doubled
-gain_of = {name: identity_path_gain([factor] * 10) for name, factor in FACTORS.items()}
-open_share = np.mean([identity_path_gain(mask) > 0 for mask in masks])
-for name, gain in gain_of.items():
-    print(f"{name:24} ten shortcuts pass on {gain:,.3f}")
-print(f"{'dropout ½':24} of 4096 entries {round(4096 * open_share)} have all ten shortcuts open")
-
-# %%
-means = {name: losses.mean() for name, losses in gated.items()}
-spread = {name: np.ptp(losses) / 2 for name, losses in gated.items()}
-ax = plots.bars(means, "training loss after 20 steps (mean of three seeds, bar: half their range)",
-                "A shortcut that passes on far less, or far more, slows training down", errors=spread, number="{:.1f}")
-ax.axvline(math.log(10), color="0.5", linestyle=":")
-ax.text(math.log(10), -0.5, " guessing", color="0.35", va="top")
-plt.show()
-
-
-# %% [markdown]
-# **Takeaway.** A gate that could learn to be open does not do so in time. Dropout keeps the *mean* of the shortcut at 1, and yet hardly any entry gets through.
-# A factor of 1.2 does no harm at this depth, a factor of 4 does: the first signal drowns all that the later branches add.
-# (In trials beforehand, with six seeds, 0.9 was level with the identity as well, 0.7 and 2 were behind by 0.3.)
 
 # %% [markdown]
 # ## Folklore on trial
 #
-# ### "The shortcut of version 2 is a clean identity everywhere"
+# ### "Moving BN and ReLU around changes nothing"
 #
-# A test that works for anybody's block: set all its weights to zero. A clean shortcut then still returns the input; a projection returns nothing.
+# The paper's answer, five arrangements of the same parts:
 
 # %%
-def has_identity(block, channels):
-    """Does the block return its input when all its parameters are zero?"""
-    for parameter in block.parameters():
-        nn.init.zeros_(parameter)
-    x = torch.randn(2, channels, 4, 4)
-    with torch.no_grad():
-        out = block(x)
-    return out.shape == x.shape and torch.equal(out, x)
-
-
-clean = {}
-for stage, (count, c_in, c_mid) in enumerate(((3, 64, 64), (4, 256, 128), (6, 512, 256), (3, 1024, 512)), start=1):
-    blocks = [(c_in, c_mid, 1 if stage == 1 else 2)] + [(4 * c_mid, c_mid, 1)] * (count - 1)
-    clean[stage] = [has_identity(PreActBottleneck(*shape), shape[0]) for shape in blocks]
-    print(f"stage {stage}: {sum(clean[stage])} of {count} blocks have an identity shortcut")
-
-ruling = trial(
-    "version 2's shortcut is a clean identity",
-    {
-        "in the blocks of ResNet-50 that keep the shape": all(all(kept[1:]) for kept in clean.values()),
-        "in the first block of each stage": all(kept[0] for kept in clean.values()),
-    },
-    only_if="the block keeps the shape: the path is clean within a stage",
-)
-assert ruling == "holds only if the block keeps the shape: the path is clean within a stage"
-ruling
+models.PAPERS["resnet-v2-orders"]
 
 # %% [markdown]
-# From input to output of ResNet-50 the path passes four projections. Each is a matrix on the shortcut, behind a BN and a ReLU.
-# That is why the paper's very deep nets have few stages and many blocks in each.
-
-# %% [markdown]
-# ### "The ReLU after the addition makes no difference"
+# BN on the sum is worst, because it scales the stream in every block.
+# A ReLU before the addition is next: the branch can then only add, never take away.
+# Moving the ReLU alone changes nothing; moving BN with it helps.
+#
+# ### "Version 1's ReLU after the addition makes no difference"
+#
+# The clean test is "ReLU-only pre-activation": BN stays where it was.
 
 # %%
-ruling = trial(
-    "the ReLU after the addition makes no difference",
-    {
-        f"the shortcuts of {BLOCKS} blocks pass back within 10 % of what they pass without it":
-            abs(by_shortcut["version 1"][-1] / by_shortcut["version 2"][-1] - 1) < 0.1,
-        **{f"digits, {layer} layers, the same head: training loss within 0.4":
-           abs(deeper["version 1 + final BN"][layer].mean() - deeper["version 2, as published"][layer].mean()) < 0.4 for layer in (14, 74)},
-    },
-    only_if="you look at the training loss of these small nets alone",
-)
-assert ruling == "holds only if you look at the training loss of these small nets alone"
-ruling
+orders, depths = models.PAPERS["resnet-v2-orders"], models.PAPERS["resnet-v2-depth"]
 
+
+def row(table, name, label=None):
+    """Two figures of a paper as text, and their difference."""
+    old, new = table[name]
+    return f"{label or name}: {old} → {new} %", old - new
+
+
+only = [(orders["version 1"][k], orders["ReLU-only pre-activation"][k]) for k in (0, 1)]
+trial(
+    "the ReLU after the addition makes no difference (half a point or less)",
+    only_if=("the net has at most some 164 layers", lambda layers: layers <= 164),
+    published=[
+        *(published(orders.source, f"{layers} layers: {old} % with it, {new} % without", holds=abs(old - new) <= 0.5, inside=True)
+          for layers, (old, new) in zip((110, 164), only, strict=True)),
+        published(f"{depths.source} and §4.2", "1001 layers: 7.61 → 4.92 %; the authors find the stream cut off ever more often", holds=False, inside=False),
+    ],
+    expect="holds only if the net has at most some 164 layers",
+)
+
+# %% [markdown]
+# At 164 layers the weights soon adapt, so that the sums stay positive and the ReLU cuts off little (§4.2).
+# At 1001 it is too often. (There the published pair moves BN as well.)
 
 # %% [markdown]
 # ### "A learnt gate on the shortcut can only help: it can learn to be the identity"
@@ -704,173 +530,115 @@ ruling
 # It can *represent* more, so its best training loss is at most as high. Does it get there?
 
 # %%
-def behind(name):
-    """By how much is the mean loss above that of the identity shortcut?"""
-    return gated[name].mean() - gated["identity"].mean()
-
-
-ruling = trial(
-    "whatever can be the identity trains as well as the identity (within 0.25)",
-    {
-        "learnt gate that starts at ½": behind("learnt gate, ½ at first") < 0.25,
-        "dropout ½, the identity in the mean": behind("dropout ½") < 0.25,
-        "constant ½, which the branch could make up for": behind("½ · x") < 0.25,
-    },
+trial(
+    "a learnt shortcut trains as well as the identity, which it contains (within half a point)",
+    only_if=("it starts near the identity", lambda start: start > 0.99),
+    published=[
+        published(table.source, f"gate that starts near 1: {table['gate, starts near 1']} against {table['identity']} %", holds=True, inside=True),
+        published(table.source, f"gate that starts at ½: {table['gate, starts at ½']} %", holds=False, inside=False),
+        published(table.source, f"1×1 convolution: {table['1×1 convolution']} %", holds=False, inside=False),
+    ],
+    expect="holds only if it starts near the identity",
 )
-assert ruling == "does not hold"
-ruling
 
 # %% [markdown]
-# The trouble is optimisation, not what can be represented: the argument of the paper's §3.
-# (A gate that starts almost open, with a large bias, does far better: then the product starts near 1.)
-#
-# And the other way round, "only a factor of exactly 1 will do":
-
-# %%
-ruling = trial(
-    "a shortcut scaled by anything but 1 trains worse (by 0.25 or more)",
-    {
-        "½ · x, which passes on 0.001": behind("½ · x") > 0.25,
-        "4 · x, which passes on a million": behind("4 · x") > 0.25,
-        "1.2 · x, which passes on 6": behind("1.2 · x") > 0.25,
-    },
-    only_if="the product over the blocks is far from 1, on either side",
-)
-assert ruling == "holds only if the product over the blocks is far from 1, on either side"
-ruling
-
-
-# %% [markdown]
-# So the paper's argument holds on both sides, but for the *product*: what is harmless in ten blocks is not in a thousand.
-# At this depth batch norm keeps even the million finite.
+# The trouble is optimisation, not what can be represented: the training error is higher too (§3.2).
 
 # %% [markdown]
 # ### "Pre-activation reduces overfitting"
-#
-# The paper reports it for CIFAR, 110 and 164 layers: a slightly *higher* training loss at the end, and a lower test error.
-# In small: 150 training digits, 8 layers, four seeds, the rate led to zero. Once at a rate of 0.05, once at 0.2.
-# Overfitting shows in the *gap*, test loss minus training loss. What else must you look at before you praise a small gap?
 
 # %%
-@torch.no_grad()
-def loss_and_error(net, x, y):
-    """In training mode, with the statistics of all the images: so few steps leave no good running ones."""
-    out = net(x)
-    return F.cross_entropy(out, y).item(), 100 * (out.argmax(dim=1) != y).double().mean().item()
-
-
-def fitted(name, lr, seed):
-    net = small_net(ORDERS[name], 3, seed)
-    train(net, lr, seed, steps=60, batch_size=50, count=150, decay=True)
-    (loss, error), (test_loss, test_error) = (loss_and_error(net, *pair) for pair in ((images[:150], labels[:150]), (test_images, test_labels)))
-    return {"training error": error, "test error": test_error, "gap": test_loss - loss}
-
-
-RATES = (0.05, 0.2)
-RACED = ("version 1", "full pre-activation")
-fits = {(lr, name): [fitted(name, lr, seed) for seed in range(4)] for lr in RATES for name in RACED}
-
-
-def values(lr, name, what):
-    return np.array([run[what] for run in fits[lr, name]])
-
-
-# %%
-fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.5), layout="constrained")
-for ax, (what, unit) in zip(axes, {"gap": "", "training error": " (%)", "test error": " (%)"}.items(), strict=True):
-    for at, lr in enumerate(RATES):
-        for shift, name, tint in zip((-0.15, 0.15), RACED, (plots.color("wrong"), plots.color("right")), strict=True):
-            runs = values(lr, name, what)
-            ax.plot(np.full(len(runs), at + shift), runs, "o", color=tint, alpha=0.5, label=name if not at else None)
-            ax.plot([at + shift - 0.1, at + shift + 0.1], [runs.mean()] * 2, color=tint, linewidth=2.5)
-    ax.set_xticks(range(2), [f"rate {lr}" for lr in RATES])
-    ax.set(title=what + unit, xlim=(-0.5, 1.5), ylim=(0 if what == "gap" else -2, None))
-axes[2].legend(loc="lower left")
-fig.suptitle("A small gap can mean a net that has not fitted", x=0.01, ha="left")
-plt.show()
-
-
-# %% [markdown]
-# **Takeaway.** At the small rate the gaps are small because nothing is fitted: the training error is high, and so is the test error.
-# Version 2 has the smaller gap there, but the higher test error: a small gap alone is no praise.
-# At 0.2 both versions fit every training image, and the dots lie on top of one another.
-
-# %%
-def lower(lr, what):
-    """By how much is the mean of version 2 below that of version 1?"""
-    return values(lr, "version 1", what).mean() - values(lr, "full pre-activation", what).mean()
-
-
-ruling = trial(
+trial(
     "pre-activation reduces overfitting",
-    {
-        "both fit (rate 0.2): the gap is smaller by 0.15 or more": lower(0.2, "gap") >= 0.15,
-        "both fit (rate 0.2): the test error is lower by 3 points or more": lower(0.2, "test error") >= 3,
-        "neither fits (rate 0.05): the test error is lower by 3 points or more": lower(0.05, "test error") >= 3,
-    },
+    published=[
+        published("He et al. 2016 (Identity mappings), §4.2, figure 6", "CIFAR-10 and -100, 110 and 164 layers: training loss slightly higher at the end, test error lower", holds=True),
+        published("He et al. 2016 (Identity mappings), §5, table 5", "ImageNet: version 1's ResNet-200 fits better than its ResNet-152 and tests worse (21.8 against 21.3 %); version 2's tests at 20.7 %", holds=True),
+    ],
+    expect="holds",
 )
-assert ruling == "does not hold"
-ruling
-
 
 # %% [markdown]
-# Fitted alike, the two overfit alike here; four seeds of a small net are no proof for a large one.
-# Say instead: *the paper observed it on CIFAR at 110 and 164 layers and credits batch norm: in version 2 what every convolution reads has been normalised. It is an observation, not a law.*
+# The authors credit batch norm: in version 1 a normalised branch is added to the stream and the sum is not normalised; in version 2 what every convolution reads has been.
+# It is an observation with a plausible reason, not a law.
 
 # %% [markdown]
 # ### "Version 2 is always better than version 1"
-#
-# The published pair under one protocol, and the small nets of above.
 
 # %%
-def error_of(name, protocol):
-    return next(error for error in models.PUBLISHED[name].errors if error.protocol == protocol)
-
-
-old, new = (error_of(name, "one 320 crop") for name in ("resnet152-v1", "preact-resnet152"))
-print(f"ImageNet, 152 layers: version 1 {old.top1} / {old.top5}, version 2 {new.top1} / {new.top5} (top-1 / top-5 error, one 320 crop)")
-
-ruling = trial(
-    "version 2 is clearly better than version 1",
-    {
-        "ImageNet, 152 layers: half a point or more in top-1": old.top1 - new.top1 >= 0.5,
-        "ImageNet, 152 layers: better in top-5": new.top5 < old.top5,
-        **{f"digits, {layer} layers, both as published: training loss lower by 0.4 or more":
-           deeper["version 1, as published"][layer].mean() - deeper["version 2, as published"][layer].mean() > 0.4 for layer in (14, 74)},
-        **{f"digits, 74 layers, against {name}: the same":
-           deeper[name][74].mean() - deeper["version 2, as published"][74].mean() > 0.4
-           for name in ("version 1 + final BN", "version 1, smaller rate")},
-    },
-    only_if="the net is deep, and version 1 gets neither a final BN nor a smaller rate",
+imagenet = models.PAPERS["resnet-v2-imagenet"]
+pairs = [(imagenet, "200 layers", True), (depths, "CIFAR-10, 1001 layers", True), (depths, "CIFAR-100, 1001 layers", True),
+         (imagenet, "152 layers", False), (depths, "CIFAR-10, 110 layers", False), (depths, "CIFAR-10, 164 layers", False),
+         (depths, "CIFAR-100, 164 layers", False)]  # fmt: skip
+rows = [(source, *row(source, name), deep) for source, name, deep in pairs]
+trial(
+    "version 2 is clearly better than version 1 (by a point or more)",
+    only_if=("the net has 200 layers or more", lambda layers: layers >= 200),
+    published=[published(source.source, text, holds=gain >= 1, inside=deep) for source, text, gain, deep in rows],
+    expect="holds only if the net has 200 layers or more",
 )
-assert ruling == "holds only if the net is deep, and version 1 gets neither a final BN nor a smaller rate"
-ruling
+
 
 # %% [markdown]
-# At 200 layers the paper has 21.8 % for version 1 and 20.7 % for version 2 (top-1, one 320 crop): there the difference is a full point.
-# Its clearest case has 1001 layers.
+# Better it is in every published pair, by 0.2 to 0.8 points at usual depths.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "the shortcut of version 2 is a clean identity everywhere"
+#
+# A test that works for anybody's block: set all its weights to zero. A clean shortcut then still returns the input; a projection returns nothing.
+
+# %% tags=["deeper"]
+def has_identity(c_in, c_mid, stride):
+    """Does your block return its input when all its parameters are zero?"""
+    block = PreActBottleneck(c_in, c_mid, stride)
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.randn(2, c_in, 4, 4)
+    with torch.no_grad():
+        out = block(x)
+    return out.shape == x.shape and torch.equal(out, x)
+
+
+trial(
+    "version 2's shortcut is a clean identity",
+    has_identity,
+    over=settings(c_in=[16, 32], c_mid=[4, 8], stride=[1, 2]),
+    held_out=[dict(c_in=4 * c, c_mid=c, stride=1) for c in (5, 6, 7, 16, 64)]
+    + [dict(c_in=20, c_mid=c, stride=s) for c, s in ((5, 2), (6, 1), (4, 1), (10, 1), (10, 2))],
+    only_if=("the block keeps the shape", lambda c_in, c_mid, stride: stride == 1 and c_in == 4 * c_mid),
+    expect="holds only if the block keeps the shape",
+)
+
+# %% [markdown] tags=["deeper"]
+# From input to output of ResNet-50 the path passes four projections, each a matrix on the shortcut behind a BN and a ReLU.
+# The path is clean within a stage.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "Version 2 moves batch norm and ReLU in front of each convolution, so nothing follows the addition.
-# Then the shortcut is a true identity through a whole stage: the deep layer is the shallow one plus a sum, and the gradient comes back whole on that path.
-# In version 1 a ReLU stands in the way.
+# "At 200 layers on ImageNet, version 2 lowers the top-1 error from 21.8 to 20.7 percent; at 152 it is 0.2 points.
+# It moves batch norm and ReLU in front of each convolution, so nothing follows the addition.
+# Then the shortcut is a true identity through a whole stage, and the gradient comes back whole on that path.
 # Gates, scales or dropout on the shortcut multiply up and spoil it.
-# Where the shape changes there is a 1×1 projection of the pre-activated input, and the net ends in one more BN and ReLU.
-# At 50 layers it hardly matters; at hundreds it does."
+# Shall I derive it?"
+#
+# ### 三十秒回答
+#
+# "ImageNet 上 200 层时,v2 把 top-1 错误率从 21.8% 降到 20.7%,152 层只差 0.2 个点。
+# 改动是把 BN 和 ReLU 移到卷积前面,相加之后什么都不做。
+# 这样一个 stage 里捷径就是真正的恒等映射,梯度沿这条路原样传回。
+# 捷径上加门控、缩放或 dropout,系数会连乘,把它破坏掉。
+# 要我推导一下吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
 # - Write a block as $x_{l+1} = f(h(x_l) + F(x_l))$. The clean sum and the clean gradient need $h$ and $f$ to be the identity. Version 1 has $f$ = ReLU.
 # - Derive the change: follow $y$, the sum. $y' = f(y) + F(f(y))$. Drop $f$ on the shortcut only: $y' = y + F(f(y))$. The ReLU has become a pre-activation.
-# - Batch norm goes with it: BN–ReLU–conv. Behind the sum it would multiply the shortcut by γ/σ in every block, a gate below 1.
-# - Measured on 27 untrained blocks: version 2's shortcuts return the gradient whole, version 1's lose a part at each ReLU. Yet in all, neither is short of gradient.
-# - Gates: what arrives is the product $\prod g_k$. One half ten times is a thousandth. A learnt gate contains the identity and still trains worse: optimisation, not capacity.
-# - The ends: no BN in the stem, one BN–ReLU before pooling, because the stream's variance grows with every block.
+# - Batch norm goes with it: BN–ReLU–conv. Behind the sum it would multiply the shortcut by γ/σ in every block: 8.17 against 6.61 % on CIFAR-10 with 110 layers.
+# - Gates: what arrives is the product $\prod g_k$. A learnt gate contains the identity and still trains worse, 12.86 %, unless it starts near 1, 6.91 %: optimisation, not capacity.
+# - The ends: one BN and ReLU before pooling, because the stream's variance grows with every block.
 # - Costs: the same multiply-adds; fewer parameters by just the projections' batch norms.
-# - Effect: ResNet-152 21.3 → 21.1 % top-1; at 200 layers 21.8 → 20.7 %. In my small nets a final BN, or a smaller rate, lets version 1 catch up.
+# - Effect: ease of optimisation, clearest at 1001 layers (7.61 → 4.92 %); and less overfitting: ResNet-200 21.8 → 20.7 %, ResNet-152 21.3 → 21.1 %.
 
 # %% [markdown]
 # ## Follow-ups
@@ -890,7 +658,7 @@ ruling
 # <details><summary>What happens to the stream's variance?</summary>
 #
 # Each block adds a branch that is nearly uncorrelated with the stream at the start, with a variance near 1. So the variance grows linearly with depth, the standard deviation like its root.
-# BN in front of each branch divides that out. Without BN one needs another brake: small initial branches, as in Fixup or SkipInit.
+# BN in front of each branch divides that out. Without BN one needs small initial branches instead, as in Fixup or SkipInit.
 #
 # </details>
 #
@@ -916,7 +684,7 @@ ruling
 #
 # <details><summary>Does ReLU-only pre-activation work?</summary>
 #
-# It has the clean shortcut and, in our race, trains about as well. But its branch reads an unnormalised stream, so it gets less out of BN; the paper prefers full pre-activation.
+# It has the clean shortcut and scores like version 1 (6.71 against 6.61 %, and 5.91 against 5.93 %). Its first convolution reads values that BN has not normalised, so it gets less out of BN.
 #
 # </details>
 #
@@ -940,7 +708,7 @@ ruling
 # %% [markdown]
 # ## References
 #
-# - K. He, X. Zhang, S. Ren, J. Sun. *Identity Mappings in Deep Residual Networks.* ECCV 2016. §2, eq. 1–5: the clean sum; §3, eq. 6–8: scaled, gated and dropped shortcuts; §4, figure 4: the five arrangements; Table 5: ImageNet.
+# - K. He, X. Zhang, S. Ren, J. Sun. *Identity Mappings in Deep Residual Networks.* ECCV 2016. §2, eq. 1–5: the clean sum; §3, eq. 6–8, table 1: scaled, gated and dropped shortcuts; §4, figure 4, tables 2 and 3: the five arrangements; §5, table 5: ImageNet; appendix: the two ends.
 # - K. He, X. Zhang, S. Ren, J. Sun. *Deep Residual Learning for Image Recognition.* CVPR 2016. The first version, question 25.
 # - R. K. Srivastava, K. Greff, J. Schmidhuber. *Training Very Deep Networks.* NeurIPS 2015: highway networks, the gated relative.
 # - R. Xiong et al. *On Layer Normalization in the Transformer Architecture.* ICML 2020: the same question for Transformers.
