@@ -23,11 +23,11 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **One formula, one knob:** the three differ in the batch size $B$ only. $B=n$, $B=1$, and between.
+# - **One formula, one choice:** the three differ only in the batch size $B$: $n$, 1, or between.
 # - **Cost per update against cost per epoch.** An update costs $B$ sample gradients; an epoch costs $n$ whatever $B$ is.
 # - **Unbiased, but noisy.** The mini-batch gradient is right on average. Its noise is the price.
 # - **The noise ball:** with a constant step, SGD arrives fast and then hovers, at a distance that the step decides.
-# - **You shuffle,** and you can say what happens if you do not.
+# - **Why batch at all:** a larger batch allows a larger stable step, up to $2/L$, and hardware likes matrices.
 
 # %% [markdown]
 # ## The idea
@@ -72,57 +72,49 @@
 # %% [markdown]
 # ### The noise ball, derived
 #
-# Let $e=\theta-\theta^*$ be the error, on a quadratic with Hessian $H$, eigenvalues from $\mu>0$ to $L$.
-# The stochastic gradient is $He+\xi$, with $\mathbb E\,\xi=0$ and $\mathbb E\|\xi\|^2=\sigma^2$ (taken as constant). One step:
+# Let $e=\theta-\theta^*$ be the error, on a quadratic with Hessian $H$, eigenvalues from $\lambda_{\min}>0$ to $L$.
+# The stochastic gradient is $He+\xi$, with $\mathbb E\,\xi=0$ and $\mathbb E\|\xi\|^2=\sigma^2$ (taken as constant for now). One step, with $\eta\le1/L$:
 #
 # $$
-# e' = e-\eta(He+\xi) = (I-\eta H)\,e-\eta\,\xi .
-# $$
-#
-# Square and take the mean. The cross term is zero, because $\xi$ has mean zero whatever $e$ is:
-#
-# $$
-# \mathbb E\|e'\|^2=\mathbb E\|(I-\eta H)e\|^2+\eta^2\sigma^2\;\le\;(1-\eta\mu)^2\,\mathbb E\|e\|^2+\eta^2\sigma^2
-# \qquad(\eta\le 1/L).
-# $$
-#
-# The bound's fixed point $s$ obeys $s=(1-\eta\mu)^2 s+\eta^2\sigma^2$, and $1-(1-\eta\mu)^2=\eta\mu(2-\eta\mu)$, so
-#
-# $$
-# s=\frac{\eta^2\sigma^2}{\eta\mu(2-\eta\mu)}=\frac{\eta\,\sigma^2}{\mu(2-\eta\mu)}\approx\frac{\eta\,\sigma^2}{2\mu}\quad\text{for small }\eta .
-# $$
-#
-# Subtract $s$: what is above it shrinks by $(1-\eta\mu)^2$ in every step. So:
-#
-# - **Linear convergence, to a ball** whose squared radius is proportional to $\eta$.
-# - **No noise at the optimum** ($\sigma=0$ there): linear all the way.
-# - **To get to the point** with noise, $\eta$ must shrink.
-#
-# ### With a $1/t$ step
-#
-# Write $a_t=\mathbb E\|e_t\|^2$ and put $\eta_t=\frac1{\mu t}$ into the same line, from a $t_0\ge L/\mu$ on so that $\eta_t\le 1/L$:
-#
-# $$
-# a_{t+1}\le\Big(1-\frac1t\Big)^2a_t+\frac{\sigma^2}{\mu^2t^2}
+# e' = (I-\eta H)\,e-\eta\,\xi
 # \quad\Longrightarrow\quad
-# t^2a_{t+1}\le(t-1)^2a_t+\frac{\sigma^2}{\mu^2}.
+# \mathbb E\|e'\|^2\;\le\;(1-\eta\lambda_{\min})^2\,\mathbb E\|e\|^2+\eta^2\sigma^2 .
 # $$
 #
-# The left side is the right side's first term, one step on. So each step adds $\sigma^2/\mu^2$ at most:
+# The cross term is zero, because $\xi$ has mean zero whatever $e$ is.
+# The bound's fixed point $s$ obeys $s=(1-\eta\lambda_{\min})^2 s+\eta^2\sigma^2$, so
 #
 # $$
-# t^2a_{t+1}\le(t_0-1)^2a_{t_0}+(t-t_0+1)\frac{\sigma^2}{\mu^2}
-# \quad\Longrightarrow\quad
-# a_{t+1}=O(1/t).
+# s=\frac{\eta\,\sigma^2}{\lambda_{\min}(2-\eta\lambda_{\min})}\approx\frac{\eta\,\sigma^2}{2\lambda_{\min}}\quad\text{for small }\eta .
 # $$
 #
-# Bottou, Curtis and Nocedal prove both for strongly convex losses (Theorems 4.6 and 4.7).
+# What is above $s$ shrinks by $(1-\eta\lambda_{\min})^2$ in every step: **linear convergence, to a ball** whose squared radius is proportional to $\eta$.
+# To get to the point itself the noise must go to zero: by a shrinking step (question 47), or by averaging the iterates.
+#
+# ### The largest stable step of a mini-batch
+#
+# When every sample can be fitted exactly, the noise vanishes at the optimum: $\xi$ is proportional to $e$. Then SGD converges linearly all the way, **if** the step is small enough, and $1/L$ is *not* small enough.
+# Take $H=I$ and batches of $B$ independent samples. If $\mathbb E\big[\|x\|^2(x\cdot e)^2\big]\approx\mathbb E\|x\|^2\,\|e\|^2$, one step gives
+#
+# $$
+# \mathbb E\|e'\|^2=\Big(1-2\eta+\eta^2\big(1+\tfrac{\mathbb E\|x\|^2-1}{B}\big)\Big)\|e\|^2,
+# \qquad\text{which shrinks if}\qquad
+# \eta<\frac{2}{1+(\mathbb E\|x\|^2-1)/B}.
+# $$
+#
+# For $B=1$ the limit is $2/\mathbb E\|x\|^2$, here a tenth of $2/L$; it grows with $B$, at first in proportion, up to $2/L=2$.
+# That is the reason for batching: **a larger batch does not make the same step better, it allows a longer one.**
+#
+# ### Why cheap gradients are enough
+#
+# Store every sample twice. The full-batch gradient is the same vector and costs twice as much; SGD does not notice.
+# Real data are nearly that redundant, so early on a part of them says the same as all of them.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, hint, plots, trial
+from utils import check, data, hint, plots, settings, trial
 
 plots.style()
 
@@ -136,7 +128,10 @@ plots.style()
 
 # %%
 def iterate_minibatches(n, batch_size, rng):
-    """n, batch_size ints, rng a Generator -> list of index arrays that cover 0 … n-1 once."""
+    """n, batch_size ints, rng a Generator -> list of index arrays that cover 0 … n-1 once, each of batch_size but the last.
+
+    One rng.permutation(n), cut in order; the short last batch is kept.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -173,7 +168,11 @@ check(iterate_minibatches)
 
 # %%
 def train_linear(X, y, batch_size, lr, n_epochs, rng):
-    """X (n, d), y (n,) -> theta (d,), losses (n_epochs,)."""
+    """X (n, d), y (n,) -> theta (d,), losses (n_epochs,).
+
+    theta starts at zeros; a step is lr times the *mean* gradient of the batch. One iterate_minibatches order an epoch,
+    drawn at its start; losses are J on all of X and y, after each epoch.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -226,7 +225,7 @@ def epochs(n, batch_size, n_epochs, rng):
     return [batch for _ in range(n_epochs) for batch in iterate_minibatches(n, batch_size, rng)]
 
 
-# %%
+# %% tags=["hide-input"]
 rng = np.random.default_rng(0)
 X2 = rng.normal(size=(60, 2)) * [1.0, 0.6]
 y2 = X2 @ [2.0, 1.5] + rng.normal(size=60)
@@ -251,8 +250,8 @@ ax = plots.contours(
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** All three head the same way on average.
-# The batch path is smooth. The stochastic one arrives early and then dances around the star: the noise ball.
+# **Takeaway.** The batch path is smooth. The stochastic one arrives early and then dances around the star: the noise ball.
+# From the same θ the expected step is the same in all three; after the first step they are no longer at the same θ.
 
 # %% [markdown]
 # ### What is a fair race?
@@ -265,10 +264,10 @@ X, y = data.diabetes()
 n = len(y)
 best = np.linalg.lstsq(X, y)[0]
 lowest = np.mean((X @ best - y) ** 2) / 2
-settings = {"stochastic, B = 1": (1, 0.005), "mini-batch, B = 16": (16, 0.05), "batch, B = 442": (n, 0.4)}
+recipes = {"stochastic, B = 1": (1, 0.005), "mini-batch, B = 16": (16, 0.05), "batch, B = 442": (n, 0.4)}
 race = {
     name: np.r_[0.5, train_linear(X, y, size, lr, 40, np.random.default_rng(1))[1]] - lowest
-    for name, (size, lr) in settings.items()
+    for name, (size, lr) in recipes.items()
 }
 evaluations = n * np.arange(41)
 ax = plots.curves(
@@ -285,29 +284,16 @@ plt.show()
 # %%
 print("after one pass over the data, loss above the minimum")
 for name, excess in race.items():
-    print(f"{name:20s} {excess[1]:.3f}   updates: {-(-n // settings[name][0])}")
+    print(f"{name:20s} {excess[1]:.3f}   updates: {-(-n // recipes[name][0])}")
 
 # %% [markdown]
-# So why not always $B=1$? Because gradients are counted here, not seconds.
-
-# %%
-from time import perf_counter
-
-seconds = {}
-for size in (1, 64):
-    began = perf_counter()
-    train_linear(X, y, size, 0.001, 5, np.random.default_rng(0))
-    seconds[size] = perf_counter() - began
-print("an epoch with B = 1 takes over 5 times as long as one with B = 64:", seconds[1] > 5 * seconds[64])
-
-# %% [markdown]
-# The same number of sample gradients. One matrix product is far quicker than 64 small vector products, and the loop has fewer turns.
+# So why not always $B=1$? Because gradients are counted here, not seconds, and single samples waste the hardware (question 03).
 
 # %% [markdown]
 # ### How large is the noise ball?
 #
 # The derivation says: squared radius ∝ η. Measure it. Start *at* the minimum, and see how far the noise carries θ.
-# Features are whitened, so that $H=I$: there the bound is exact.
+# Features are whitened, so that $H=I$: there the bound is exact, for constant σ.
 # Guess first: does reshuffling (every sample once per epoch) give the same ball as drawing with replacement?
 
 # %%
@@ -337,7 +323,7 @@ balls = {
     "reshuffled": noise_ball(lambda rng: rng.permutation(n)),
 }
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
 slopes = {}
 for ax, (name, ball) in zip(axes, balls.items(), strict=True):
@@ -358,17 +344,38 @@ for rate, a, b in zip(rates, *balls.values(), strict=True):
     print(f"{rate:<8} {a / rate:.2f}      {sigma2 / (2 * (2 - rate)):.2f}          {b / rate:.2f}")
 print(f"slopes: with replacement {slopes['with replacement']:.1f}, reshuffled {slopes['reshuffled']:.1f}")
 
+
 # %% [markdown]
 # **Takeaway.** With replacement, half the step gives half the loss, and for small η the constant is the predicted one.
 # For larger η the floor is higher: the noise is not quite constant, it grows with the error.
 # Reshuffled, the errors of one epoch nearly cancel by its end: half the step gives about a quarter of the loss, on average over this range.
 
 # %% [markdown]
+# ### Averaging the iterates
+#
+# A ball has a centre. Take the mean of the last half of the steps (Polyak & Juditsky 1992). How much nearer is it than the last iterate?
+
+# %%
+def last_and_mean(lr, seed, n_epochs=12):
+    """Loss above the minimum of the last iterate, and of the mean of the later half; B = 1, with replacement."""
+    batches = np.random.default_rng(seed).integers(0, n, size=(n_epochs * n, 1))
+    path = walk(W, y, batches, lr)
+    centre = path[len(path) // 2 :].mean(axis=0)
+    return [0.5 * np.sum((theta - best_w) ** 2) for theta in (path[-1], centre)]
+
+
+gaps = np.mean([last_and_mean(0.01, seed) for seed in range(8)], axis=0)
+print(f"loss above the minimum: last iterate {gaps[0]:.3f}, mean of the later half {gaps[1]:.4f}")
+
+# %% [markdown]
+# **Takeaway.** The loss of the mean is over ten times lower, at the same constant step and at no cost. Averages of weights (SWA, EMA) live on this; question 47 has them.
+
+# %% [markdown]
 # ### Why shuffle?
 #
 # Sort the patients by target, as files often are, and read them in that order. What does one epoch do?
 
-# %%
+# %% tags=["hide-input"]
 by_target = np.argsort(y)
 rng = np.random.default_rng(0)
 orders = {"shuffled each epoch": [rng.permutation(n) for _ in range(6)], "sorted by target": [by_target] * 6}
@@ -386,12 +393,33 @@ plt.show()
 # Sorted, the first half of an epoch says "low", the second half "high"; θ follows each, and ends biased to what it saw last.
 # A gradient is unbiased only if the sample is random.
 
-# %% [markdown]
-# ### With or without replacement?
+# %% [markdown] tags=["deeper"]
+# ### Deeper: a $1/t$ step gives $O(1/t)$
+#
+# Write $a_t=\mathbb E\|e_t\|^2$ and put $\eta_t=\frac1{\lambda_{\min}t}$ into the same line, from a $t_0\ge L/\lambda_{\min}$ on so that $\eta_t\le 1/L$:
+#
+# $$
+# a_{t+1}\le\Big(1-\frac1t\Big)^2a_t+\frac{\sigma^2}{\lambda_{\min}^2t^2}
+# \quad\Longrightarrow\quad
+# t^2a_{t+1}\le(t-1)^2a_t+\frac{\sigma^2}{\lambda_{\min}^2}.
+# $$
+#
+# The first term on the right is the left side, one step earlier. So each step adds $\sigma^2/\lambda_{\min}^2$ at most:
+#
+# $$
+# t^2a_{t+1}\le(t_0-1)^2a_{t_0}+(t-t_0+1)\frac{\sigma^2}{\lambda_{\min}^2}
+# \quad\Longrightarrow\quad
+# a_{t+1}=O(1/t).
+# $$
+#
+# Bottou, Curtis and Nocedal prove both rates for strongly convex losses (Theorems 4.6 and 4.7).
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: with or without replacement?
 #
 # Same step, same cost, twelve seeds. Loss above the minimum at the ends of the later epochs.
 
-# %%
+# %% tags=["deeper"]
 def end_excess(make_order, seed, lr=0.005, n_epochs=14):
     """Mean loss above the minimum at the ends of the later half of the epochs, B = 1."""
     rng = np.random.default_rng(seed)
@@ -407,232 +435,230 @@ print(f"with replacement {replaced.mean():.4f}   reshuffled {reshuffled.mean():.
 print(f"reshuffled is better in {np.sum(reshuffled < replaced)} of 12 seeds")
 print(f"share of the samples that an epoch with replacement sees: {missed:.2f} (1 - 1/e = {1 - np.exp(-1):.2f})")
 
-# %% [markdown]
+
+# %% [markdown] tags=["deeper"]
 # Reshuffling wins, at the same cost. Theory mostly assumes replacement because independent draws are easier to analyse.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: how stale may a gradient be?
+#
+# Asynchronous workers (Hogwild!, Downpour SGD) do not wait for each other, so a gradient is applied τ steps after the θ that it was taken at.
+# On a quadratic each error then obeys $e_{t+1}=e_t-\eta\lambda\,e_{t-\tau}$, and it shrinks only if
+#
+# $$
+# \eta\lambda<2\sin\frac{\pi}{2(2\tau+1)} .
+# $$
+#
+# τ = 0 gives the familiar 2, τ = 1 gives 1, and for large τ it is about $\pi/(2\tau)$. The roots of the recursion agree:
+
+# %% tags=["deeper"]
+def shrinks(eta_lambda, tau):
+    """All roots of z^(τ+1) − z^τ + ηλ inside the unit circle?"""
+    coefficients = np.r_[1.0, -1.0, np.zeros(max(tau - 1, 0)), eta_lambda] if tau else np.array([1.0, eta_lambda - 1])
+    return bool(np.abs(np.roots(coefficients)).max() < 1)
+
+
+for tau in (0, 1, 4, 16):
+    limit = 2 * np.sin(np.pi / (2 * (2 * tau + 1)))
+    print(f"delay {tau:2d}: limit {limit:.3f}   just below it shrinks: {shrinks(0.98 * limit, tau)}, just above: {shrinks(1.02 * limit, tau)}")
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "SGD cannot converge linearly, even on a strongly convex loss"
 #
-# Linear convergence: the same number of decimals in every epoch. The whitened problem is strongly convex, $\mu=1$.
-# Three runs with $B=1$: noisy targets and a constant step; noisy targets and a $1/t$ step; targets that a linear model fits exactly.
+# Linear convergence: the same number of decimals in every epoch. The whitened problem is strongly convex, $\lambda_{\min}=1$.
+# The targets are a linear model plus noise of some size; the step is constant and below the limit. Do the last four epochs gain less than half (less than a third) of the decimals of the first one?
 
 # %%
 exact = W @ best_w
-noisy_floor = np.mean((exact - y) ** 2) / 2
 
 
-def decaying(seed, n_epochs=8):
-    path = walk(W, y, epochs(n, 1, n_epochs, np.random.default_rng(seed)), lambda t: 1 / (t + 200))
-    return 0.5 * np.sum((path[::n] - best_w) ** 2, axis=1)[1:]
+def stalls(noise, lr, seed):
+    rng = np.random.default_rng(seed)
+    targets = exact + noise * rng.normal(size=n)
+    optimum = W.T @ targets / n
+    floor = np.mean((W @ optimum - targets) ** 2) / 2
+    losses = train_linear(W, targets, 1, lr, 9, rng)[1]
+    start = 0.5 * np.sum(optimum**2)
+    decimals = np.log10(np.r_[start, np.maximum(losses - floor, 1e-28)])
+    early, late = decimals[0] - decimals[1], (decimals[5] - decimals[9]) / 4
+    return bool(late < early / 2), bool(late < early / 3)
 
 
-runs = {
-    "noisy, constant step": [train_linear(W, y, 1, 0.005, 8, np.random.default_rng(s))[1] - noisy_floor for s in range(8)],
-    "noisy, 1/t step": [decaying(s) for s in range(8)],
-    "exact fit, constant step": [train_linear(W, exact, 1, 0.005, 8, np.random.default_rng(s))[1] for s in range(8)],
-}
-mean_excess = {name: np.mean(run, axis=0) for name, run in runs.items()}
-start = 0.5 * np.sum(best_w**2)
-ax = plots.curves(
-    {name: np.r_[start, excess] for name, excess in mean_excess.items()},
-    "epoch", "loss above the minimum", "Linear to the optimum where every sample can be fitted", logy=True,
-)  # fmt: skip
-plt.show()
-
-# %%
-decimals = {name: (np.log10(start / e[1]) / 2, np.log10(e[1] / e[7]) / 6) for name, e in mean_excess.items()}
-for name, (early, late) in decimals.items():
-    print(f"{name:26s} decimals per epoch: {early:.1f} at first, {late:.1f} later")
-ruling = trial(
-    "SGD cannot converge linearly (later epochs gain less than half the decimals of the first two)",
-    {name: bool(late < early / 2) for name, (early, late) in decimals.items()},
-    only_if="gradient noise remains at the optimum",
+trial(
+    "SGD with a constant step cannot converge linearly to the optimum",
+    stalls,
+    over=settings(noise=[0, 0.3, 1], lr=[0.005, 0.007], seed=[0, 1]),
+    held_out=settings(noise=[0, 0.2, 0.6], lr=[0.004, 0.006], seed=[2, 3, 4]),
+    only_if=("gradient noise remains at the optimum", lambda noise: noise > 0),
+    expect="holds only if gradient noise remains at the optimum",
 )
-assert list(ruling.where.values()) == [True, True, False]
-assert ruling == "holds only if gradient noise remains at the optimum"
-ruling
 
 
 # %% [markdown]
 # Say it in full: "With a constant step, linearly to a ball ∝ η. With $1/t$ steps to the optimum, but sublinearly. With interpolation, linearly to the optimum."
-# A network that is large enough to fit its training set is near the third case.
-# On a finite data set, variance reduction (SAG, SVRG) is linear too.
-
-# %% [markdown]
-# ### "Batch gradient descent cannot learn online"
+# A network that can fit its training set is near the third case. On a finite data set, variance reduction (SAG, SVRG) is linear too.
 #
-# A stream: one sample arrives at a time, and the truth drifts. Who keeps up? Mean squared distance to the current truth, over the second half.
+# ### "Below 2/L descent is stable"
+#
+# For gradient descent, yes. For mini-batches? The targets are fitted exactly, $L=1$, and every step is below 2. Batches are drawn with replacement; median of five runs.
 
 # %%
-def stream(seed, n_steps=1200, d=5, drift=0.03, noise=0.3, window=50):
-    """The tracking error of four learners on one drifting stream."""
+def stable(lr, batch_size):
+    """Does the median of five runs of 300 steps end nearer than it began?"""
+    ends = []
+    with np.errstate(all="ignore"):
+        for seed in range(5):
+            batches = np.random.default_rng(seed).integers(0, n, size=(300, batch_size))
+            ends.append(np.sum((walk(W, exact, batches, lr)[-1] - best_w) ** 2))
+    return bool(np.median(np.nan_to_num(ends, nan=np.inf)) < np.sum(best_w**2))
+
+
+def below_limit(lr, batch_size):
+    return lr < 2 / (1 + (np.mean(np.sum(W**2, axis=1)) - 1) / batch_size)
+
+
+trial(
+    "a step below 2/L is stable",
+    stable,
+    over=settings(lr=[0.05, 0.1, 0.3, 0.5, 1, 1.5], batch_size=[1, 4, 16, 64]),
+    held_out=settings(lr=[0.07, 0.25, 0.7, 1.2, 1.85], batch_size=[1, 2, 8, 32]),
+    only_if=("it is below 2/(1 + (E‖x‖² − 1)/B), the batch's own limit (H = I)", below_limit),
+    expect="holds only if it is below 2/(1 + (E‖x‖² − 1)/B), the batch's own limit (H = I)",
+)
+
+
+# %% [markdown]
+# ### "A batch of B needs about B times fewer updates"
+#
+# True per epoch: 300,000 samples in batches of 100 are 3000 updates. But to reach a given loss? We count updates until the loss is 0.02 above its minimum, and ask for at least $B/2$ times fewer than one sample at a time needs with η = 0.004.
+
+# %%
+def updates_to(size, lr, seed, target=0.02, most=3000):
+    """How many updates until the loss is within `target` of its minimum."""
+    path = walk(X, y, epochs(n, size, most * size // n + 1, np.random.default_rng(seed)), lr)[:most]
+    below = np.mean((path @ X.T - y) ** 2, axis=1) / 2 - lowest < target
+    return int(np.argmax(below)) if below.any() else most
+
+
+def pays(batch_size, lr_factor, seed):
+    single = updates_to(1, 0.004, seed)
+    return bool(single / updates_to(batch_size, 0.004 * lr_factor, seed) >= batch_size / 2)
+
+
+trial(
+    "a batch of B reaches the same loss with B/2 times fewer updates or better",
+    pays,
+    over=settings(batch_size=[4, 16], lr_factor=[1, 4, 16], seed=[0, 1]),
+    held_out=settings(batch_size=[8, 12, 24], lr_factor=[1, 2, 8, 12, 24], seed=[2, 3]),
+    only_if=("the step is scaled up with the batch", lambda batch_size, lr_factor: lr_factor >= batch_size),
+    expect="holds only if the step is scaled up with the batch",
+)
+
+
+# %% [markdown]
+# A better gradient at the same step is nearly the same step. Scaling ends at the batch's limit, at the latest at $2/L$; question 03 measures where.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "batch gradient descent cannot learn online"
+#
+# A stream: one sample arrives at a time, and the truth may drift. One learner takes a batch step on *all* samples so far; SGD takes one on the newest, with its rate tuned.
+# Is the batch learner's tracking error above SGD's? Above 1.5 times SGD's?
+
+# %% tags=["deeper"]
+def tracking_error(drift, seed, rate, everything, n_steps=1000, d=5, noise=0.3):
+    """Mean squared distance to the current truth over the second half of the stream."""
     rng = np.random.default_rng(seed)
     truth = np.cumsum(drift * rng.normal(size=(n_steps, d)), axis=0) + rng.normal(size=d)
     xs = rng.normal(size=(n_steps, d))
     ys = np.sum(xs * truth, axis=1) + noise * rng.normal(size=n_steps)
-    theta = {name: np.zeros(d) for name in ("SGD", "first", "window", "all")}
-    errors = {name: [] for name in theta}
+    theta, second, cross, errors = np.zeros(d), np.zeros((d, d)), np.zeros(d), []
     for t in range(n_steps):
-        parts = {"SGD": (t, t + 1, 0.1), "window": (max(0, t + 1 - window), t + 1, 0.5), "all": (0, t + 1, 0.5)}
-        parts["first"] = (0, min(t + 1, 100), 0.5)
-        for name, (low, high, lr) in parts.items():
-            x = xs[low:high]
-            lr = min(lr, 0.1 * (high - low))  # carefully while there are few samples
-            theta[name] = theta[name] - lr * x.T @ (x @ theta[name] - ys[low:high]) / (high - low)
-            errors[name].append(np.sum((theta[name] - truth[t]) ** 2))
-    return [np.mean(error[n_steps // 2 :]) for error in errors.values()]
+        second, cross = second + np.outer(xs[t], xs[t]), cross + xs[t] * ys[t]  # all that least squares needs of the past
+        gradient = (second @ theta - cross) / (t + 1) if everything else xs[t] * (xs[t] @ theta - ys[t])
+        theta = theta - min(rate, 0.1 * (t + 1)) * gradient
+        errors.append(np.sum((theta - truth[t]) ** 2))
+    return np.mean(errors[n_steps // 2 :])
 
 
-tracking = dict(zip(("SGD", "first", "window", "all"), np.mean([stream(seed) for seed in range(6)], axis=0), strict=True))
-labels = {
-    "SGD": "SGD, a step for each sample", "first": "batch GD on the first 100 samples only",
-    "all": "batch GD, a step on all samples so far", "window": "batch GD, a step on the last 50 samples",
-}  # fmt: skip
-for name, label in labels.items():
-    print(f"{label:42s} error {tracking[name]:.2f}")
+def batch_is_worse(drift, seed):
+    batch = tracking_error(drift, seed, 0.5, True)
+    sgd = min(tracking_error(drift, seed, rate, False) for rate in (0.003, 0.01, 0.03, 0.1))
+    return bool(batch > sgd), bool(batch > 1.5 * sgd)
 
-# %%
-ruling = trial(
-    "batch gradient descent cannot learn online (tracking error above twice SGD's)",
-    {labels[name]: bool(tracking[name] > 2 * tracking["SGD"]) for name in ("first", "all", "window")},
-    only_if="it keeps the old samples for good",
+
+trial(
+    "batch descent on all samples so far tracks worse than SGD",
+    batch_is_worse,
+    over=settings(drift=[0, 0.001, 0.01, 0.05], seed=[0, 1]),
+    held_out=settings(drift=[0.0001, 0.0003, 0.0006, 0.012, 0.02, 0.1], seed=[2, 3]),
+    only_if=("the truth drifts by more than 0.005 a step", lambda drift: drift > 0.005),
+    expect="holds only if the truth drifts by more than 0.005 a step",
 )
-assert list(ruling.where.values()) == [True, True, False]
-assert ruling == "holds only if it keeps the old samples for good"
-ruling
 
-# %% [markdown]
-# What is true is a matter of *cost*: the window needs 50 stored samples and 50 sample gradients per arrival, SGD needs one and stores nothing.
-# And with a single new sample as "the batch", batch descent *is* SGD.
 
-# %% [markdown]
-# ### "One unrepresentative sample can trap SGD in a local optimum"
+# %% [markdown] tags=["deeper"]
+# On a stationary stream the learner that keeps everything is the *best* online learner. With drift, old data hurt.
+# So batch descent can learn online; the honest objection is cost, since a step on all data gets dearer with every sample (only for least squares are two sums enough).
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "one unrepresentative sample can trap SGD in a local optimum"
 #
-# Three places to look: the average direction, a convex loss, and a loss with two valleys, $\tfrac14(w^2-1)^2+0.15\,w+s_i w$ with $\sum_i s_i=0$.
-# There the right valley, near $w=1$, is the bad one.
+# A loss with two valleys, $\tfrac14(w^2-1)^2+0.15\,w+s_iw$ with $\sum_is_i=0$; the right valley, near $w=1$, is the bad one, the ridge is at 0.15.
+# For one start: do more of 400 SGD runs end in the bad valley than with batch descent?
 
-# %%
-theta = np.random.default_rng(3).normal(size=10)
-each = X * (X @ theta - y)[:, None]
-bias = np.abs(each.mean(axis=0) - X.T @ (X @ theta - y) / n).max()
+# %% tags=["deeper"]
+def traps(start, noise):
+    """Is the share of SGD runs in the bad valley above batch descent's share, 0 or 1, from the same start?"""
+    rng = np.random.default_rng(round(1000 * abs(start)))
+    slope = lambda w: w**3 - w + 0.15  # noqa: E731
+    one, many = start, np.full(400, start)
+    for _ in range(1500):
+        one = one - 0.02 * slope(one)
+        many = many - 0.02 * (slope(many) + noise * rng.choice([-1, 1], size=400))
+    return bool(np.mean(many > 0.15) > (one > 0.15))
 
-rng = np.random.default_rng(4)
-finals = []
-for _ in range(20):
-    begin = best_w + 3 * rng.normal(size=10)
-    finals.append(np.linalg.norm(walk(W, y, epochs(n, 1, 6, rng), 0.002, begin)[-1] - best_w))
-print(f"convex: farthest end from the one minimum, 20 starts: {max(finals):.1f}")
 
-starts = np.linspace(-2, 2, 2001)
-w_batch, w_sgd = starts.copy(), starts.copy()
-for _ in range(2000):
-    w_batch = w_batch - 0.02 * (w_batch**3 - w_batch + 0.15)
-    w_sgd = w_sgd - 0.02 * (w_sgd**3 - w_sgd + 0.15 + 3 * rng.choice([-1, 1], size=w_sgd.size))
-trapped = {"batch": np.mean(w_batch > 0.15), "SGD": np.mean(w_sgd > 0.15)}
-print(f"two valleys, share that ends in the bad one: batch {trapped['batch']:.0%}, SGD {trapped['SGD']:.0%}")
-
-# %%
-ruling = trial(
-    "an unrepresentative sample makes SGD end in a local optimum",
-    {
-        "the mean of the one-sample gradients is off": bool(bias > 1e-9),
-        "convex loss: some start ends elsewhere (farther than 1)": bool(max(finals) > 1),
-        "two valleys: more ends in the bad one than with batch descent": bool(trapped["SGD"] > trapped["batch"]),
-    },
+trial(
+    "single samples trap SGD where batch descent is not trapped",
+    traps,
+    over=settings(start=[-1.5, -0.5, 0, 0.3, 0.8, 1.5], noise=[3, 4]),
+    held_out=settings(start=[-1.2, -0.3, 0.05, 0.25, 0.6, 1.2], noise=[3.5, 5]),
+    only_if=("the start is in the good valley", lambda start: start < 0.15),
+    expect="holds only if the start is in the good valley",
 )
-assert ruling == "does not hold"
-ruling
 
-
-# %% [markdown]
-# On a convex loss there is no bad local optimum to end in. On the other, batch descent has the same risk, and here a larger one: noise can carry θ out.
-# Say: "A single sample gives *variance*: the path trembles and the end is a ball. It gives no bias."
-
-# %% [markdown]
-# ### "A mini-batch of 16 needs 16 times fewer updates to converge"
-#
-# True per epoch: 300 000 samples in batches of 100 are 3000 updates. But to reach a given loss?
-
-# %%
-def updates_to(size, lr, target=0.02):
-    """How many updates until the loss is within `target` of its minimum; median over five seeds."""
-    counts = []
-    for seed in range(5):
-        path = walk(X, y, epochs(n, size, 4 * size + 4, np.random.default_rng(seed)), lr)[:3000]
-        below = np.mean((path @ X.T - y) ** 2, axis=1) / 2 - lowest < target
-        counts.append(int(np.argmax(below)) if below.any() else len(path))
-    return int(np.median(counts))
-
-
-single, same_step, scaled = updates_to(1, 0.004), updates_to(16, 0.004), updates_to(16, 0.064)
-print(f"an epoch:             B = 1: {n} updates    B = 16: {-(-n // 16)}")
-print(f"to the same loss:     B = 1: {round(single, -2)} updates, about; B = 16 needs this share of them:")
-print(f"  with the same step {same_step / single:.1f}, with a 16 times larger one {scaled / single:.2f}")
-
-# %%
-ruling = trial(
-    "16 samples in a batch need at least 8 times fewer updates",
-    {
-        "to finish an epoch": bool(n / -(-n // 16) > 8),
-        "to reach the same loss with the same step": bool(single / same_step > 8),
-        "to reach the same loss with 16 times the step": bool(single / scaled > 8),
-    },
-    only_if="epochs are counted, or the step is scaled with the batch",
-)
-assert list(ruling.where.values()) == [True, False, True]
-assert ruling == "holds only if epochs are counted, or the step is scaled with the batch"
-ruling
-
-# %% [markdown]
-# A better gradient at the same step is nearly the same step. The batch pays when it allows a larger η, and that ends at $2/L$.
-
-# %% [markdown]
-# ### "SGD is hard to parallelise"
-#
-# Let four workers share one update of 64 samples; and let two workers do two updates of one sample at once, from the same θ.
-
-# %%
-theta, batch = np.zeros(10), iterate_minibatches(n, 64, np.random.default_rng(5))[0]
-gradient = lambda theta, part: X[part].T @ (X[part] @ theta - y[part]) / len(part)  # noqa: E731
-shared = np.mean([gradient(theta, part) for part in batch.reshape(4, 16)], axis=0)
-in_turn = walk(X, y, batch[:2, None], 0.1)[-1]
-at_once = theta - 0.1 * gradient(theta, batch[:1]) - 0.1 * gradient(theta, batch[1:2])
-ruling = trial(
-    "splitting SGD over workers changes its result",
-    {
-        "two single-sample updates at once": bool(np.abs(at_once - in_turn).max() > 1e-6),
-        "one batch of 64 over four workers": bool(np.abs(shared - gradient(theta, batch)).max() > 1e-6),
-    },
-    only_if="updates are split, not the batch",
-)
-assert ruling == "holds only if updates are split, not the batch"
-ruling
-
-# %% [markdown]
-# The updates are sequential; the inside of a batch is not. That is data parallelism.
-# Hogwild! even runs updates at once and accepts stale parameters.
+# %% [markdown] tags=["deeper"]
+# A single run can be unlucky: noise may carry θ out of the good valley, and as well out of the bad one. On average over starts it helps here, since the bad valley is shallower.
+# One odd sample gives *variance*, no bias; on a convex loss there is no wrong valley to end in.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "They differ in how many samples one update reads: all, one, or a batch.
-# The gradient of a random batch is unbiased, so all three go the same way on average; small batches are cheap and noisy.
-# At equal cost the noisy ones are far ahead early on.
-# With a constant step they then hover in a ball whose squared radius is proportional to the learning rate, so one decays it.
-# In practice it is mini-batches, reshuffled every epoch, because hardware likes matrices."
+# A random batch's gradient is unbiased but noisy, and early on many cheap steps win.
+# With a constant step SGD ends in a ball whose squared radius is proportional to the learning rate, so one decays it or averages.
+# In practice: mini-batches, reshuffled every epoch. A larger batch pays because it allows a larger step, up to a limit."
+#
+# ### 三十秒回答
+#
+# "区别在于一次更新用多少样本:全部、一个,还是一小批。
+# 随机小批量的梯度无偏但有噪声;同样的计算量,前期多走便宜的小步更划算。
+# 学习率不变时,SGD 最后在最优点附近一个球里抖动,半径平方正比于学习率,所以要衰减学习率或者做平均。
+# 实际都用小批量,每轮打乱;批量大,好处是能用更大的步长。"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Write $J$ as a mean, its gradient as a mean, the batch gradient as a part of the mean. Unbiased in one line.
+# - Write $J$ as a mean, its gradient as a mean, the batch gradient as the mean of a part. Unbiased in one line.
 # - Cost: an update $B$ sample gradients, an epoch $n$ in all three. Updates per epoch: 1, $n$, $\lceil n/B\rceil$.
-# - Batch: exact direction, smooth path; converges on a convex smooth loss if $\eta<2/L$ and a minimiser exists. One step per pass is too little on large data.
-# - Stochastic: $n$ steps per pass, learns from a stream, wastes the hardware, needs a decaying step to settle.
-# - Mini-batch: noise variance falls like $1/B$ (with replacement), so its standard deviation only like $1/\sqrt B$. The work in a batch is parallel.
-# - Convergence: recursion $\mathbb E\|e'\|^2\le(1-\eta\mu)^2\mathbb E\|e\|^2+\eta^2\sigma^2$. Ball ∝ η; $1/t$ step gives $O(1/t)$; no noise at the optimum gives a linear rate.
-# - Shuffle every epoch: sorted data biases each stretch of steps. Without replacement was better than with, in the measurement.
+# - Batch: exact direction, smooth path; converges on a convex smooth loss if $\eta<2/L$ and a minimiser exists. One step per pass is too little on large, redundant data.
+# - Stochastic: $n$ steps per pass, learns from a stream, wastes the hardware, needs a decaying step or averaging to settle.
+# - Mini-batch: noise variance falls like $1/B$ (with replacement). The stable step grows from $2/\mathbb E\|x\|^2$ towards $2/L$.
+# - Convergence: $\mathbb E\|e'\|^2\le(1-\eta\lambda_{\min})^2\,\mathbb E\|e\|^2+\eta^2\sigma^2$. Ball ∝ η; $1/t$ step gives $O(1/t)$; no noise at the optimum gives a linear rate, for a small enough step.
+# - Shuffle every epoch: sorted data biases each stretch of steps.
+# - Parallel: the samples of a batch are independent, so workers share a batch (synchronous); updates depend on each other, so asynchronous workers use stale gradients.
 
 # %% [markdown]
 # ## Follow-ups
@@ -640,6 +666,20 @@ ruling
 # <details><summary>What does an update cost, and what an epoch?</summary>
 #
 # $O(Bd)$ for an update of a linear model, $O(nd)$ for an epoch whatever $B$ is. The number of updates in an epoch is $\lceil n/B\rceil$. Time per epoch still falls with $B$, because matrix products use the hardware better.
+#
+# </details>
+#
+# <details><summary>How is SGD parallelised? Synchronous or asynchronous?</summary>
+#
+# Synchronous data parallelism: each worker takes a part of the batch, an all-reduce averages the gradients, all make the same step. The result is that of one large batch; the slowest worker sets the pace.
+# Asynchronous: a worker sends its gradient when it is ready (Downpour SGD, Hogwild!). Nobody waits, but gradients are stale, and a delay of τ steps lowers the stable rate to about $\pi/(2\tau L)$. Today nearly everybody trains synchronously.
+#
+# </details>
+#
+# <details><summary>Sum or mean over the workers?</summary>
+#
+# torch's DistributedDataParallel averages the workers' gradients. If each worker's loss is a mean over equally many samples, that is the gradient of the mean over all.
+# If each loss is a sum, the average is too small by the factor of workers; if the workers hold different numbers of samples or tokens, weight by them. Summing means in place of averaging is the same as multiplying the learning rate by the number of workers.
 #
 # </details>
 #
@@ -657,19 +697,13 @@ ruling
 #
 # <details><summary>Does plain SGD lower its learning rate as it goes?</summary>
 #
-# No. It has no state that could. A schedule does it, or Adagrad's growing sum of squares.
+# No. It has no state that could. A schedule does it (question 47), or Adagrad's growing sum of squares.
 #
 # </details>
 #
-# <details><summary>Is batch descent certain to find the minimum of a convex loss?</summary>
+# <details><summary>Can SGD end in a worse local optimum because of one odd sample?</summary>
 #
-# If the gradient is Lipschitz with constant $L$, $0<\eta<2/L$, and a minimiser exists. Logistic regression on separable data has none. Question 01 shows both sides of $2/L$.
-#
-# </details>
-#
-# <details><summary>Does SGD get stuck at saddle points?</summary>
-#
-# Less than batch descent: noise pushes it off the one line that leads into the saddle. Batch descent started exactly on that line stays; next to it, it leaves slowly. Plateaus are the practical problem.
+# A single run can be carried over a barrier by noise, in either direction. The gradient is unbiased, so on average nothing pulls there; on a convex loss there is no such optimum. Question 04 has the waiting times.
 #
 # </details>
 #
@@ -684,8 +718,9 @@ ruling
 #
 # - "SGD is the one with mini-batches, so it is faster to converge." Per update, per epoch, or per second?
 # - "The stochastic gradient points in a wrong direction." It is right on average.
+# - "Any step below 2/L is stable for SGD too." A single sample allows about $2/\mathbb E\|x\|^2$.
 # - "SGD's learning rate shrinks with the updates." Only a schedule does that.
-# - "3000 updates instead of 300 000 until convergence." That is an epoch.
+# - "3000 updates instead of 300,000 until convergence." That is an epoch.
 # - Summing the batch gradient and not noticing that the step has become $B$ times longer.
 # - No word on shuffling.
 
@@ -693,7 +728,11 @@ ruling
 # ## References
 #
 # - L. Bottou, F. E. Curtis, J. Nocedal. *Optimization Methods for Large-Scale Machine Learning.* SIAM Review 60, 2018, Theorems 4.6 and 4.7.
-# - S. Ruder. *An overview of gradient descent optimization algorithms*, 2016: the three variants; §5 on parallel SGD.
+# - S. Ma, R. Bassily, M. Belkin. *The Power of Interpolation: Understanding the Effectiveness of SGD in Modern Over-parametrized Learning.* ICML 2018.
 # - S. Vaswani, F. Bach, M. Schmidt. *Fast and Faster Convergence of SGD for Over-Parameterized Models and an Accelerated Perceptron.* AISTATS 2019.
-# - R. Johnson, T. Zhang. *Accelerating Stochastic Gradient Descent using Predictive Variance Reduction.* NeurIPS 2013.
+# - B. Polyak, A. Juditsky. *Acceleration of Stochastic Approximation by Averaging.* SIAM Journal on Control and Optimization 30, 1992.
+# - M. Schmidt, N. Le Roux, F. Bach. *Minimizing Finite Sums with the Stochastic Average Gradient.* Mathematical Programming 162, 2017 (SAG).
+# - R. Johnson, T. Zhang. *Accelerating Stochastic Gradient Descent using Predictive Variance Reduction.* NeurIPS 2013 (SVRG).
+# - J. Dean et al. *Large Scale Distributed Deep Networks.* NeurIPS 2012 (Downpour SGD).
 # - F. Niu, B. Recht, C. Ré, S. J. Wright. *Hogwild!* NeurIPS 2011.
+# - S. Ruder. *An overview of gradient descent optimization algorithms*, 2016: the three variants; §5 on parallel SGD.
