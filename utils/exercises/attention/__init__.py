@@ -82,7 +82,7 @@ BACKWARD = Exercise(
 
 
 def _tokens(rng, t, d, heads, scale=1.0):
-    inputs = dict(x=scale * rng.normal(size=(t, d)), w_qkv=rng.normal(size=(3 * d, d)) / d**0.5)
+    inputs = dict(x=scale * rng.normal(size=(t, d)), w_qkv=rng.normal(size=(3 * d, d)) / np.sqrt(d))
     return inputs | dict(w_out=rng.normal(size=(d, d)), heads=heads)
 
 
