@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.exercises.attention import mistakes, oracle, styles
-from utils.spec import Case, Exercise, Question
+from utils.grading.spec import Case, Exercise, Question
 
 
 def _qkv(rng, t, s, d, e, scale=1.0):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from utils.spec import Mistake
+from utils.grading.spec import Mistake
 
 
 def _named(*rows):

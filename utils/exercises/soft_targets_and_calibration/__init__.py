@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.exercises.soft_targets_and_calibration import mistaken_fits, mistakes, oracle, styles
-from utils.spec import Case, Exercise, Question
+from utils.grading.spec import Case, Exercise, Question
 
 
 def _labelled(rng, n, k, scale=1.5, **more):

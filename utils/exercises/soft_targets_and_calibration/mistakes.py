@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from utils.spec import Mistake
+from utils.grading.spec import Mistake
 
 
 def named(*rows):
