@@ -21,6 +21,8 @@ from utils.models import (
     BNInception,
     Bottleneck,
     CifarResNet,
+    ConvNeXt,
+    ConvNeXtBlock,
     DenseBlock,
     DenseLayer,
     DenseNet,
@@ -30,12 +32,16 @@ from utils.models import (
     InceptionResNetV2,
     InceptionV1,
     InceptionV2,
+    InvertedResidual,
+    MobileNetV2,
     PreActBlock,
     PreActBottleneck,
     PreActResNet,
     ResNet,
     ResNeXt,
     ResNeXtBlock,
+    SEResNet,
+    SqueezeExcite,
     Transition,
     build,
     count_parameters,
@@ -496,6 +502,56 @@ def test_transition_is_its_formula():
     torch.testing.assert_close(block(x), F.avg_pool2d(conv(F.relu(norm(x))), 2))
 
 
+@pytest.mark.parametrize(
+    ("c_in", "c_out", "stride", "expansion"), [(4, 4, 1, 6), (4, 8, 2, 6), (4, 4, 2, 3), (4, 6, 1, 1)]
+)
+def test_inverted_residual_is_its_formula(c_in, c_out, stride, expansion):
+    """Expand, depthwise, project without an activation; added to the input where the shapes are equal."""
+    block, x = filled(InvertedResidual(c_in, c_out, stride, expansion)), 5 * image(c_in)
+    convs, norms = convs_and_norms(block)
+    h = x
+    for conv, norm in zip(convs[:-1], norms[:-1], strict=True):
+        h = F.relu6(norm(conv(h)))
+    h = norms[-1](convs[-1](h))
+
+    torch.testing.assert_close(block(x), x + h if stride == 1 and c_in == c_out else h)
+    assert [conv.groups for conv in convs] == [1] * (expansion > 1) + [expansion * c_in, 1]
+    assert all(conv.bias is None for conv in convs)
+
+
+def test_squeeze_excite_is_its_formula():
+    """Each channel times the sigmoid of two layers on all means; at least one number stays in between."""
+    block, x = filled(SqueezeExcite(8, 3)), image(8)
+    a, b = layers_of(block, nn.Conv2d)
+    means = x.mean(dim=(2, 3), keepdim=True)
+
+    torch.testing.assert_close(block(x), x * torch.sigmoid(b(F.relu(a(means)))))
+    assert (a.out_channels, layers_of(SqueezeExcite(8), nn.Conv2d)[0].out_channels) == (2, 1)
+
+
+def test_convnext_block_is_its_formula():
+    """Depthwise 7×7, layer norm over channels, 1×1 to four times the width, GELU, 1×1, scale, sum."""
+    block, x = filled(ConvNeXtBlock(4)), image(4, 9)
+    a, b = layers_of(block, nn.Linear)
+    h = block.depthwise(x).movedim(1, -1)
+    h = (h - h.mean(-1, keepdim=True)) / (h.var(-1, keepdim=True, unbiased=False) + 1e-6).sqrt()
+    h = b(F.gelu(a(h * block.norm.weight + block.norm.bias)))
+
+    torch.testing.assert_close(block(x), x + (block.scale * h).movedim(-1, 1))
+    assert {1e-6} == {round(value, 9) for value in ConvNeXtBlock(4).scale.tolist()}
+
+
+def test_gates_of_the_searched_networks_are_as_wide_as_published():
+    """MobileNetV3 squeezes to a quarter of the hidden width in steps of 8, EfficientNet to a quarter of the block's input."""
+    from utils.models import Gate
+
+    def squeezed(name):
+        return [layers_of(gate, nn.Conv2d)[0].out_channels for gate in layers_of(build(name, device="meta"), Gate)]
+
+    assert [24, 32, 32, 120, 168, 168, 240, 240] == squeezed("mobilenet-v3-large")
+    assert [8, 4, 6, 6, 10, 10, 20, 20, 20, 28, 28, 28, 48, 48, 48, 48] == squeezed("efficientnet-b0")
+
+
 def test_vgg_refuses_unknown_configurations():
     """A configuration outside 11, 13, 16 and 19 is a ValueError that lists them, even C and the int 16."""
     for config in ("17", "C", 16, None):
@@ -542,6 +598,9 @@ def their(block):
         ("googlenet", lambda: GoogLeNet(block=their(InceptionV1))),
         ("bn-inception", lambda: BNInception(block=their(InceptionV2))),
         ("inception-resnet-v2", lambda: InceptionResNetV2(block=their(InceptionResNet))),
+        ("mobilenet-v2", lambda: MobileNetV2(block=their(InvertedResidual))),
+        ("se-resnet50", lambda: SEResNet(gate=their(SqueezeExcite))),
+        ("convnext-t", lambda: ConvNeXt(block=their(ConvNeXtBlock))),
     ],
 )
 def test_a_learners_block_makes_the_published_network(name, make):
@@ -690,7 +749,8 @@ def test_describe_lists_a_lone_layer():
 @pytest.mark.parametrize(
     ("spelling", "name"),
     [("ResNet-50", "resnet50"), ("VGG16_BN", "vgg16-bn"), ("ResNeXt-50 32×4d", "resnext50-32x4d"),
-     ("Inception V3", "inception-v3"), ("LeNet-5", "lenet5"), ("inception-v1", "googlenet")],
+     ("Inception V3", "inception-v3"), ("LeNet-5", "lenet5"), ("inception-v1", "googlenet"),
+     ("ConvNeXt-Tiny", "convnext-t"), ("MobileNet V2", "mobilenet-v2")],
 )  # fmt: skip
 def test_names_are_forgiving(spelling, name):
     """Capitals, hyphens, underscores, blanks and × do not matter."""

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import torch
 
 from .classic import VGG, VGG_C_KERNELS, AlexNet, AlexNetOriginal, vgg
+from .convnext import ConvNeXt
 from .counting import count_parameters, model_macs
 from .densenet import DenseNet
 from .googlenet import BNInception, GoogLeNet, Inception3x3
 from .inception import InceptionV3, InceptionV4
 from .inception_resnet import InceptionResNetV2
 from .lenet import LeNet5, LeNet5Original
+from .mobile import EfficientNetB0, MobileNetV2, MobileNetV3Large
 from .published import PUBLISHED
 from .resnet import (
     BasicBlock,
@@ -27,6 +29,7 @@ from .resnet import (
     ResNeXt,
     basic_block_a,
 )
+from .squeeze import SEResNet
 
 # Blocks in each stage. The depth in a name counts the convolutions and the linear layer.
 DEPTHS = {
@@ -77,9 +80,14 @@ RECIPES = {
     },
     **{f"densenet{d}": partial(DenseNet, layers=layers) for d, layers in DENSE.items()},
     "densenet161": partial(DenseNet, layers=(6, 12, 36, 24), growth_rate=48),
+    "mobilenet-v2": MobileNetV2,
+    "se-resnet50": SEResNet,
+    "mobilenet-v3-large": MobileNetV3Large,
+    "efficientnet-b0": EfficientNetB0,
+    "convnext-t": ConvNeXt,
 }
 # Names that interviewers use for the same networks.
-ALIASES = {"inceptionv1": "googlenet", "inceptionv2": "bn-inception"}
+ALIASES = {"inceptionv1": "googlenet", "inceptionv2": "bn-inception", "convnexttiny": "convnext-t"}
 
 
 def _plain(name):
