@@ -333,17 +333,13 @@ NEXT_MISTAKES = tuple(Mistake(*row) for row in (
     ("scale a constant", _SCALE, _next(make_scale=lambda self, scale: setattr(self, "fixed", scale), scaled=lambda self, h: self.fixed * h)),
     ("scale a buffer, not learnt", _SCALE, ScaleBuffer),
     ("one scale for all channels", _SCALE, _next(make_scale=lambda self, scale: setattr(self, "scale", nn.Parameter(torch.tensor([float(scale)]))))),
-    ("scale started at 1", _SCALE, _next(make_scale=lambda self, scale: setattr(self, "scale", nn.Parameter(torch.ones(self.c))))),
-    ("scale started at 0", _SCALE, _next(make_scale=lambda self, scale: setattr(self, "scale", nn.Parameter(torch.zeros(self.c))))),
+    ("scale started at 1 (or 0), whatever it is told", _SCALE, _next(make_scale=lambda self, scale: setattr(self, "scale", nn.Parameter(torch.ones(self.c))))),
     ("scale fixed at 1e-6", "Use the argument: 1e-6 is only its default.", _next(make_scale=lambda self, scale: setattr(self, "scale", nn.Parameter(torch.full((self.c,), 1e-6))))),
     ("scale on the shortcut", _SCALE, ScaleOnInput),
     ("scale on the sum", _SCALE, ScaleOnSum),
     ("no shortcut", "The block adds its input.", _next(forward=lambda self, x: self.branch(x))),
     ("no gradient through the shortcut", "The shortcut carries the gradient too: no detach.", _next(forward=lambda self, x: x.detach() + self.branch(x))),
 ))  # fmt: skip
-NEXT_MISTAKES = tuple(
-    m for m in NEXT_MISTAKES if m.name != "scale started at 0"
-)  # told apart from 1 by nothing that lasts
 
 
 class ChannelsFirst(nn.Module):
