@@ -26,8 +26,8 @@
 # - **One word:** it *forgets*. Adagrad's sum becomes a running mean.
 # - **Root mean square** is what the name says, and you can write the mean as weights on past gradients.
 # - **It keeps no velocity.** It rescales each coordinate; it is not momentum.
-# - **You know whose numbers they are:** 0.9 is from Hinton's slides, 0.001 is from Ruder's survey.
-# - **You know its first step**, and that it is larger than the learning rate.
+# - **You know where the numbers come from:** 0.9 is from Hinton's slides, 0.001 is from Ruder's survey.
+# - **You know its first step**, and that it is longer than the learning rate.
 
 # %% [markdown]
 # ## The idea
@@ -69,7 +69,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, hint, plots, trial
+from utils import check, hint, plots, settings, trial
 
 plots.style()
 
@@ -81,7 +81,10 @@ plots.style()
 
 # %%
 def rmsprop_step(theta, grad, avg_sq, lr=0.001, rho=0.9, eps=1e-8):
-    """theta, grad, avg_sq (d,) -> (theta, avg_sq)."""
+    """theta, grad, avg_sq (d,) -> (theta, avg_sq), both new; the arguments are not changed.
+
+    avg_sq starts at zeros and is not corrected for it; the step uses the *new* one; eps is outside the root.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -173,41 +176,19 @@ ax = plots.curves(
         name: np.abs(np.diff(run(step, changing, [0.0], 600, lr=0.01), axis=0))[:, 0] / 0.01
         for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad))
     },
-    "step t", "length of the step / η", "Adagrad never forgives, RMSprop forgets within 100 steps", logy=True,
+    "step t", "length of the step / η", "Adagrad never forgets, RMSprop does within 100 steps", logy=True,
 )  # fmt: skip
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** After the burst Adagrad's step is a thousand times shorter for good: the sum remembers everything.
+# **Takeaway.** After the burst Adagrad's step is a hundred times shorter than before it, and stays so: the sum remembers everything.
 # RMSprop needs $\log(10^4)/\log(1/0.9)\approx 87$ steps until the burst has faded below the new squares, and is back at η.
-
-# %% [markdown]
-# ### Two coordinates in two units
 #
-# A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike; but does it *converge*?
-
-# %%
-valley = lambda theta, t: np.array([0.01, 1.0]) * theta  # noqa: E731
-paths = {
-    "SGD": run(sgd_step, valley, [-4.0, 1.0], 60, lr=1.9),
-    "RMSprop": run(rmsprop_step, valley, [-4.0, 1.0], 60, lr=0.1),
-}
-ax = plots.contours(
-    lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
-    "RMSprop walks the diagonal; SGD crawls along the floor", minimum=(0, 0),
-)  # fmt: skip
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** Each coordinate moves by about η a step, however flat it is.
-# That is a diagonal rescaling of the gradient, not an average of gradients: there is no velocity in it.
-
-# %% [markdown]
-# ### The other side: a step that does not shrink
+# ### A step that does not shrink
 #
 # Near the minimum the gradient goes to zero, but so does its running mean, and the ratio stays near ±1.
 
-# %%
+# %% tags=["hide-input"]
 distance = {}
 for name, rate in (("η = 0.1", lambda t: 0.1), ("η = 0.01", lambda t: 0.01), ("η = 0.1 / √t", lambda t: 0.1 / np.sqrt(t + 1))):
     theta, state, record = np.array([1.0, 1.0]), np.zeros(2), []
@@ -225,151 +206,165 @@ plt.show()
 # A schedule cures that: RMSprop does not save you from one.
 
 # %% [markdown]
+# ### Two coordinates in two units
+#
+# A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike.
+
+# %% tags=["hide-input"]
+valley = lambda theta, t: np.array([0.01, 1.0]) * theta  # noqa: E731
+paths = {
+    "SGD": run(sgd_step, valley, [-4.0, 1.0], 60, lr=1.9),
+    "RMSprop": run(rmsprop_step, valley, [-4.0, 1.0], 60, lr=0.1),
+}
+ax = plots.contours(
+    lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
+    "RMSprop walks the diagonal; SGD crawls along the floor", minimum=(0, 0),
+)  # fmt: skip
+plt.show()
+
+
+# %% [markdown]
+# **Takeaway.** Each coordinate moves by about η a step, however flat it is.
+# That is a diagonal rescaling of the gradient, not an average of gradients: there is no velocity in it.
+
+# %% [markdown]
 # ## Folklore on trial
 #
 # ### "RMSprop cures Adagrad's vanishing step"
+#
+# A steady gradient, of several sizes. Is the last step still above half of η? Above nine tenths? The control is Adagrad.
 
 # %%
-ruling = trial(
-    "RMSprop's step does not vanish (last step of 1000 above a tenth of η)",
-    {
-        "steady gradient, RMSprop": bool(lengths["RMSprop"][-1] > 0.1),
-        "steady gradient, Adagrad": bool(lengths["Adagrad"][-1] > 0.1),
-    },
-    only_if="the squares are averaged with forgetting",
+def keeps_going(method, size, rho, n_steps):
+    """The last of n_steps steps, in units of the learning rate."""
+    step = adagrad if method == "Adagrad" else lambda *state, lr: rmsprop_step(*state, lr=lr, rho=rho)
+    path = run(step, lambda theta, t: np.full(1, size), [0.0], n_steps, lr=0.01)
+    last = abs(path[-1, 0] - path[-2, 0]) / 0.01
+    return bool(last > 0.5), bool(last > 0.9)
+
+
+trial(
+    "RMSprop's step does not vanish under a steady gradient",
+    keeps_going,
+    over=settings(method="RMSprop", size=[1e-3, 1, 1e3], rho=[0.9, 0.99], n_steps=[300, 2000]),
+    control=dict(method="Adagrad", size=1.0, rho=0.9, n_steps=2000),
+    expect="holds",
 )
-assert ruling.where == {"steady gradient, RMSprop": True, "steady gradient, Adagrad": False}
-assert ruling == "holds only if the squares are averaged with forgetting"
-ruling
 
 
 # %% [markdown]
-# Yes: same problem, same η, only the sum replaced by a mean.
-# What it gives up is Adagrad's guarantee: with a step that never shrinks there is nothing to make it converge, as the last figure showed.
+# Same problem, same η, only the sum replaced by a mean.
+# What it gives up is Adagrad's guarantee: with a step that never shrinks nothing makes it converge, as the last figure showed. A schedule does.
 #
-# ### "RMSprop allows larger learning rates"
+# ### "RMSprop allows larger learning rates than SGD"
 #
-# Sweep η for each method on two valleys. A rate counts as usable if the run ends below the loss it started from.
+# For a valley with curvatures $c$ and $c/100$, started at distance $s$ in both coordinates: the largest rate whose run ends below the loss it started from. Is RMSprop's larger?
 
 # %%
-def usable_rates(step, curvature, rates, n_steps=400):
-    """For which learning rates does ½ Σ c θ², started at θ = (1, …, 1), end below its start?"""
-    good = []
-    for rate in rates:
+def larger_rate(curvature, start):
+    """Largest usable rate of RMSprop against SGD's, eight rates per decade."""
+    curvatures, rates, largest = np.array([curvature / 100, curvature]), 10.0 ** (np.arange(-48, 49) / 8), {}
+    for name, step in (("SGD", sgd_step), ("RMSprop", rmsprop_step)):
+        theta, state = np.full((len(rates), 2), float(start)), np.zeros((len(rates), 2))
         with np.errstate(all="ignore"):
-            end = run(step, lambda theta, t: curvature * theta, np.ones(len(curvature)), n_steps, lr=rate)[-1]
-            good.append(bool(np.sum(curvature * end**2) < np.sum(curvature)))
-    return np.array(good)
+            for _ in range(200):
+                theta, state = step(theta, curvatures * theta, state, lr=rates[:, None])
+            usable = np.sum(curvatures * theta**2, axis=1) < np.sum(curvatures * start**2)
+        largest[name] = rates[usable].max()
+    return bool(largest["RMSprop"] > largest["SGD"])
 
 
-rates = np.logspace(-4, 3, 71)
-problems = {"steep valley (curvatures 1 and 100)": np.array([1.0, 100.0]), "flat valley (0.001 and 0.1)": np.array([1e-3, 1e-1])}
-usable = {
-    (name, method): usable_rates(step, curvature, rates)
-    for name, curvature in problems.items()
-    for method, step in (("SGD", sgd_step), ("RMSprop", rmsprop_step))
-}
-fig, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True, layout="constrained")
-for ax, name in zip(axes, problems, strict=True):
-    for row, method in enumerate(("SGD", "RMSprop")):
-        good = rates[usable[name, method]]
-        ax.plot(good, np.full(len(good), row), "s", markersize=6, color=plots.color(method))
-    ax.set(xscale="log", xlim=(1e-4, 1e3), title=name, xlabel="learning rate η", yticks=[0, 1], yticklabels=["SGD", "RMSprop"], ylim=(-0.6, 1.6))
-fig.suptitle("Learning rates that end below the loss they started from", x=0.01, ha="left")
-plt.show()
-
-# %%
-largest = {key: rates[good].max() if good.any() else 0.0 for key, good in usable.items()}
-ruling = trial(
+trial(
     "RMSprop can be run with a larger learning rate than SGD",
-    {name: bool(largest[name, "RMSprop"] > largest[name, "SGD"]) for name in problems},
-    only_if="the curvature is large",
+    larger_rate,
+    over=settings(curvature=[0.01, 1, 100], start=[0.01, 0.3, 30]),
+    held_out=settings(curvature=[0.05, 0.5, 4, 40], start=[0.003, 0.1, 4, 100]),
+    only_if=("the gradient at the start is larger than 1", lambda curvature, start: curvature * start > 1),
+    expect="holds only if the gradient at the start is larger than 1",
 )
-assert list(ruling.where.values()) == [True, False]
-assert ruling == "holds only if the curvature is large"
-ruling
+
 
 # %% [markdown]
-# The two rates are not in the same unit: SGD's η multiplies a gradient, RMSprop's *is* the length of a step.
-# In the flat valley SGD runs well with η = 10, where RMSprop would jump ten units at a time.
-# What RMSprop does give: its usable rates hardly depend on the scale of the loss.
-
-# %%
-span = {
-    name: [rates[usable[problem, name]].max() for problem in problems] for name in ("SGD", "RMSprop")
-}
-ruling = trial(
-    "the largest usable rate is the same on both valleys, within a factor of 10",
-    {name: bool(max(values) / min(values) < 10) for name, values in span.items()},
-    only_if="the gradient is rescaled, as RMSprop does",
-)
-assert ruling.where == {"SGD": False, "RMSprop": True}
-assert ruling == "holds only if the gradient is rescaled, as RMSprop does"
-ruling
-
-# %% [markdown]
+# The condition is a matter of *units*, and that is the answer. SGD's limit is $2/c$, a property of the valley. RMSprop's η *is* the length of a step, so its limit is about the distance $s$ that is to be covered.
+# The two numbers cannot be compared. What RMSprop does give: its usable rates do not change when the loss is multiplied by a constant.
+#
 # ### "Its average has the same effect as momentum"
 #
-# Momentum averages *gradients*: when they flip their sign, they cancel and the step shrinks. Let them flip.
+# Let the gradient flip its sign in each step. Momentum as in question 05, $v\leftarrow\mu v+\eta g$, sums to $\eta/(1+\mu)$ there and to $\eta/(1-\mu)$ under a steady gradient. What does the mean of *squares* do?
+# The test: is the last step under flipping gradients less than half of that under steady ones?
 
 # %%
-flipping = lambda theta, t: np.full(1, (-1.0) ** t)  # noqa: E731
-velocity, momentum_steps = np.zeros(1), []
-for t in range(200):
-    velocity = 0.9 * velocity + 0.1 * flipping(None, t)
-    momentum_steps.append(abs(velocity[0]))
-rms_steps = np.abs(np.diff(run(rmsprop_step, flipping, [0.0], 200, lr=1.0), axis=0))[:, 0]
-print(f"last step, in units of η:  averaged gradient {momentum_steps[-1]:.2f}   RMSprop {rms_steps[-1]:.2f}")
+def damps(method, decay, n_steps=400):
+    lengths = {}
+    for sign in (-1.0, 1.0):
+        theta, state = np.zeros(1), np.zeros(1)
+        for t in range(n_steps):
+            before, g = theta, np.full(1, sign**t)
+            if method == "momentum":
+                state = decay * state + 0.01 * g
+                theta = theta - state
+            else:
+                theta, state = rmsprop_step(theta, g, state, lr=0.01, rho=decay)
+        lengths[sign] = abs(theta - before)[0]
+    return bool(lengths[-1.0] < lengths[1.0] / 2)
 
-ruling = trial(
-    "a running average damps an oscillation to less than half",
-    {"average of g (momentum)": momentum_steps[-1] < 0.5, "average of g² (RMSprop)": bool(rms_steps[-1] < 0.5)},
-    only_if="it averages the gradients themselves",
+
+trial(
+    "RMSprop's running mean damps an oscillation, as momentum does",
+    damps,
+    over=settings(method="RMSprop", decay=[0.5, 0.8, 0.9, 0.95, 0.99]),
+    control=dict(method="momentum", decay=0.9),
+    expect="does not hold",
 )
-assert ruling.where == {"average of g (momentum)": True, "average of g² (RMSprop)": False}
-assert ruling == "holds only if it averages the gradients themselves"
-ruling
 
 # %% [markdown]
 # $(-1)^2 = 1^2$: the mean of squares does not see the sign.
-# RMSprop damps the *steep* coordinate because it is steep, not because it oscillates.
+# RMSprop shortens the *steep* coordinate's step because it is steep, not because it oscillates.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "RMSprop is Adagrad that forgets: a running mean of squared gradients in place of the sum, and each coordinate's gradient divided by its root.
-# So the step no longer dies; for a steady gradient it stays at η.
-# It is the first half of Adadelta, with a plain learning rate instead of the running RMS of past steps.
-# ρ = 0.9 is Hinton's, η = 0.001 is Ruder's suggestion, and torch's own defaults are 0.99 and 0.01."
+# So the step no longer dies: under a steady gradient it stays at the learning rate.
+# It isn't momentum, since squares don't cancel.
+# The price: a constant rate ends in a jitter, so it needs a schedule. Adam adds momentum and corrects the start. Shall I show that?"
+#
+# ### 三十秒回答
+#
+# "RMSprop 就是会遗忘的 Adagrad:把梯度平方的累加换成滑动平均,每个参数的梯度除以它的平方根。
+# 所以步长不会衰减到零:梯度稳定时,步长就等于学习率。
+# 它不是动量,平方不会正负抵消。
+# 代价是学习率不变时,最后会在最优点附近抖动,所以要配学习率调度。Adam 在它上面加了动量和偏差校正。"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
 # - Write the two lines, ε outside the root.
 # - Unroll the mean: weights $(1-\rho)\rho^k$, memory about $1/(1-\rho)$ steps.
-# - First step $\eta/\sqrt{1-\rho}$, because the mean starts at zero and is not corrected. Adam adds that correction, and a velocity.
-# - What it fixes: Adagrad's $1/\sqrt t$. What it does not: with constant η it ends in a jitter of about η, so schedules still matter.
-# - What it is not: momentum. It averages squares, so signs do not cancel. torch's `momentum=` adds a velocity of already scaled gradients, which is another algorithm than Adam.
+# - First step $\eta/\sqrt{1-\rho}$, because the mean starts at zero and is not corrected. Adam corrects it, and adds momentum.
+# - What it fixes: Adagrad's $1/\sqrt t$. What it does not: with constant η it ends in a jitter of about η.
+# - What it is not: momentum. torch's `momentum=` adds a velocity of already scaled gradients, which is another algorithm than Adam.
 # - Relation to Rprop: with a memory of one step it would be the sign of the gradient; the memory makes that usable with mini-batches.
+# - Relation to Adadelta: RMSprop is its lower half, with η in place of the running RMS of past steps.
 
 # %% [markdown]
 # ## Follow-ups
 #
 # <details><summary>Who recommends 0.9 and 0.001?</summary>
 #
-# The slides of Hinton's lecture 6e have 0.9 for the running mean. The 0.001 is called a good default in Ruder's survey (§4.5). The slides have no ε and no bias correction.
+# The slides of Hinton's lecture 6e have 0.9 for the running mean. The 0.001 is called a good default in Ruder's survey (§4.5). The slides have no ε and no bias correction. torch's defaults are 0.99 and 0.01.
 #
 # </details>
 #
-# <details><summary>Where does ε stand, and does it matter?</summary>
+# <details><summary>Where is ε, and does it matter?</summary>
 #
-# torch: outside the root. TensorFlow's implementation: inside, with the mean started at 1. With ε = 1e-8 nobody notices unless gradients are tiny; with ε = 1.0, as Inception used it, the two are different methods.
+# torch: outside the root. The optimiser of TensorFlow 1 has it inside, and starts the mean at 1; Keras starts it at zero. With ε = 1e-8 nobody notices unless gradients are tiny; with ε = 1.0, as Inception used it, the two are different methods.
 #
 # </details>
 #
 # <details><summary>What is the centred variant?</summary>
 #
-# It subtracts the squared running mean of the gradient, so that it divides by a running standard deviation. Where the gradient is steady the steps become longer; it needs a second state.
+# It keeps a running mean of the gradient too and divides by the running standard deviation $\sqrt{v-\bar g^2}$. Where the gradient is steady the steps become longer, so it needs a smaller rate, and a second state.
 #
 # </details>
 #
@@ -398,7 +393,7 @@ ruling
 # - "It needs no learning rate." That was Adadelta's claim; RMSprop has one.
 # - "Hinton recommends 0.001." The slides give 0.9 and no learning rate.
 # - "The first step has length η." It is $\eta/\sqrt{1-\rho}$.
-# - "Larger learning rates are always safe with it."
+# - "Larger learning rates are always safe with it." The two rates have different units.
 
 # %% [markdown]
 # ## References

@@ -169,4 +169,4 @@ RMSPROP = Exercise(
     verified="theta and the average equal torch.optim.RMSprop's in float64 after every step, with zero, tiny and large gradients",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=30, exercises=(RMSPROP,))
+QUESTION = Question(chapter=1, minutes=25, exercises=(RMSPROP,))
