@@ -10,6 +10,7 @@ import pytest
 from utils.authoring import build
 from utils.authoring.blank import MarkerError
 from utils.authoring.build import HEADINGS, Source, SourceError
+from utils.authoring.executed import needs_execution
 from utils.grading import catalogue
 
 HEADER = """# ---
@@ -309,11 +310,11 @@ def test_an_executed_pair_is_left_alone(solution):
     """What was run from top to bottom and is made from this text needs no second run."""
     source = solution(TURN)
 
-    assert build.needs_execution(source)
+    assert needs_execution(source)
 
     save(source, executed(source))
 
-    assert not build.needs_execution(source)
+    assert not needs_execution(source)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +342,67 @@ def test_a_pair_that_is_not_what_a_run_gives_is_run_again(solution, tmp_path, fa
             (tmp_path / "utils" / "exercises" / "dropout.py").write_text("QUESTION = 1\n", encoding="utf-8")
     save(source, notebook)
 
-    assert build.needs_execution(source)
+    assert needs_execution(source)
+
+
+# ---- deeper parts, and cells that only draw ---------------------------------------------------------------------
+
+
+DEEPER = """
+# %% [markdown] tags=["deeper"]
+# ### Deeper: why so
+#
+# More.
+
+# %% tags=["deeper", "hide-input"]
+x = 2
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: another
+
+"""
+
+
+def test_jupyterlab_folds_deeper_parts_and_code_that_only_draws(solution):
+    """Both notebooks carry JupyterLab's own marks; the script pair keeps tags alone."""
+    source = solution(TURN + DEEPER)
+    for notebook in (build.learner_notebook(source), build.solved_notebook(source)):
+        head, drawing, other = (
+            next(cell for cell in notebook.cells if cell.source.startswith(text))
+            for text in ("### Deeper: why", "x = 2", "### Deeper: another")
+        )
+
+        assert head.metadata["jp-MarkdownHeadingCollapsed"] is other.metadata["jp-MarkdownHeadingCollapsed"] is True
+        assert {"tags": ["deeper", "hide-input"], "jupyter": {"source_hidden": True}} == drawing.metadata
+        nbformat.validate(notebook)
+        script = build.as_script(notebook)
+        assert '# %% [markdown] tags=["deeper"]' in script
+        assert "Collapsed" not in script
+        assert "source_hidden" not in script
+
+
+def test_a_solution_is_not_hidden_in_jupyterlab(solution):
+    """It is folded in the book only: who opens the solution wants to see it."""
+    cells = build.solved_notebook(solution(TURN)).cells
+
+    assert ["hide-input"] == cells[5].metadata.tags
+    assert "jupyter" not in cells[5].metadata
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('# %% tags=["deeper"]\nx = 1\n', "a deeper part begins with a markdown cell"),
+        (DEEPER + "# %%\ny = 1\n", "deeper parts stand at the end of their section"),
+        (DEEPER + "# %% [markdown]\n# ### Core again\n", "deeper parts stand at the end of their section"),
+        (DEEPER + '# %% [markdown] tags=["deeper"]\n# ### Another level\n', "headings inside a deeper part"),
+    ],
+    ids=["no heading", "code after it", "text after it", "a heading inside"],
+)
+def test_a_deeper_part_that_would_fold_wrongly_is_refused(solution, text, message):
+    """JupyterLab folds from a heading to the next of its level, so what is core may not follow."""
+    with pytest.raises(SourceError, match=message):
+        solution(TURN + text)
 
 
 # ---- files ------------------------------------------------------------------------------------------------------

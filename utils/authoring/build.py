@@ -4,9 +4,7 @@ The only writer of those files. `outdated` says which of them are not what the s
 """
 
 import ast
-import base64
 import hashlib
-import io
 import json
 import re
 from collections.abc import Collection
@@ -17,7 +15,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from utils.authoring import blank, evidence
+from utils.authoring import blank, deeper, evidence, minutes
 from utils.grading import catalogue
 from utils.grading.progress import root
 
@@ -66,6 +64,8 @@ def read_source(path: Path) -> Source:
         cell.id = f"cell-{index:02d}"  # jupytext's random ids would change every build
     source = Source(path, notebook)
     _check_headings(source)
+    for problem in deeper.problems(notebook.cells):
+        raise SourceError(f"{path.name}, {problem}")
     return source
 
 
@@ -89,19 +89,29 @@ def learner_notebook(source: Source) -> NotebookNode:
             blank.blanked(cell.source, f"{source.path.name}, cell {index}") if cell.cell_type == "code" else cell.source
         )
         make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("nbval")]
-        cells.append(make(text, id=cell.id, metadata={"tags": tags} if tags else {}))
+        tags = [tag for tag in deeper.tags(cell) if not tag.startswith("nbval")]
+        cells.append(make(text, id=cell.id, metadata=_shown(cell, tags)))
     return nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
+
+
+def _shown(cell: NotebookNode, tags: list[str]) -> dict:
+    """Metadata by which JupyterLab folds a deeper part and the code of a cell that only draws; scripts keep tags."""
+    shown: dict = {"tags": tags} if tags else {}
+    if cell.cell_type == "code" and "hide-input" in deeper.tags(cell):
+        shown["jupyter"] = {"source_hidden": True}
+    if deeper.is_head(cell):
+        shown["jp-MarkdownHeadingCollapsed"] = True
+    return shown
 
 
 def solved_notebook(source: Source) -> NotebookNode:
     """The notebook of the solution, not yet executed; the book folds what `hide-input` marks."""
     notebook = nbformat.from_dict(json.loads(json.dumps(source.notebook)))
     for cell in notebook.cells:
-        tags = list(cell.metadata.get("tags", []))
+        tags = list(deeper.tags(cell))
         if cell.cell_type == "code" and blank.is_solved(cell.source) and "hide-input" not in tags:
             tags.append("hide-input")
-        cell.metadata = {"tags": tags} if tags else {}
+        cell.metadata = _shown(cell, tags)
     notebook.metadata = nbformat.from_dict(KERNEL | {"course": {"exercises": _exercises_digest(source)}})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
@@ -147,7 +157,8 @@ def catalogue_entry(source: Source) -> dict:
             raise SourceError(f"{source.path.name}: {name} has no hint; follow its check(...) with cells tagged `hint`")
     return {
         "title": english, "title_zh": chinese, "chapter": question.chapter, "minutes": question.minutes,
-        "torch": question.torch, "exercises": {name: {"hints": hints[name]} for name in names},
+        "minutes_deeper": round(minutes.beyond(source.notebook).minutes), "torch": question.torch,
+        "exercises": {name: {"hints": hints[name]} for name in names},
     }  # fmt: skip
 
 
@@ -240,53 +251,3 @@ def stray(root: Path = ROOT) -> list[Path]:
     found += [path for path in recorded if path.suffix != ".npz" or path.stem not in slugs]
     found += [path for path in modules if path.stem not in slugs | {"__init__"}]
     return found + evidence.stray(root)
-
-
-def needs_execution(source: Source) -> bool:
-    """Is the executed pair missing, made from another text, or not run from top to bottom?"""
-    path = source.path.with_suffix(".ipynb")
-    if not path.exists():
-        return True
-    executed = nbformat.read(path, as_version=4)
-    wanted = solved_notebook(source)
-    cells = list(zip(executed.cells, wanted.cells, strict=False))
-    if (
-        executed.metadata != wanted.metadata
-        or len(executed.cells) != len(wanted.cells)
-        or any(a.source != b.source or a.metadata != b.metadata for a, b in cells)
-    ):
-        return True
-    counts = [cell.execution_count for cell in executed.cells if cell.cell_type == "code"]
-    return counts != list(range(1, len(counts) + 1))
-
-
-def slim(png: str) -> str:
-    """A figure in base64 with a palette of 256 colours, a third of its size, when that is smaller."""
-    from PIL import Image
-
-    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    picture.quantize(256, Image.Quantize.MEDIANCUT).save(file := io.BytesIO(), "PNG", optimize=True)
-    return min(png, base64.b64encode(file.getvalue()).decode(), key=len)
-
-
-def execute(source: Source) -> Path:
-    """Run a solution from top to bottom in a fresh kernel and write its executed pair. Raises on the first error."""
-    import os
-
-    from nbclient import NotebookClient
-
-    notebook = solved_notebook(source)
-    # one thread, as in the tests: sums over several depend on how many there are
-    os.environ |= {"COURSE_PROGRESS": "off", "OMP_NUM_THREADS": "1", "COURSE_STRICT": "1"}
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False,
-                            resources={"metadata": {"path": str(source.path.parent)}})  # fmt: skip
-    client.execute()
-    notebook.metadata = solved_notebook(source).metadata  # without the version of the machine's Python
-    for cell in notebook.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output.data["image/png"] = slim(output.data["image/png"])
-    path = source.path.with_suffix(".ipynb")
-    path.write_text(as_ipynb(notebook), encoding="utf-8")
-    return path

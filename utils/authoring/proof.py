@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.authoring import build, recording
+from utils.authoring import build, executed, recording
 from utils.grading import catalogue, compare, judge, reference, report, run
 from utils.grading.spec import Exercise
 from utils.sandbox import source
@@ -22,7 +22,7 @@ def freshness(root: Path, slugs: Collection[str] | None = None) -> Iterator[str]
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield f"{path.relative_to(root)} is stale: run `course dev build`"
     for text in build.sources(root, slugs):
-        if build.needs_execution(text):
+        if executed.needs_execution(text):
             yield f"solutions/{text.stem}.ipynb is stale or was not run from top to bottom: run `course dev build`"
     for path in build.stray(root) if slugs is None else ():
         yield f"{path.relative_to(root)} has no source"

@@ -12,7 +12,7 @@ ROOT = root()
 
 @click.group()
 def dev() -> None:
-    """For authors: new, record, evidence, build, verify, site, lite."""
+    """For authors: new, record, evidence, build, minutes, verify, site, lite."""
 
 
 @dev.command()
@@ -57,16 +57,32 @@ def _authored(numbers: tuple[str, ...]) -> list[str]:
 @click.option("--force", is_flag=True, help="Execute solutions again even when nothing changed.")
 def build_(numbers: tuple[str, ...], force: bool) -> None:
     """Write everything that is derived; execute the solutions whose text changed (all, or those named)."""
-    from utils.authoring import build
+    from utils.authoring import build, executed
 
     slugs = _authored(numbers)
     for path in build.write(build.derived(ROOT, slugs if numbers else None)):
         click.echo(str(path.relative_to(ROOT)))
-    stale = [source for source in build.sources(ROOT, slugs) if force or build.needs_execution(source)]
+    stale = [source for source in build.sources(ROOT, slugs) if force or executed.needs_execution(source)]
     with progress_bar("executing", total=len(stale)) as advance:
         for source in stale:
-            click.echo(str(build.execute(source).relative_to(ROOT)))
+            click.echo(str(executed.execute(source).relative_to(ROOT)))
             advance()
+
+
+@dev.command("minutes")
+@click.argument("numbers", nargs=-1)
+def minutes_(numbers: tuple[str, ...]) -> None:
+    """How long each text takes, computed from its source, beside the minutes that it states."""
+    from utils.authoring import build, minutes
+    from utils.grading import catalogue
+
+    click.echo("stated  core  deeper  words formulas lines exercises figures (core)")
+    for source in build.sources(ROOT, _authored(numbers)):
+        core, deeper = minutes.core(source.notebook), minutes.beyond(source.notebook)
+        stated = catalogue.question(source.slug).minutes
+        sign = " " if minutes.agrees(stated, core) else "!"
+        row = f"{stated:5d}{sign} {core.minutes:5.0f} {deeper.minutes:7.0f}  {core.words:5d} {core.formulas:8d}"
+        click.echo(f"{row} {core.lines:5d} {core.exercises:9d} {core.figures:7d}  {source.stem}")
 
 
 @dev.command("evidence")

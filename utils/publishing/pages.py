@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from utils.authoring import blank
+from utils.authoring import blank, deeper, minutes
 from utils.authoring.build import Source
 from utils.folklore.ruling import MIME
 from utils.grading import catalogue
@@ -25,18 +25,32 @@ from utils.publishing.verdict_page import folklore
 def question_page(source: Source, executed: NotebookNode, in_browser: bool) -> NotebookNode:
     """The executed notebook as a page: facts and buttons under the title, each blank above its folded solution."""
     cells = []
+    for run in deeper.runs(executed.cells):
+        run[0].source = _with_minutes(run)
     for cell, heading in _with_headings(executed.cells):
         if cell.cell_type == "code" and blank.is_solved(cell.source):
             cells.append(nbformat.v4.new_markdown_cell(_fenced(blank.blanked(cell.source, source.path.name))))
         if cell.cell_type == "code":
             alt = f"Figure: {figure_title(cell.source) or heading}"
-            cell.metadata["mystnb"] = {"image": {"alt": alt}}
+            cell.metadata["mystnb"] = {"image": {"alt": alt}, **_prompt(cell)}
             for output in cell.outputs:
                 output.get("data", {}).pop(MIME, None)  # for the folklore page, not for a reader's eye
         cells.append(cell)
     cells[0].source += "\n\n" + question_bar(source.stem, in_browser)
     executed.cells = cells
     return executed
+
+
+def _with_minutes(run: list[NotebookNode]) -> str:
+    """The first cell of a deeper part, with the time it takes in its heading, which the book folds it under."""
+    heading, _, rest = run[0].source.partition("\n")
+    return f"{heading} ({max(1, round(minutes.of(run).minutes))} min)\n{rest}"
+
+
+def _prompt(cell: NotebookNode) -> dict:
+    """What to press for code that is folded because it only draws; a solution has the book's own words."""
+    drawing = "hide-input" in deeper.tags(cell) and not blank.is_solved(cell.source)
+    return {"code_prompt_show": "Show the code", "code_prompt_hide": "Hide the code"} if drawing else {}
 
 
 def _with_headings(cells: list[NotebookNode]) -> Iterator[tuple[NotebookNode, str]]:
@@ -84,7 +98,8 @@ def question_bar(stem: str, in_browser: bool) -> str:
     """Chapter, minutes and what is needed, and the way to the learner's own copy; raw HTML for Markdown."""
     entry = catalogue.entries()[stem]
     chapter = f"{entry['chapter']} · {catalogue.CHAPTERS[entry['chapter']][0]}"
-    facts = [f"Chapter {chapter}", f"{entry['minutes']} minutes", _needs(entry), _dots(entry)]
+    more = f", and {entry['minutes_deeper']} for the deeper parts" if entry["minutes_deeper"] else ""
+    facts = [f"Chapter {chapter}", f"{entry['minutes']} minutes{more}", _needs(entry), _dots(entry)]
     links = [f'<a class="course-download" href="../download/{stem}.ipynb" download>Download the notebook</a>']
     copies = ""
     if in_browser and not entry["torch"]:
