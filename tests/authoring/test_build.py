@@ -10,7 +10,7 @@ import pytest
 from utils.authoring import build
 from utils.authoring.blank import MarkerError
 from utils.authoring.build import HEADINGS, Source, SourceError
-from utils.authoring.executed import needs_execution
+from utils.authoring.executed import needs_execution, retag
 from utils.grading import catalogue
 
 HEADER = """# ---
@@ -153,6 +153,7 @@ def test_the_catalogue_has_what_the_course_must_know(solution):
         "title_zh": "dropout 的原理?",
         "chapter": 4,
         "minutes": 20,
+        "minutes_deeper": 0,
         "torch": False,
         "exercises": {"mask": {"hints": ["first *nudge*", "second"]}, "dropout": {"hints": ["third"]}},
     } == build.catalogue_entry(solution(TURN))
@@ -342,6 +343,24 @@ def test_a_pair_that_is_not_what_a_run_gives_is_run_again(solution, tmp_path, fa
             (tmp_path / "utils" / "exercises" / "dropout.py").write_text("QUESTION = 1\n", encoding="utf-8")
     save(source, notebook)
 
+    assert needs_execution(source)
+
+
+def test_other_tags_alone_need_no_run(solution):
+    """What is folded may change without running anything; another text may not pass so."""
+    source = solution(TURN)
+    notebook = executed(source)
+    notebook.cells[5].metadata = {}
+    save(source, notebook)
+
+    assert retag(source)
+    assert not needs_execution(source)
+    assert not retag(source)
+
+    notebook.cells[5].source += "\n"
+    save(source, notebook)
+
+    assert not retag(source)
     assert needs_execution(source)
 
 

@@ -27,6 +27,21 @@ def needs_execution(source: build.Source) -> bool:
     return counts != list(range(1, len(counts) + 1))
 
 
+def retag(source: build.Source) -> bool:
+    """Give the executed pair the tags and marks of its source where nothing else differs; was there a difference?"""
+    path, wanted = source.path.with_suffix(".ipynb"), build.solved_notebook(source)
+    if not path.exists():
+        return False
+    executed = nbformat.read(path, as_version=4)
+    if [cell.source for cell in executed.cells] != [cell.source for cell in wanted.cells]:
+        return False
+    before = build.as_ipynb(executed)
+    for cell, marked in zip(executed.cells, wanted.cells, strict=True):
+        cell.metadata = marked.metadata
+    path.write_text(after := build.as_ipynb(executed), encoding="utf-8")
+    return after != before
+
+
 def slim(png: str) -> str:
     """A figure in base64 with a palette of 256 colours, a third of its size, when that is smaller."""
     from PIL import Image

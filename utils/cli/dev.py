@@ -62,7 +62,10 @@ def build_(numbers: tuple[str, ...], force: bool) -> None:
     slugs = _authored(numbers)
     for path in build.write(build.derived(ROOT, slugs if numbers else None)):
         click.echo(str(path.relative_to(ROOT)))
-    stale = [source for source in build.sources(ROOT, slugs) if force or executed.needs_execution(source)]
+    sources = build.sources(ROOT, slugs)
+    for source in filter(executed.retag, sources):
+        click.echo(f"solutions/{source.stem}.ipynb (tags only)")
+    stale = [source for source in sources if force or executed.needs_execution(source)]
     with progress_bar("executing", total=len(stale)) as advance:
         for source in stale:
             click.echo(str(executed.execute(source).relative_to(ROOT)))
