@@ -129,13 +129,23 @@ def test_common_mistakes_are_those_that_check_names():
     assert "✗ unbiased variance (ddof=1)\n    Normalise with the biased variance" in repr(table)
 
 
-def test_a_long_table_is_cut_as_text_and_whole_as_html():
-    """In a terminal the first mistakes are enough; the HTML has them all."""
+def test_a_long_table_is_cut_as_text_and_folded_as_html():
+    """Five lines of advice are in sight; the HTML has all of them, the rest under a fold."""
     rows = tuple((f"mistake {n}", f"advice {n}") for n in range(FIRST + 2))
 
     assert "… and 2 more" == repr(Table(rows)).split("\n")[-1]
     assert "more" not in repr(Table(rows[:FIRST]))
-    assert FIRST + 3 == Table(rows)._repr_html_().count("<tr>")
+    assert FIRST + 4 == Table(rows)._repr_html_().count("<tr>")
+    assert "<details><summary>2 more</summary>" in Table(rows)._repr_html_()
+    assert "<details>" not in Table(rows[:FIRST])._repr_html_()
+
+
+def test_mistakes_with_the_same_advice_share_a_line():
+    """An advice is read once."""
+    table = Table((("one", "do this"), ("another", "do that"), ("a third", "do this")))
+
+    assert "✗ one; a third\n    do this\n✗ another\n    do that" == repr(table)
+    assert 1 == table._repr_html_().count("do this")
 
 
 def test_the_table_is_escaped():

@@ -49,29 +49,45 @@ def hints_of(name: str) -> list[str]:
     raise ValueError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
 
 
-FIRST = 12  # so many mistakes are printed as text; the HTML table scrolls
+FIRST = 5  # so many lines of advice are in sight; HTML has the rest under a fold
 
 
 @dataclass(frozen=True)
 class Table:
-    """The common mistakes of one exercise, as text and as HTML."""
+    """The common mistakes of one exercise by what to do instead, as text and as HTML."""
 
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, str], ...]  # (name, advice)
+
+    @property
+    def by_advice(self) -> dict[str, list[str]]:
+        """Advice → the names of the mistakes that it mends."""
+        groups: dict[str, list[str]] = {}
+        for name, advice in self.rows:
+            groups.setdefault(advice, []).append(name)
+        return groups
 
     def __repr__(self) -> str:
-        lines = [f"✗ {name}\n    {advice}" for name, advice in self.rows[:FIRST]]
-        return "\n".join([*lines, f"… and {len(self.rows) - FIRST} more"] if len(self.rows) > FIRST else lines)
+        groups = list(self.by_advice.items())
+        lines = [f"✗ {'; '.join(names)}\n    {advice}" for advice, names in groups[:FIRST]]
+        rest = sum(len(names) for _, names in groups[FIRST:])
+        return "\n".join([*lines, f"… and {rest} more"] if rest else lines)
 
     def _repr_html_(self) -> str:
-        left = ' style="text-align:left"'
-        body = "".join(
-            f"<tr><td{left}>{html.escape(name)}</td><td{left}>{html.escape(advice)}</td></tr>"
-            for name, advice in self.rows
-        )
-        table = f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
-        return f'<div style="max-height:24em;overflow:auto" tabindex="0">{table}</div>'
+        groups = list(self.by_advice.items())
+        rest = sum(len(names) for _, names in groups[FIRST:])
+        more = f"<details><summary>{rest} more</summary>{_table(groups[FIRST:])}</details>" if rest else ""
+        return f'<div style="overflow-x:auto" tabindex="0">{_table(groups[:FIRST])}{more}</div>'
+
+
+def _table(groups: list[tuple[str, list[str]]]) -> str:
+    left = ' style="text-align:left;vertical-align:top"'
+    body = "".join(
+        f"<tr><td{left}>{'<br>'.join(map(html.escape, names))}</td><td{left}>{html.escape(advice)}</td></tr>"
+        for advice, names in groups
+    )
+    return f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
 
 
 def common_mistakes(function: Callable) -> Table:
-    """The wrong answers that `check` knows by name, each with what to do instead."""
+    """The wrong answers that `check` knows by name, grouped by what to do instead."""
     return Table(tuple((mistake.name, mistake.advice) for mistake in judge.exercise_for(function).mistakes))

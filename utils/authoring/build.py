@@ -221,7 +221,7 @@ def _toc(entries: dict[str, dict]) -> str:
     for chapter, (english, _) in catalogue.CHAPTERS.items():
         stems = [stem for stem, entry in entries.items() if entry["chapter"] == chapter]
         lines += _part(f"{chapter} · {english}", [f"questions/{stem}" for stem in stems]) if stems else []
-    lines += _part("Look it up", ["folklore", "zoo", "mistakes", "glossary", "references"])
+    lines += _part("Look it up", ["folklore", "zoo", "mistakes", "symbols", "glossary", "references"])
     return "\n".join(lines) + "\n"
 
 

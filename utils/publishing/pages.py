@@ -197,9 +197,10 @@ def mistakes() -> str:
 
 
 def _mistake_list(exercise: Any) -> str:
-    rows = "".join(
-        f"<li><b>{html.escape(mistake.name)}</b><br>{html.escape(mistake.advice)}</li>" for mistake in exercise.mistakes
-    )
+    groups: dict[str, list[str]] = {}
+    for mistake in exercise.mistakes:
+        groups.setdefault(mistake.advice, []).append(f"<b>{html.escape(mistake.name)}</b>")
+    rows = "".join(f"<li>{'<br>'.join(names)}<br>{html.escape(advice)}</li>" for advice, names in groups.items())
     summary = f"<summary><code>{exercise.name}</code>: {len(exercise.mistakes)} mistakes</summary>"
     return f'<details class="course-mistakes">{summary}<ul>{rows}</ul></details>\n'
 
