@@ -225,4 +225,4 @@ GRADIENTS = Exercise(
     verified="both gradients equal torch's autograd, and dbias is zero",
 )  # fmt: skip
 
-QUESTION = Question(chapter=2, minutes=35, exercises=(BLOCK, GRADIENTS), torch=True)
+QUESTION = Question(chapter=2, minutes=30, exercises=(BLOCK, GRADIENTS), torch=True)

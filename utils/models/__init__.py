@@ -24,6 +24,7 @@ _HOMES = {
     "mobile": ("EfficientNetB0", "Inverted", "InvertedResidual", "MobileNetV2", "MobileNetV3Large"),
     "squeeze": ("Gate", "SEBottleneck", "SEResNet", "SqueezeExcite"),
     "convnext": ("ConvNeXt", "ConvNeXtBlock"),
+    "stacked": ("DigitsStack", "normalise", "standard_digits"),
     "counting": ("count_parameters", "describe", "model_macs"),
     "flow": ("dataflow",),
     "probing": ("calls", "gradient_norms", "kernel_sizes"),
