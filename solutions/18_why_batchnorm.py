@@ -491,7 +491,7 @@ plt.show()
 # To keep this noise when the batch is large, people normalise within small groups of it: this is called *ghost batch norm*.
 
 # %% [markdown] tags=["deeper"]
-# # Where the law comes from: let our sample be $x=\mu+\sigma z$ and the $B$ others $\mu+\sigma e_i$, independent, with $E[e]=0$, $E[e^2]=1$, $E[e^3]=\rho$, $E[e^4]=\kappa$.
+# Where the law comes from: let our sample be $x=\mu+\sigma z$ and the $B$ others $\mu+\sigma e_i$, independent, with $E[e]=0$, $E[e^2]=1$, $E[e^3]=\rho$, $E[e^4]=\kappa$.
 # Write the batch's mean as $\mu+\sigma\delta_m$ and its standard deviation as $\sigma(1+\delta_s)$. To first order
 #
 # $$
