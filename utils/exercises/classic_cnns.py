@@ -869,4 +869,4 @@ STACK = Exercise(
 )  # fmt: skip
 
 OWN = {mistake.wrong for exercise in (ALEXNET, VGG) for mistake in exercise.mistakes}
-QUESTION = Question(chapter=3, minutes=60, exercises=(LENET, ALEXNET, VGG, STACK), torch=True)
+QUESTION = Question(chapter=3, minutes=45, exercises=(LENET, ALEXNET, VGG, STACK), torch=True)

@@ -11,7 +11,7 @@ from .papers import PAPERS, Table
 from .published import NAMES, PUBLISHED, Error, Published
 
 _HOMES = {
-    "lenet": ("LeNet5", "LeNet5Original"),
+    "lenet": ("C3_INPUTS", "LeNet5", "LeNet5Original"),
     "classic": ("VGG", "AlexNet", "AlexNetOriginal", "vgg"),
     "googlenet": ("BNInception", "GoogLeNet", "Inception3x3", "InceptionV1", "InceptionV2", "inception_modules"),
     "inception": ("FactorizedConv", "InceptionV3", "InceptionV4"),
