@@ -226,3 +226,21 @@ def test_digit_windows_are_few_hits_among_many():
     assert not np.array_equal(windows, data.digit_windows(50, target=3, size=20, part="test")[0])
     with pytest.raises(ValueError, match="even"):
         data.digit_windows(5, size=21)
+
+
+def test_ridge_logistic_has_its_minimum_and_its_curvatures():
+    """The gradient vanishes at the minimum given, and its slope along any direction lies between ridge and L."""
+    grad, minimum, largest = data.ridge_logistic(0.1)
+    step = 1e-5 * np.random.default_rng(0).normal(size=30)
+
+    assert np.abs(grad(minimum)).max() < 1e-12
+    assert 0.1 < (grad(minimum + step) - grad(minimum)) @ step / (step @ step) < largest
+    with pytest.raises(ValueError, match="ridge"):
+        data.ridge_logistic(0)
+
+
+def test_lessards_slope_is_continuous_and_steep_outside():
+    """It passes through the minimum at 0, joins at 1 and 2, and has curvature 25, 1, 25."""
+    x = np.array([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0])
+
+    assert [-25.0, 0.0, 25.0, 25.5, 26.0, 51.0] == list(data.lessard_slope(x))

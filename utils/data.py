@@ -101,6 +101,31 @@ def rosenbrock() -> tuple[Callable, Callable, Callable]:
     return f, grad, hess
 
 
+def lessard_slope(x: np.ndarray) -> np.ndarray:
+    """f′ of the strongly convex function of one variable, curvature 25 or 1, on which the tuned heavy ball circles.
+
+    x of any shape; the minimum is at 0 (Lessard, Recht & Packard 2016).
+    """
+    return np.where(x < 1, 25 * x, np.where(x < 2, x + 24, 25 * x - 24))
+
+
+def ridge_logistic(ridge: float) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray, float]:
+    """(grad, minimum, L) of logistic regression on `breast_cancer` plus ridge/2 ‖w‖², without intercept.
+
+    grad takes w (30,); the minimum (30,) is Newton's, to rounding; all curvatures lie in [ridge, L].
+    """
+    if ridge <= 0:
+        raise ValueError(f"ridge must be positive, or there may be no minimum, not {ridge}")
+    x, y, _ = breast_cancer()
+    probability = lambda w: 1 / (1 + np.exp(-x @ w))  # noqa: E731
+    grad = lambda w: x.T @ (probability(w) - y) / len(y) + ridge * w  # noqa: E731
+    w = np.zeros(x.shape[1])
+    for _ in range(25):
+        p = probability(w)
+        w = w - np.linalg.solve((x.T * (p * (1 - p))) @ x / len(y) + ridge * np.eye(len(w)), grad(w))
+    return grad, w, float(np.linalg.eigvalsh(x.T @ x / len(y))[-1] / 4 + ridge)
+
+
 def sparse_features(
     n: int, p_frequent: float = 0.5, p_rare: float = 0.01, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -254,4 +254,4 @@ HEAVY_BALL = Exercise(
     verified="equal to the pair with the smallest spectral radius, found by bisection; κ = 1 and κ = 1e6 included",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=35, exercises=(MOMENTUM, HEAVY_BALL), versions=("numpy", "torch", "scipy"))
+QUESTION = Question(chapter=1, minutes=38, exercises=(MOMENTUM, HEAVY_BALL), versions=("numpy", "torch", "scipy"))
