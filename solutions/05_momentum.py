@@ -292,7 +292,7 @@ fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
 for (name, rows), tint in zip(length.items(), ("momentum", "adam", "wrong"), strict=True):
     ax.plot(np.arange(1, n + 1), rows, color=plots.color(tint), label=f"{name}: {rows[-1]:.2f}")
     ax.axhline(limits[name], color="0.6", linestyle=":", zorder=0)
-ax.set(ylim=(0, 10.8), xlabel="step", ylabel="length of the step / lr", title="Momentum 0.9 listens to agreement")
+ax.set(ylim=(0, 10.8), xlabel="step", ylabel="length of the step / lr", title="Momentum 0.9 adds up what agrees")
 ax.legend(title="gradient, and last step", loc="center right")
 plt.show()
 
@@ -326,7 +326,7 @@ paths = {
     "momentum (0.83)": walk(lambda x: curvature * x, start, 0.4 / 50, 0.83, 60),
 }
 plots.animate_paths(lambda x, y: 0.5 * (x**2 + 50 * y**2), (-4.6, 4.2), (-1.3, 1.3), paths,
-                    "60 steps: GD zigzags, 0.98 rolls past, 0.83 lands", minimum=(0, 0), frames=31)  # fmt: skip
+                    "60 steps: GD zigzags, 0.98 rolls past, 0.83 lands", minimum=(0, 0), frames=21)  # fmt: skip
 
 # %%
 for name, path in paths.items():
