@@ -137,6 +137,14 @@
 # With a constant η all four trace the same path, if the moving average gets $\eta/(1-\mu)$: multiply torch's rule by η, and $v=\eta b$.
 # When η changes they differ: inside, the velocity still carries the old rate for about $1/(1-\mu)$ steps; outside, the whole buffer is rescaled at once.
 
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils import check, data, hint, plots, settings, trial
+
+plots.style()
+
 # %% [markdown] tags=["deeper"]
 # ### Deeper: no other pair is better
 #
@@ -159,14 +167,6 @@
 # $$
 #
 # That is about *constant heavy-ball* pairs. Conjugate gradient, whose constants change, needs no λ and is at least as fast (question 13).
-
-# %%
-import matplotlib.pyplot as plt
-import numpy as np
-
-from utils import check, data, hint, plots, settings, trial
-
-plots.style()
 
 # %% [markdown]
 # ## Your turn
