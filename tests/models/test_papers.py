@@ -67,3 +67,18 @@ def test_a_module_is_looked_into_without_being_changed():
     assert {"1×1": 1, "1×3": 1} == models.kernel_sizes(block)
     assert norms == pytest.approx([12.0])
     assert not block.last._forward_hooks
+
+
+def test_what_the_backward_pass_needs_is_counted_once():
+    """Two convolutions that read one map keep one map; parameters are not counted; the meta device will do."""
+    x = torch.empty(1, 2, 8, 8, device="meta", requires_grad=True)
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Conv2d(2, 3, 3, device="meta"), nn.Conv2d(2, 3, 3, device="meta")
+
+        def forward(self, x):
+            return self.one(x) + self.two(x)
+
+    assert models.kept_for_backward(Twice(), x) == 4 * 2 * 8 * 8

@@ -938,4 +938,4 @@ CONNECTIONS = Exercise(
     verified="equal to a count of all pairs, up to 58 layers",
 )  # fmt: skip
 
-QUESTION = Question(chapter=3, minutes=45, exercises=(LAYER, BLOCK, TRANSITION, CONNECTIONS), torch=True)
+QUESTION = Question(chapter=3, minutes=48, exercises=(LAYER, BLOCK, TRANSITION, CONNECTIONS), torch=True)

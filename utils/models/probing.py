@@ -36,3 +36,24 @@ def gradient_norms(module, names, loss):
             hook.remove()
     gradients = torch.autograd.grad(value, [outputs[name] for name in names])
     return [gradient.norm().item() for gradient in gradients]
+
+
+def kept_for_backward(module, *inputs):
+    """Bytes of feature maps (4-D tensors) that a forward pass keeps for the backward pass, each piece of memory once.
+
+    Parameters are not counted. It works on the meta device too.
+    """
+    own, kept = {p.untyped_storage()._cdata for p in module.parameters()}, {}
+
+    def note(tensor):
+        memory = tensor.untyped_storage()
+        if tensor.dim() == 4 and memory._cdata not in own:
+            kept[memory._cdata] = (
+                memory.nbytes(),
+                tensor,
+            )  # keeping the tensor keeps its address from being used again
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        module(*inputs)
+    return sum(size for size, _ in kept.values())
