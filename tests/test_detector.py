@@ -54,3 +54,16 @@ def test_training_is_a_function_of_its_arguments(trained):
 
     assert np.array_equal(trained.score_head, again.score_head)
     assert not np.array_equal(trained.score_head, first_only.score_head)
+
+
+def test_results_are_judged_as_question_36_judges_them():
+    """One hit of two truths at once, a duplicate, and the other truth at last: precision 1 up to ½, then ⅔."""
+    truths = np.array([[0.0, 0, 10, 10], [20, 0, 30, 10]])
+    boxes = np.array([[0.0, 0, 10, 9], [0, 0, 10, 10], [20, 0, 30, 9]])
+    scores = np.array([0.9, 0.8, 0.7])
+
+    assert [[0.9, 0.0], [1.0, 0.0], [0.0, 0.9]] == detector.shared(boxes, truths).tolist()
+    assert 1.0 == detector.recall([boxes], [truths])
+    assert 0.5 == detector.recall([boxes[:2]], [truths])
+    assert pytest.approx(0.5 + 0.5 * 2 / 3) == detector.precision_area([boxes], [scores], [truths])
+    assert 0 == detector.precision_area([boxes[:0]], [scores[:0]], [truths])

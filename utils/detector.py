@@ -88,3 +88,53 @@ def _windows(image):
 
 def _features(windows, units, offsets):
     return np.hstack([np.maximum(windows @ units + offsets, 0), np.ones((len(windows), 1))])
+
+
+# ---- what the questions of chapter 5 look at results with -----------------------------------------------------------
+
+
+def shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of every pair of boxes (n, m), for judging a detector where the learner's own is not to decide."""
+    sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
+    inter = np.maximum(sides, 0).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    return inter / np.maximum(areas[0][:, None] + areas[1] - inter, 1e-300)
+
+
+def recall(found: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5) -> float:
+    """The share of truths that some box of their image overlaps by at least that IoU."""
+    hits = [shared(boxes, true).max(axis=0) >= least for boxes, true in zip(found, truths, strict=True) if len(boxes)]
+    return sum(map(np.sum, hits)) / sum(map(len, truths))
+
+
+def precision_area(
+    found: list[np.ndarray], scores: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5
+) -> float:
+    """Average precision over several images, classes aside, as question 36 builds it."""
+    hits = [_hits(*image, least) for image in zip(found, scores, truths, strict=True)]
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    right = np.cumsum(np.concatenate(hits)[order])
+    precision = np.maximum.accumulate((right / np.arange(1, len(right) + 1))[::-1])[::-1]
+    return float(np.sum(np.diff(right, prepend=0) * precision) / sum(map(len, truths)))
+
+
+def _hits(boxes, scores, truths, least):
+    hits, over, free = np.zeros(len(boxes), dtype=bool), shared(boxes, truths), np.ones(len(truths), dtype=bool)
+    for i in np.argsort(-scores, kind="stable"):
+        best = over[i].argmax()
+        hits[i] = over[i, best] >= least and free[best]
+        free[best] &= not hits[i]
+    return hits
+
+
+def draw(ax, image, *groups, title=""):
+    """An image (1, H, W) and on it groups of boxes: (boxes (n, 4), colour) or (boxes, colour, line style)."""
+    ax.imshow(image[0], cmap="gray", extent=(0, image.shape[2], image.shape[1], 0))
+    for boxes, colour, *style in groups:
+        for x1, y1, x2, y2 in boxes:
+            ax.plot(
+                [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=colour, linewidth=1.3, linestyle=(style or ["-"])[0]
+            )
+    ax.set_title(title, fontsize=9.5, loc="center")
+    ax.axis("off")
+    return ax
