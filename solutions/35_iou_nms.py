@@ -256,20 +256,20 @@ common_mistakes(nms)
 # ## Experiments
 #
 # From here on it is *your* NMS that runs, on a real detector, though a small one.
-# `detector.train` fits it to scenes of handwritten digits by one linear system: at every second pixel it gives ten scores and a box.
+# `detector.train` fits it to scenes of handwritten digits by a linear system: at every second pixel it gives a score and a box.
 #
 # ### What comes out of the detector, and what NMS makes of it
 
 # %%
-digits_detector = detector.train(*data.digit_scenes(150, overlap=0.3))
-images, truths, _ = data.digit_scenes(12, most=8, overlap=0.3, seed=11, part="test")
-image, truth = images[7], truths[7]
-boxes, scores, classes = digits_detector(image)
+finds_digits = detector.train(*data.digit_scenes(200)[:2])
+images, truths, _ = data.digit_scenes(25, most=5, seed=11, part="test")
+image, truth = images[1], truths[1]
+boxes, scores = finds_digits(image, 0.5)
 kept = nms(boxes, scores, 0.4)
 print(f"{len(truth)} digits, {len(boxes)} boxes from the detector, {len(kept)} after NMS")
 
 # %% tags=["hide-input"]
-steps = [1, 2, len(kept)]
+steps = [1, 3, len(kept)]
 fig, axes = plt.subplots(1, 4, figsize=(9, 2.7), layout="constrained")
 detector.draw(axes[0], image, (boxes, plots.color("momentum")), title=f"raw: {len(boxes)} boxes")
 for ax, count in zip(axes[1:], steps, strict=True):
@@ -302,16 +302,16 @@ SIGMAS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 def measure(overlap, seed):
     """Recall and AP of one set of 40 scenes before NMS, after NMS at each threshold, and of Soft-NMS at each sigma."""
     images, _, _ = scenes = data.digit_scenes(40, most=8, overlap=overlap, seed=seed, part="test")
-    raw, truths, figures = [digits_detector(image, 0.05) for image in images], scenes[1], {}
-    figures["recall raw"] = detector.recall([boxes for boxes, _, _ in raw], truths)
+    raw, truths, figures = [finds_digits(image, 0.2) for image in images], scenes[1], {}
+    figures["recall raw"] = detector.recall([boxes for boxes, _ in raw], truths)
     for t in THRESHOLDS:
-        kept = [nms(boxes, scores, t) for boxes, scores, _ in raw]
-        found = [boxes[k] for (boxes, _, _), k in zip(raw, kept, strict=True)]
+        kept = [nms(boxes, scores, t) for boxes, scores in raw]
+        found = [boxes[k] for (boxes, _), k in zip(raw, kept, strict=True)]
         figures[f"recall nms {t}"] = detector.recall(found, truths)
-        figures[f"ap nms {t}"] = detector.precision_area(found, [s[k] for (_, s, _), k in zip(raw, kept, strict=True)], truths)
+        figures[f"ap nms {t}"] = detector.precision_area(found, [s[k] for (_, s), k in zip(raw, kept, strict=True)], truths)
     for sigma in SIGMAS:
-        soft = [soft_nms(boxes, scores, sigma) for boxes, scores, _ in raw]
-        found = [boxes[k] for (boxes, _, _), (k, _) in zip(raw, soft, strict=True)]
+        soft = [soft_nms(boxes, scores, sigma) for boxes, scores in raw]
+        found = [boxes[k] for (boxes, _), (k, _) in zip(raw, soft, strict=True)]
         figures[f"ap soft {sigma}"] = detector.precision_area(found, [new for _, new in soft], truths)
     return figures
 
@@ -382,7 +382,7 @@ print("pairs, a fifth are objects", *(f"{p:8d}" for p in more))
 # ### "NMS keeps the best box of every object"
 #
 # If that were so, no digit that the detector had found would be lost.
-# We ask whether recall after NMS stays within one point (or three) of recall before it, at thresholds from 0.2 to 0.5.
+# Does recall after NMS stay within one point (or three) of recall before it, at thresholds from 0.2 to 0.5?
 
 # %%
 def nothing_is_lost(overlap, threshold, seed):
@@ -401,6 +401,7 @@ trial(
 
 # %% [markdown]
 # Say instead: *NMS keeps the best-scoring box of every neighbourhood*.
+# How much is lost depends on the detector and the threshold; ours loses 2 to 7 of 100 digits even where none overlap.
 # Two things follow. Where objects crowd, a neighbourhood holds two of them and one is lost.
 # And score is not quality of place, which is why detectors learn a second score for it: IoU-Net, FCOS's centre-ness, varifocal loss.
 #
@@ -440,15 +441,15 @@ for overlap in (0.0, 0.3, 0.6):
 # %% [markdown]
 # Two limits belong to the answer.
 # The gain is one of *ranking*: decayed duplicates go to the end of the list, where AP hardly counts them. A product that shows every box above a fixed score sees more duplicates, and needs its score threshold tuned anew.
-# And folklore says that it helps only in crowds. Here it gains most where no digits overlap: a better placed duplicate that NMS would have dropped stays in the list.
+# And folklore says that it helps only in crowds. Here it gains as much where no two digits touch: a better placed duplicate that NMS would have dropped stays in the list.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "IoU is the clipped overlap over the sum of the areas minus the overlap.
-# NMS sorts by score, keeps the best box, drops every box whose IoU with it exceeds a threshold, and repeats; a dropped box suppresses nobody, and I run it per class.
+# NMS keeps the best-scoring box, drops every box whose IoU with it exceeds a threshold, and repeats; a dropped box suppresses nobody, and I run it per class.
 # It trusts the score, so it can keep a badly placed box or lose the second of two close objects.
-# Soft-NMS decays scores instead of dropping. Shall I say how DETR avoids it?"
+# Soft-NMS decays scores instead. Shall I say how DETR avoids NMS?"
 #
 # ### 三十秒回答
 #

@@ -9,7 +9,7 @@ from utils import data, detector
 @pytest.fixture(scope="module")
 def trained():
     """A detector of a hundred scenes."""
-    return detector.train(*data.digit_scenes(100))
+    return detector.train(*data.digit_scenes(100)[:2])
 
 
 def test_places_are_centres_of_cells():
@@ -33,27 +33,26 @@ def test_it_finds_most_digits_more_than_once(trained):
     images, boxes, _ = data.digit_scenes(30, seed=5, part="test")
     found, raw = 0, 0
     for image, truths in zip(images, boxes, strict=True):
-        given, scores, classes = trained(image)
+        given, scores = trained(image)
         raw += len(given)
         assert (len(given), 4) == given.shape
-        assert len(given) == len(scores) == len(classes)
-        assert (scores > 0.1).all()
-        assert set(classes) <= set(range(10))
+        assert len(given) == len(scores)
+        assert (scores > 0.3).all()
         found += sum(bool(len(given)) and data._ious(truth, given).max() > 0.5 for truth in truths)
     n = sum(map(len, boxes))
 
-    assert found > 0.5 * n
+    assert found > 0.8 * n
     assert raw > 3 * n
 
 
 def test_training_is_a_function_of_its_arguments(trained):
     """The same scenes give the same heads; another assignment gives others."""
-    scenes = data.digit_scenes(100)
+    scenes = data.digit_scenes(100)[:2]
     again = detector.train(*scenes)
     first_only = detector.train(*scenes, assign=lambda p, b: np.where(detector.central(p, b) == 0, 0, -1))
 
-    assert np.array_equal(trained.score_head, again.score_head)
-    assert not np.array_equal(trained.score_head, first_only.score_head)
+    assert np.array_equal(trained.score, again.score)
+    assert not np.array_equal(trained.score, first_only.score)
 
 
 def test_results_are_judged_as_question_36_judges_them():

@@ -1,7 +1,7 @@
-"""A small detector for `data.digit_scenes`: at every second pixel one score for each digit and one box.
+"""A small detector for `data.digit_scenes`: at every second pixel a score and a box. It does not read them.
 
-The features are fixed: a window about the place, seen through random rectified units. The head upon them is fitted by
-ridge regression, so training is one linear system: no rate, no epochs, the same result on every processor. What comes
+The features are fixed: a window about the place, seen through random rectified units. The heads upon them are fitted by
+ridge regression, so training is a linear system: no rate, no epochs, the same result on every processor. What comes
 out is raw, as from any dense head: many boxes around every object, and still to be suppressed.
 """
 
@@ -26,56 +26,52 @@ def central(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 class Detector:
-    """detector(image (1, H, H)) → boxes (n, 4), scores (n,), classes (n,): all places whose score is large enough."""
+    """detector(image (1, H, H)) → boxes (n, 4), scores (n,): all places whose score is large enough, unsuppressed."""
 
-    def __init__(self, units: np.ndarray, offsets: np.ndarray, score_head: np.ndarray, box_head: np.ndarray) -> None:
-        self.units, self.offsets, self.score_head, self.box_head = units, offsets, score_head, box_head
+    def __init__(self, units: np.ndarray, offsets: np.ndarray, score: np.ndarray, box: np.ndarray) -> None:
+        self.units, self.offsets, self.score, self.box = units, offsets, score, box
 
     def raw(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of every class (k, 10) and boxes (k, 4) at all places."""
+        """Boxes (k, 4) and scores (k,) at all places."""
         features = _features(_windows(image), self.units, self.offsets)
-        points, reach = places(image.shape[-1]), 10 * features @ self.box_head
-        return features @ self.score_head, np.hstack([points - reach[:, :2], points + reach[:, 2:]])
+        points, reach = places(image.shape[-1]), 10 * features @ self.box
+        return np.hstack([points - reach[:, :2], points + reach[:, 2:]]), features @ self.score
 
-    def __call__(self, image: np.ndarray, least: float = 0.1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        scores, boxes = self.raw(image)
-        keep = (scores.max(axis=1) > least) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-        return boxes[keep], scores[keep].max(axis=1), scores[keep].argmax(axis=1)
+    def __call__(self, image: np.ndarray, least: float = 0.3) -> tuple[np.ndarray, np.ndarray]:
+        boxes, scores = self.raw(image)
+        keep = (scores > least) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return boxes[keep], scores[keep]
 
 
 def train(
     images: np.ndarray,
     boxes: list[np.ndarray],
-    labels: list[np.ndarray],
     assign: Callable[[np.ndarray, np.ndarray], np.ndarray] = central,
     seed: int = 0,
 ) -> Detector:
     """Fit a detector to scenes. `assign(points (k, 2), boxes (m, 4))` says which box each place answers for, or −1.
 
-    A positive place learns 1 for its class and how far the box's four sides are; every other place learns ten zeros.
-    Of those, one in six is used, six times as heavy: most of a scene is black.
+    A positive place learns the score 1 and how far the box's four sides are; any other the score 0.
+    Of those, one in six is used: most of a scene is black.
     """
     rng = np.random.default_rng(seed)
     units = rng.normal(size=(WINDOW * WINDOW, UNITS)) / WINDOW
     offsets = 0.3 * rng.normal(size=UNITS)
-    points, rows, targets, reaches, weights = places(images.shape[-1]), [], [], [], []
-    for image, truths, classes in zip(images, boxes, labels, strict=True):
+    points, rows, positives, reaches = places(images.shape[-1]), [], [], []
+    for image, truths in zip(images, boxes, strict=True):
         owner = assign(points, truths)
         used = (owner >= 0) | (rng.random(len(points)) < 1 / 6)
         owner, at = owner[used], points[used]
         rows.append(_windows(image)[used])
-        targets.append((owner >= 0)[:, None] * np.eye(10)[classes[owner]])
+        positives.append(owner >= 0)
         reaches.append(np.hstack([at - truths[owner, :2], truths[owner, 2:] - at]) / 10)
-        weights.append(np.where(owner >= 0, 1.0, 6.0))
-    features, weights = _features(np.concatenate(rows), units, offsets), np.concatenate(weights)
-    targets, reaches = np.concatenate(targets), np.concatenate(reaches)
-    positive = targets.any(axis=1)
-    head = _ridge(features * weights[:, None], features, targets)
-    return Detector(units, offsets, head, _ridge(features[positive], features[positive], reaches[positive]))
+    features, positive = _features(np.concatenate(rows), units, offsets), np.concatenate(positives)
+    box = _ridge(features[positive], np.concatenate(reaches)[positive])
+    return Detector(units, offsets, _ridge(features, positive.astype(float)), box)
 
 
-def _ridge(weighted, features, targets):
-    return np.linalg.solve(weighted.T @ features + RIDGE * np.eye(features.shape[1]), weighted.T @ targets)
+def _ridge(features, targets):
+    return np.linalg.solve(features.T @ features + RIDGE * np.eye(features.shape[1]), features.T @ targets)
 
 
 def _windows(image):
@@ -133,7 +129,7 @@ def draw(ax, image, *groups, title=""):
     for boxes, colour, *style in groups:
         for x1, y1, x2, y2 in boxes:
             ax.plot(
-                [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=colour, linewidth=1.3, linestyle=(style or ["-"])[0]
+                [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=colour, linewidth=1.1, linestyle=(style or ["-"])[0]
             )
     ax.set_title(title, fontsize=9.5, loc="center")
     ax.axis("off")
