@@ -340,7 +340,7 @@ plt.show()
 # **Takeaway.** A low threshold loses digits *even where no two digits touch*.
 # The box with the best score is often badly placed, and it suppresses a better placed box of the same digit.
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # ### Deeper: what NMS costs
 #
 # Greedy NMS takes one row of IoU for every box that it *keeps*: kept × remaining pairs, not all $n^2/2$, and sorting is a trifle beside it.
