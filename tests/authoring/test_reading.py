@@ -15,11 +15,7 @@ SPOKEN, CHINESE = 75, 180
 NOT_YET = {
     "01_gradient_descent",
     "03_batch_size",
-    "05_momentum",
-    "06_nesterov",
-    "07_adagrad",
     "08_adadelta",
-    "09_rmsprop",
     "10_adam",
     "12_newton",
     "13_conjugate_gradient",
