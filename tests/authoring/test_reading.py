@@ -23,8 +23,6 @@ NOT_YET = {
     "15_batchnorm_forward",
     "16_batchnorm_backward",
     "17_batchnorm_train_vs_eval",
-    "18_why_batchnorm",
-    "19_batchnorm_placement",
     "20_cnn_layers",
     "21_conv_backward",
     "22_conv_vs_fc",
@@ -36,7 +34,6 @@ NOT_YET = {
     "29_cnn_zoo",
     "30_l1_vs_l2",
     "31_smooth_l1",
-    "32_cross_entropy_vs_mse",
     "33_multilabel",
     "34_logistic_regression",
 }

@@ -549,4 +549,4 @@ SIGMOID_CE = Exercise(
     verified="equal to autograd through torch's binary_cross_entropy_with_logits, finite up to z = ±1e300",
 )
 
-QUESTION = Question(chapter=4, minutes=45, exercises=(SOFTMAX, CROSS_ENTROPY, SIGMOID_MSE, SIGMOID_CE))
+QUESTION = Question(chapter=4, minutes=48, exercises=(SOFTMAX, CROSS_ENTROPY, SIGMOID_MSE, SIGMOID_CE))
