@@ -16,6 +16,7 @@ from utils.grading.spec import Case, Exercise, Question
 
 # Processors differ in the last bits of exp, log, powers and matrix products; what is recorded then stands.
 INPUT_RTOL, INPUT_ATOL = 1e-9, 1e-12
+NUDGE = 1e-10
 
 
 def record(slug: str, folder: Path = reference.FOLDER, prior: Path = reference.FOLDER) -> Path:
@@ -137,7 +138,9 @@ def record_fingerprints(
     known, arrays = fingerprint.load(slug, prior), {}
     recorded = reference.load(slug, references)
     for exercise in catalogue.question(slug).exercises:
-        prints = recognise.prints_of(exercise, recorded[exercise.name])
+        inputs = [ref.inputs for ref in recorded[exercise.name]]
+        prints, again = _prints(exercise, inputs), _prints(exercise, [_nudged(given) for given in inputs])
+        prints = fingerprint.steady(prints, again, exercise.rtol, exercise.atol)
         prints = _kept(prints, known.get(exercise.name), exercise)
         arrays |= {f"{exercise.name}/forms": prints.forms, f"{exercise.name}/sums": prints.sums}
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,6 +148,24 @@ def record_fingerprints(
     path.write_bytes(_npz(arrays))
     fingerprint.load.cache_clear()
     return path
+
+
+def _prints(exercise: Exercise, inputs: list[dict[str, Any]]) -> Prints:
+    """The fingerprints of all listed mistakes, made by running them."""
+    names = recognise.value_names(exercise)
+    given = ([run.outcome(m.wrong, exercise, case, watch=False) for case in inputs] for m in exercise.mistakes)
+    return fingerprint.stacked([fingerprint.of(outcomes, names) for outcomes in given])
+
+
+def _nudged(value: Any) -> Any:
+    """The same inputs, each number up or down by a tiny part: what comes out otherwise then is no evidence."""
+    if isinstance(value, dict):
+        return {key: _nudged(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_nudged, value))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value * (1 + NUDGE * np.random.default_rng(value.size).choice([-1.0, 1.0], value.shape))
+    return value
 
 
 def _kept(new: Prints, old: Prints | None, exercise: Exercise) -> Prints:

@@ -33,7 +33,7 @@ def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Mist
     if recorded is None or len(recorded.forms) != len(exercise.mistakes) or recorded.forms.shape[1] < len(pairs):
         return _ranked(exercise, pairs, failing)
     recorded = recorded.first(len(pairs))
-    mine = fingerprint.of([outcome for outcome, _ in pairs], _names(exercise))
+    mine = fingerprint.of([outcome for outcome, _ in pairs], value_names(exercise))
     agreeing = fingerprint.agreeing(mine, recorded, exercise.rtol, exercise.atol)
     likely = np.flatnonzero(agreeing[:, failing].all(axis=1))
     return [exercise.mistakes[i] for i in likely[np.argsort(-agreeing[likely].sum(axis=1), kind="stable")]]
@@ -56,14 +56,8 @@ def _agrees(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Referen
     return all(same(outcome.values[name], value, exercise.rtol, exercise.atol) for name, value in theirs.values.items())
 
 
-def prints_of(exercise: Exercise, references: list[Reference]) -> fingerprint.Prints:
-    """The fingerprints of all listed mistakes on the recorded cases, made by running them."""
-    names = _names(exercise)
-    given = ([run.outcome(m.wrong, exercise, ref.inputs, watch=False) for ref in references] for m in exercise.mistakes)
-    return fingerprint.stacked([fingerprint.of(outcomes, names) for outcomes in given])
-
-
-def _names(exercise: Exercise) -> list[str]:
+def value_names(exercise: Exercise) -> list[str]:
+    """The names of the values that are looked at."""
     return [name for name in exercise.returns if name]
 
 
