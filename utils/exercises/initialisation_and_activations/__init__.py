@@ -4,4 +4,4 @@ from utils.exercises.initialisation_and_activations.activation import ACTIVATION
 from utils.exercises.initialisation_and_activations.initialisation import DEAD, FANS, STD
 from utils.grading.spec import Question
 
-QUESTION = Question(chapter=6, minutes=40, exercises=(ACTIVATION, FANS, STD, DEAD))
+QUESTION = Question(chapter=6, minutes=44, exercises=(ACTIVATION, FANS, STD, DEAD))

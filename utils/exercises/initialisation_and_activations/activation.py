@@ -191,7 +191,6 @@ ACTIVATION_MISTAKES = {
     "an unknown name is taken for relu": (_NAME, _but(other=lambda name, x: RIGHT["relu"](x))),
     "derivative and value exchanged": (_PAIR, _but(wrap=lambda v, d: (d, v))),
     "one of the two alone": (_PAIR, _but(wrap=lambda v, d: v)),
-    "both as one array": (_PAIR, _but(wrap=lambda v, d: np.stack([v, d]))),
 }  # fmt: skip
 
 
