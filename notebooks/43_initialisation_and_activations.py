@@ -307,7 +307,7 @@ for ax, name in zip(axes, ("sigmoid", "tanh", "relu"), strict=True):
         ax.semilogy(np.arange(1, 51), np.maximum(stds(name, std), 1e-16), dash, color=tint, label=label)
     ax.set(title=name, xlabel="layer", ylim=(1e-16, 1e16))
 axes[0].set_ylabel("standard deviation (log scale)")
-axes[2].legend(loc="upper left", fontsize=9, title="std of weights")
+axes[0].legend(loc="lower left", fontsize=9, title="std of weights")
 fig.suptitle("For ReLU only He stays level; tanh hides a scale that is too large by saturating", x=0.01, ha="left")
 plt.show()
 
@@ -368,8 +368,9 @@ for label, draw in {"He": lambda rng, n: rng.normal(0, init_std(n, n, "he"), (n,
 # ### "All-zero weights break training"
 #
 # And equal constants? And if only the last layer starts at zero? A small net on digits, 300 steps; broken shall mean: below 60 % of the *training* set (second threshold: below 80 %).
+# The folded cell holds the net: forward, backward, SGD, in 40 lines of NumPy on your `activation` and `init_std`.
 
-# %%
+# %% tags=["hide-input"]
 mean, std = data.digits()[0].mean(axis=0), data.digits()[0].std(axis=0) + 0.1
 X, y, X_test, y_test = data.digits()
 X, X_test = (X - mean) / std, (X_test - mean) / std
@@ -609,10 +610,10 @@ trial(
 # ## Answer in 30 seconds
 #
 # "Random weights break the symmetry between units; their scale keeps signals alive.
-# A layer multiplies the mean square by fan-in times the weights' variance, so for a linear unit the variance is one over fan-in.
-# ReLU drops half of the mean square, hence He: 2 over fan-in. Xavier averages fan-in and fan-out.
-# I take ReLU, or GELU in transformers. A dead ReLU outputs zero for all data, so its own weights get no gradient.
-# Shall I derive the backward version?"
+# A layer multiplies the mean square by fan-in times the weights' variance, so a linear unit wants one over fan-in.
+# ReLU drops half of it, hence He: 2 over fan-in. Xavier averages both fans.
+# I take ReLU, or GELU in transformers. A dead ReLU outputs zero for all data, so its weights get no gradient.
+# Shall I derive the backward pass?"
 #
 # ### 三十秒回答
 #
