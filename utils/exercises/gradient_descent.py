@@ -266,4 +266,4 @@ MAX_LR = Exercise(
     verified="equal to 2n over the squared largest singular value, on seven shapes",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=45, exercises=(LOSS, GRADIENT, DESCENT, MAX_LR))
+QUESTION = Question(chapter=1, minutes=50, exercises=(LOSS, GRADIENT, DESCENT, MAX_LR))
