@@ -377,4 +377,4 @@ CONSTANT = Exercise(
     verified="equal to torch's mean and 0.5-quantile, for odd and even n; ValueError for any other loss",
 )  # fmt: skip
 
-QUESTION = Question(chapter=4, minutes=30, exercises=(L1, L2, CONSTANT))
+QUESTION = Question(chapter=4, minutes=40, exercises=(L1, L2, CONSTANT))
