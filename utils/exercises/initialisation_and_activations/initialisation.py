@@ -140,7 +140,7 @@ STD_MISTAKES = {
     "He with fan_out (torch's mode='fan_out')": ("fan_in keeps the forward pass, and is asked for; fan_out keeps the backward pass.", _std(he=lambda i, o, a: 2 / ((1 + a**2) * o))),
     "He: slope ignored": (_A, _std(he=lambda i, o, a: 2 / i)),
     "He: 1 + a for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 + a) * i))),
-    "He: 1 − a² for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 - a**2) * i) if a**2 < 1 else math.inf)),
+    "He: 1 − a² for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 - a**2) * i))),
     "He: times 1 + a², not divided": (_A, _std(he=lambda i, o, a: 2 * (1 + a**2) / i)),
     "He: (1 + a)² for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 + a) ** 2 * i))),
     "He: slope 0.01 by default": (_A, _std(default=0.01)),
