@@ -62,6 +62,7 @@ def test_results_are_judged_as_question_36_judges_them():
     scores = np.array([0.9, 0.8, 0.7])
 
     assert [[0.9, 0.0], [1.0, 0.0], [0.0, 0.9]] == detector.shared(boxes, truths).tolist()
+    assert [0, 2] == detector.suppressed(boxes, scores).tolist()
     assert 1.0 == detector.recall([boxes], [truths])
     assert 0.5 == detector.recall([boxes[:2]], [truths])
     assert pytest.approx(0.5 + 0.5 * 2 / 3) == detector.precision_area([boxes], [scores], [truths])

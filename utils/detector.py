@@ -97,6 +97,15 @@ def shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return inter / np.maximum(areas[0][:, None] + areas[1] - inter, 1e-300)
 
 
+def suppressed(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.4) -> np.ndarray:
+    """The indices that greedy NMS keeps, best score first, where the learner's own is not at hand (question 35)."""
+    order, kept = np.argsort(-scores, kind="stable"), []
+    while order.size:
+        kept.append(order[0])
+        order = order[1:][shared(boxes[order[:1]], boxes[order[1:]])[0] <= threshold]
+    return np.array(kept, dtype=int)
+
+
 def recall(found: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5) -> float:
     """The share of truths that some box of their image overlaps by at least that IoU."""
     hits = [shared(boxes, true).max(axis=0) >= least for boxes, true in zip(found, truths, strict=True) if len(boxes)]
