@@ -16,7 +16,6 @@ NOT_YET = {
     "03_batch_size",
     "08_adadelta",
     "10_adam",
-    "12_newton",
     "13_conjugate_gradient",
     "14_bfgs_lbfgs",
     "15_batchnorm_forward",
