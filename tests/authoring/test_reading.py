@@ -20,7 +20,6 @@ NOT_YET = {
     "14_bfgs_lbfgs",
     "15_batchnorm_forward",
     "16_batchnorm_backward",
-    "17_batchnorm_train_vs_eval",
     "20_cnn_layers",
     "21_conv_backward",
     "22_conv_vs_fc",

@@ -579,4 +579,4 @@ FOLD = Exercise(
              "other shapes, 1×1 and depthwise, with a bias and without, a variance of 0",
 )  # fmt: skip
 
-QUESTION = Question(chapter=2, minutes=50, exercises=(TRAIN, EVAL, FOLD))
+QUESTION = Question(chapter=2, minutes=40, exercises=(TRAIN, EVAL, FOLD))
