@@ -183,4 +183,4 @@ ADADELTA = Exercise(
     verified="theta and both averages equal torch.optim.Adadelta's in float64 after every step, with zero, tiny and large gradients",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=30, exercises=(ADADELTA,))
+QUESTION = Question(chapter=1, minutes=25, exercises=(ADADELTA,))
