@@ -13,6 +13,7 @@ EVERYTHING = {
     "two_digits": lambda seed: data.two_digits(20, seed),
     "digit_boxes": lambda seed: data.digit_boxes(20, seed=seed),
     "digit_windows": lambda seed: data.digit_windows(20, seed=seed),
+    "digit_masks": lambda seed: data.digit_masks(20, seed=seed),
     "digit_scenes": lambda seed: data.digit_scenes(20, seed=seed)[:1],
 }
 
@@ -244,3 +245,15 @@ def test_lessards_slope_is_continuous_and_steep_outside():
     x = np.array([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0])
 
     assert [-25.0, 0.0, 25.0, 25.5, 26.0, 51.0] == list(data.lessard_slope(x))
+
+
+def test_digit_masks_are_the_ink():
+    """Without noise a mask is where the image is above one half; its share falls with the canvas."""
+    images, masks = data.digit_masks(50, size=10, noise=0)
+
+    assert (50, 10, 10) == images.shape == masks.shape
+    assert np.array_equal(images > 0.5, masks == 1)
+    assert 0.1 < masks.mean() < 0.25
+    assert data.digit_masks(50, size=40)[1].mean() < 0.02
+    with pytest.raises(ValueError, match="size >= 8"):
+        data.digit_masks(5, size=7)

@@ -158,7 +158,7 @@ def _vandal(function: Callable) -> Callable:
         if hasattr(result, "forward"):  # a function that makes a module
             result.forward = _writing(result.forward)
         for array in (item for arg in args for item in (arg if isinstance(arg, (list, tuple)) else [arg])):
-            if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            if isinstance(array, np.ndarray) and array.dtype.kind in "fiu":
                 array += 1
         return result
 

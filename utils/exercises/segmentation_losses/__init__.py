@@ -5,5 +5,5 @@ from utils.exercises.segmentation_losses.overlap import DICE, TVERSKY
 from utils.grading.spec import Question
 
 QUESTION = Question(
-    chapter=5, minutes=40, exercises=(DICE, TVERSKY, CONFUSION, MEAN_IOU), versions=("numpy", "torch", "scikit-learn")
+    chapter=5, minutes=45, exercises=(DICE, TVERSKY, CONFUSION, MEAN_IOU), versions=("numpy", "torch", "scikit-learn")
 )
