@@ -158,12 +158,15 @@ def _prints(exercise: Exercise, inputs: list[dict[str, Any]]) -> Prints:
 
 
 def _nudged(value: Any) -> Any:
-    """The same inputs, each number up or down by a tiny part: what comes out otherwise then is no evidence."""
+    """The same inputs, each number up or down by a tiny part: what comes out otherwise then is no evidence.
+
+    Masks and labels, all of them 0 or 1, stay: a mistake that asks `target == 1` hangs on no rounding.
+    """
     if isinstance(value, dict):
         return {key: _nudged(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(_nudged, value))
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isin(value, (0, 1)).all():
         return value * (1 + NUDGE * np.random.default_rng(value.size).choice([-1.0, 1.0], value.shape))
     return value
 

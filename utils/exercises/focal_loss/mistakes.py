@@ -205,8 +205,9 @@ _OTHERS = {
     "unstable: log of the sigmoid in the gradient": (_LOG, dict(grad=_naive_grad)),
     "unstable: math.exp raises": (_LOG, dict(loss=_math_loops)),
     "0 to the power γ − 1": (_ZERO, dict(grad=_product_rule)),
-    **{f"{floor:g} added under the log": (_CAP, dict(loss=_naive(floor))) for floor in (1e-6, 1e-7, 1e-8, 1e-12)},
-    **{f"probabilities cut off at {top:g}": (_CAP, dict(loss=_naive(top=top))) for top in (1e-4, 1e-6, 1e-7, 1e-8)},
+    **{f"{floor:g} as a floor under the log": (_CAP, dict(loss=_naive(floor))) for floor in (1e-7, 1e-8, 1e-12)},
+    **{f"{floor:g} added under the log": (_CAP, dict(loss=_naive(floor))) for floor in (1e-4, 1e-6)},
+    **{f"probabilities cut off at {top:g}": (_CAP, dict(loss=_naive(top=top))) for top in (1e-4, 1e-6)},
     **{f"probabilities cut off at {top:g}, in the gradient too": (_CAP, dict(
         loss=_naive(top=top), grad=lambda *v, top=top: _naive_grad(*v, top=top))) for top in (1e-4, 1e-6, 1e-7, 1e-8)},
     "log cut at −100, or the logits": (_CAP, dict(loss=_naive(log=lambda p: np.maximum(np.log(p), -100)))),
