@@ -98,12 +98,10 @@
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 
-from utils import check, data, evidence, hint, models, plots, published, settings, trial
+from utils import check, data, evidence, hint, plots, published, settings, trial
 
 plots.style()
-torch.set_num_threads(1)
 
 
 # %% [markdown]
@@ -209,6 +207,8 @@ check(activation_stds)
 # %% [markdown]
 # ## Experiments
 #
+# From "Does batch norm cure exploding gradients?" on they need torch, which the browser does not have.
+#
 # ### Does the signal survive ten layers?
 #
 # Ten tanh layers of width 100, with weights of standard deviation $s/\sqrt{100}$. Your function measures the activations.
@@ -235,7 +235,6 @@ for ax in axes:
     ax.set(xlabel="layer", xlim=(0.5, 13.9), xticks=range(1, 11))
 plt.show()
 
-
 # %% [markdown]
 # **Takeaway.** Without batch norm an error in the scale is multiplied in every layer. (A standard deviation of 1 means that all entries are +1 or −1.)
 # With batch norm each layer starts anew at 0.63, for every $s$.
@@ -250,6 +249,13 @@ plt.show()
 # What do forty ReLU layers do then? And what happens when the batch is small?
 
 # %%
+import torch
+
+from utils import models
+
+torch.set_num_threads(1)
+
+
 def gradient_norms(act, depth, batchnorm=True, skip=False, seed=0, width=128, n=256):
     """The norm of the gradient of each layer's weights at initialisation, (depth,), in float64."""
     rng = torch.Generator().manual_seed(seed)
