@@ -79,9 +79,8 @@ def _record(path: Path, measure: Callable, family: list[dict]) -> None:
     start, figures = time.monotonic(), []
     for setting in family:
         figures.append([setting, _short(measure(**setting))])
-        print(
-            f"\r{path.stem}: {len(figures)} of {len(family)}, {time.monotonic() - start:.0f} s", end="", file=sys.stderr
-        )
+        if sys.stderr.isatty():
+            print(f"\r{path.stem}: {len(figures)} of {len(family)}", end=" ", file=sys.stderr)
     answers = digest.answers_in(measure)
     head = {
         "question": os.environ.get("COURSE_QUESTION", ""), "digest": digest.of(measure, family, answers),
