@@ -385,11 +385,11 @@ plt.show()
 
 # %% tags=["deeper"]
 tokens = [5, 40, 80]  # the real tokens in three micro-batches
-cuts = np.cumsum([0, *tokens])
-parts = [grads[a:b].mean(axis=0) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
-union = grads[: cuts[-1]].mean(axis=0)
-weighted = np.average(parts, axis=0, weights=tokens)
-for name, step in (("mean of the means", np.mean(parts, axis=0)), ("weighted by tokens", weighted)):
+parts = np.split(grads[: sum(tokens)], np.cumsum(tokens)[:-1])
+means = [part.mean(axis=0) for part in parts]
+union = grads[: sum(tokens)].mean(axis=0)
+weighted = np.average(means, axis=0, weights=tokens)
+for name, step in (("mean of the means", np.mean(means, axis=0)), ("weighted by tokens", weighted)):
     print(f"{name:18}  relative error {np.linalg.norm(step - union) / np.linalg.norm(union):.2f}")
 
 
@@ -510,8 +510,8 @@ trial(
 # "The mini-batch gradient is unbiased, and its variance falls like 1/B.
 # Below a critical batch size, doubling the batch halves the steps; I double the learning rate too, with a warm-up.
 # Above it the steps hardly fall, and I pay more epochs.
-# Memory for activations grows with B; weights and optimiser state stay.
-# With rate and updates adapted, the final accuracy is about the same.
+# Activation memory grows with B; weights and optimiser state stay.
+# With rate and updates adapted, accuracy is about the same.
 # The gradient noise scale estimates the critical size; shall I derive it?"
 #
 # ### 三十秒回答
