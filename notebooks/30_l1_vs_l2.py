@@ -589,7 +589,7 @@ for row, name in zip(axes, ("l2", "l1"), strict=True):
         ax.grid(False)
         ax.set_title(title if name == "l2" else "", fontsize=10)
     row[0].set_ylabel(name.upper(), rotation=0, labelpad=16)
-fig.suptitle("L1 is sharper at first, then it paints nothing at all", x=0.01, ha="left")
+fig.suptitle("L1 is sharper at small shifts, and then it loses the strokes", x=0.01, ha="left")
 plt.show()
 
 # %% tags=["deeper"]
