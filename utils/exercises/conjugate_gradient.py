@@ -178,4 +178,4 @@ CG = Exercise(
     verified="x and every residual equal those of the best point in each Krylov space, found without the recursion",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=40, exercises=(CG,), versions=("numpy", "torch"))
+QUESTION = Question(chapter=1, minutes=35, exercises=(CG,), versions=("numpy", "torch"))
