@@ -440,7 +440,7 @@ trial(
 # Going down the list gives precision and recall, recall over all truths.
 # AP is the area under the monotone envelope of that curve; mAP is its mean over classes.
 # AP50 matches at IoU 0.5; COCO's AP is the mean over 0.5 to 0.95 and so rewards accurate boxes.
-# Shall I say where the tools differ?"
+# Shall I compare the tools?"
 #
 # ### 三十秒回答
 #
