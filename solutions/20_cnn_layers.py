@@ -30,7 +30,7 @@
 # - **The receptive field**, with the strides *multiplied*, and that its middle counts most.
 # - **The details of convolution.** It is a sum over all input channels; frameworks do not flip the kernel.
 # - **Where the weights and where the work are.** Seldom in the same layers.
-# - **What is convention and what is needed.** Pooling and fully connected layers can be left out; the activation cannot.
+# - **What is convention and what is needed.** Pooling layers and hidden fully connected layers can be left out; a nonlinearity cannot.
 
 # %% [markdown]
 # ## The idea
@@ -49,7 +49,7 @@
 # | layer | what it does | what it learns | shape, from `(C, H, W)` |
 # |---|---|---|---|
 # | convolution | asks everywhere: how much of this pattern is here? | $C_{out}\,(C\,k^2 + 1)$ numbers | `(C_out, H', W')` |
-# | activation | bends; without it all layers are one | nothing | the same |
+# | activation | bends; with strides or means alone all layers would be one | nothing | the same |
 # | pooling | makes the map coarser | nothing | `(C, H', W')` |
 # | fully connected | mixes everything with everything | as many weights as inputs times outputs | `(K,)` |
 
@@ -71,37 +71,27 @@
 # %%
 import math
 import time
-import tracemalloc
-from collections import OrderedDict
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
 
-from utils import check, data, hint, plots, trial
+from utils import check, data, evidence, hint, models, plots, published, settings, trial
 
 plots.style()
+torch.set_num_threads(1)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "hide-input"]
 pixels = np.pad(np.array([[1, 2, 0, 1, 3], [0, 1, 3, 1, 0], [2, 0, 1, 2, 1], [1, 1, 0, 0, 2], [0, 3, 1, 1, 0]]), 1)
 taps = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
 sums = np.array([[np.sum(taps * pixels[i : i + 3, j : j + 3]) for j in (0, 2, 4)] for i in (0, 2, 4)])
-
-
-def draw_grid(ax, numbers, left, top, title, shaded=(), tint="#DCEBF7", pale=(), hidden=()):
-    """Numbers in unit cells, the first at (left, top); some cells shaded, some numbers pale, some a question mark."""
-    for (i, j), value in np.ndenumerate(numbers):
-        face = tint if (i, j) in shaded else "white"
-        ax.add_patch(plt.Rectangle((left + j, top + i), 1, 1, facecolor=face, edgecolor="0.6"))
-        text = "?" if (i, j) in hidden else str(value).replace("-", "−")
-        ax.text(left + j + 0.5, top + i + 0.5, text, ha="center", va="center", color="0.6" if (i, j) in pale else "black")
-    ax.text(left, top - 0.25, title, fontsize=9.5)
-
-
 fig, ax = plt.subplots(figsize=(8, 3.9), layout="constrained")
 rim = [cell for cell in np.ndindex(7, 7) if not 0 < min(cell) <= max(cell) < 6]
-draw_grid(ax, pixels, 0, 0, "input 5×5, padding 1", [(i, j) for i in range(3) for j in range(2, 5)], pale=rim)
-draw_grid(ax, taps, 8, 2, "kernel 3×3", list(np.ndindex(3, 3)), "#FCEBC8")
-draw_grid(ax, sums, 12, 2, "output 3×3, stride 2", [(0, 1)], hidden=[(2, 2)])
+plots.number_grid(ax, pixels, 0, 0, "input 5×5, padding 1", [(i, j) for i in range(3) for j in range(2, 5)], pale=rim)
+plots.number_grid(ax, taps, 8, 2, "kernel 3×3", list(np.ndindex(3, 3)), "#FCEBC8")
+plots.number_grid(ax, sums, 12, 2, "output 3×3, stride 2", [(0, 1)], hidden=[(2, 2)])
 ax.set(xlim=(-0.2, 15.6), ylim=(7.1, -0.8), aspect="equal", title="Nine products, one sum: the shaded window gives 2 + 1 + 3 − 4·0 = 6")
 ax.axis("off")
 plt.show()
@@ -123,7 +113,7 @@ plt.show()
 # n' = \left\lfloor \frac{n + 2p - d\,(k-1) - 1}{s} \right\rfloor + 1
 # $$
 #
-# An odd kernel with $p=(k-1)/2$ and stride 1 keeps the size.
+# An odd kernel has a centre pixel; with $p=(k-1)/2$ and stride 1 it keeps the size. An even one cannot be padded alike on both sides, and shifts the map by half a pixel: that is why kernels are odd.
 # What the last window does not reach is dropped in silence.
 
 # %% [markdown]
@@ -146,42 +136,43 @@ plt.show()
 # %% [markdown]
 # ### Why an activation must stand between
 #
-# A convolution is a matrix: $y = Ax$. Two of them are $A_2(A_1x) = (A_2A_1)\,x$, which is one matrix again, and one larger convolution.
-# Its kernel is the two kernels convolved, $2k-1$ wide.
-# So a hundred linear layers are one linear layer. A ReLU between them ends that.
+# A convolution is a matrix: $y = Ax$. Two of them are $A_2(A_1x) = (A_2A_1)\,x$, which is one matrix again, and one larger convolution ($2k-1$ wide).
+# With strides or mean pooling between it is the same. So a hundred linear layers are one linear layer.
+#
+# A ReLU between them ends that. So does a max pooling, which is not linear: $\max(a, b) = a + \mathrm{relu}(b - a)$, that is, a linear map and a ReLU.
+# At 0 the ReLU has no derivative; frameworks take 0 there (any number from 0 to 1 is a subgradient), and inputs that are exactly 0 are rare before training moves them on.
 
 # %% [markdown]
-# ### Pooling, and what came before it
+# ### Pooling
 #
 # A window slides over each channel by itself and leaves one number: its maximum, or its mean.
 # Nothing is learnt, and the number of channels stays.
 # The map gets smaller, so the next layers cost less and see more.
-#
-# LeNet's "subsampling" of 1998 did learn something: with $a_c$ and $b_c$ for each map, $y = a_c \cdot \text{(sum of the window)} + b_c$.
-# That is mean pooling with a gain and a bias. Today a convolution with stride 2 often does the job.
+# A convolution with stride 2 can do the same job. (LeNet's subsampling of 1998 was mean pooling with one learnt gain and bias for each map.)
 
 # %% [markdown]
-# ### The fully connected layer is a convolution too
+# ### The 1×1 convolution
 #
-# Take a map `(C, H, W)`, flatten it, multiply with a matrix `(K, C·H·W)`.
-# Reshape the matrix to `(K, C, H, W)` and read the product again: it is a convolution whose kernel is as large as the map.
-# It has one position, so the output is `(K, 1, 1)`.
+# A 1×1 kernel sees a single pixel, but all its channels. It is one small fully connected layer, applied at every pixel with the same weights.
+# "Network in Network" (2013) brought it in. It has three uses:
 #
-# The other way to end a network: average each map to one number (*global average pooling*), then one small linear layer on $C$ numbers.
+# - **Change the number of channels.** $C\to D$ for $CD$ weights, a ninth of a 3×3: the *reductions* of Inception (question 24), ResNet's bottleneck (25), projections.
+# - **Mix channels** after a layer that does not: depthwise and grouped convolutions (27, 49).
+# - **Add a nonlinearity** without seeing more: VGG-C (23).
+
+# %% [markdown]
+# ### The end of the network
+#
+# A fully connected layer on a map `(C, H, W)` is a convolution whose kernel is as large as the map: reshape its matrix to `(K, C, H, W)` and read the product again.
+#
+# The other ending is *global average pooling*: each map becomes one number, and one small linear layer follows.
 # No flattening, hardly any weights, and the image may have any size.
-
-# %% [markdown]
-# ### The pattern
+# It also regularises: there are no hidden weights that could overfit, and each map is pushed towards being evidence for its class, summed over all places ("Network in Network", §3.2).
 #
 # The classical networks are all words of one small language:
-#
-# $$
-# \text{input} \;\to\; \big[\,[\text{conv} \to \text{relu}]\cdot a \;\to\; \text{pool}\,\big]\cdot b \;\to\; \text{fc}\cdot c
-# $$
-#
+# input → [[conv → relu]·a → pool]·b → fc·c.
 # LeNet-5 is $(a,b,c) = (1,2,3)$, with tanh. VGG-16 has five stages with $a = 2,2,3,3,3$, then $c=3$.
-# What the language cannot say: normalisation, shortcuts, parallel branches, and a head without fully connected layers.
-# That is, most of what came after 2014.
+# What the language cannot say: normalisation, shortcuts, parallel branches, and a head without fully connected layers. That is most of what came after 2014.
 
 # %% [markdown]
 # ## Your turn
@@ -193,7 +184,6 @@ plt.show()
 #
 # One axis. Return an int.
 
-
 # %%
 def output_size(n, kernel, stride=1, padding=0, dilation=1):
     """Five ints -> int, the number of windows; ValueError where not even one fits."""
@@ -204,7 +194,6 @@ def output_size(n, kernel, stride=1, padding=0, dilation=1):
         raise ValueError(f"a kernel that spans {span} pixels does not fit into {n + 2 * padding}")
     return free // stride + 1
     # END SOLUTION
-
 
 # %%
 check(output_size)
@@ -238,7 +227,6 @@ check(output_size)
 # As in every framework the kernel is not flipped, and the padding is zeros on all four sides.
 # Loops are fine for the check. For the experiments you will be glad of an answer without loops over pixels.
 
-
 # %%
 def conv2d(x, weight, bias=None, stride=1, padding=0):
     """x (N, C_in, H, W), weight (C_out, C_in, kH, kW), bias (C_out,) or None -> (N, C_out, H', W')."""
@@ -252,7 +240,6 @@ def conv2d(x, weight, bias=None, stride=1, padding=0):
         out = out + bias
     return out.transpose(0, 3, 1, 2)
     # END SOLUTION
-
 
 # %%
 check(conv2d)
@@ -287,7 +274,6 @@ check(conv2d)
 #
 # `x (N, C, H, W)`. No padding, only whole windows. `stride=None` means stride = kernel_size.
 
-
 # %%
 def max_pool2d(x, kernel_size, stride=None):
     """x (N, C, H, W) -> (N, C, H', W')."""
@@ -296,7 +282,6 @@ def max_pool2d(x, kernel_size, stride=None):
     windows = np.lib.stride_tricks.sliding_window_view(x, (kernel_size, kernel_size), axis=(2, 3))
     return windows[:, :, ::stride, ::stride].max(axis=(4, 5))
     # END SOLUTION
-
 
 # %%
 check(max_pool2d)
@@ -329,7 +314,6 @@ check(max_pool2d)
 # `layers` is a list of `(kernel, stride)`, first layer first; pooling layers are in it like any other.
 # Return how many pixels wide the field of one unit of the last layer is; 1 for no layers.
 
-
 # %%
 def receptive_field(layers):
     """layers: list of (kernel, stride), first layer first -> int."""
@@ -340,7 +324,6 @@ def receptive_field(layers):
         jump *= stride
     return field
     # END SOLUTION
-
 
 # %%
 check(receptive_field)
@@ -389,12 +372,10 @@ common_mistakes(receptive_field)
 # %% [markdown]
 # ## Experiments
 #
-# From here on your own functions are at work. torch only trains and checks.
-#
 # ### Kernels made by hand
 #
 # Long before anybody learnt a kernel, people wrote them down. Here are five.
-# Add up the numbers of each: what will it answer where the image is all one grey?
+# Add up the numbers of each: what does it give where the image is one even grey?
 
 # %%
 bell = np.exp(-(np.arange(-4, 5) ** 2) / (2 * 1.8**2))
@@ -428,169 +409,49 @@ plt.show()
 # The roof answers to the horizontal kernel, the columns to the vertical one. Sharpening is the picture minus its Laplace.
 
 # %% [markdown]
-# ### Channels: a kernel of size one
+# ### Your functions run a trained network
 #
-# A 1×1 kernel sees a single pixel, but all its channels. Red minus the mean of green and blue: what will be bright?
-
-# %% tags=["nbval-ignore-output"]
-rgb = flower.transpose(2, 0, 1)[None]  # (1, 3, H, W)
-red = conv2d(rgb, np.array([1.0, -0.5, -0.5]).reshape(1, 3, 1, 1))[0, 0]
-edges = np.stack([np.repeat(k[None], 3, axis=0) / 3 for k in (sobel, sobel.T)])  # (2, 3, 3, 3): two output channels
-across, down = conv2d(rgb, edges)[0]
-plots.images([flower, red, np.clip(np.hypot(across, down), 0, 0.8)],
-             "A kernel has a slice for each input channel",
-             titles=["the photograph", "1×1: red − (green + blue)/2", "3×3 on all channels: edge strength"])
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** A 1×1 convolution looks useless and is not: it mixes channels, pixel by pixel.
-# The blurred background has no edges: only what is in focus answers.
-
-# %% [markdown]
-# ### Build the pattern
-#
-# $(a, b, c)$ in, a network out; the channels double from stage to stage.
-# Your `output_size` says how many numbers the first fully connected layer gets.
-
-# %%
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-from utils import models
-
-torch.set_num_threads(1)
-
-
-def pattern(a, b, c, image=(1, 32, 32), width=16, hidden=128, classes=10):
-    """input -> [[conv -> relu]*a -> pool]*b -> fc*c, as a torch module and as the list of (kernel, stride)."""
-    channels, size, _ = image
-    parts, layers = OrderedDict(), []
-    for stage in range(1, b + 1):
-        for index in range(1, a + 1):
-            parts[f"conv {stage}-{index}"] = nn.Conv2d(channels, width, 3, padding=1)
-            parts[f"relu {stage}-{index}"] = nn.ReLU()
-            channels, size = width, output_size(size, 3, padding=1)
-            layers.append((3, 1))
-        parts[f"pool {stage}"] = nn.MaxPool2d(2)
-        size, width = output_size(size, 2, stride=2), 2 * width
-        layers.append((2, 2))
-    parts["flatten"] = nn.Flatten()
-    inputs = channels * size * size
-    for index in range(1, c + 1):
-        parts[f"fc {index}"] = nn.Linear(inputs, classes if index == c else hidden)
-        if index < c:
-            parts[f"relu of fc {index}"] = nn.ReLU()
-        inputs = hidden
-    return nn.Sequential(parts), layers
-
-
-# %% tags=["nbval-ignore-output"]
-net, layers = pattern(2, 2, 2)
-rows = [("input", (1, 32, 32), 0), *(row for row in models.describe(net, (1, 32, 32)) if row.name.startswith(("conv", "pool", "fc")))]
-plots.architecture(rows, "(a, b, c) = (2, 2, 2): the first fc holds most weights")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** Down the column the maps shrink and the channels grow.
-# The first fully connected layer has more weights than all convolutions together, because it has one for each pixel of each map.
-
-# %% [markdown]
-# ### What a, b and c do
-#
-# Which of the three widens the receptive field most? Which brings the most weights?
-
-# %%
-print(f"{'(a, b, c)':10} {'last map':>10} {'field':>6} {'parameters':>11} {'in fc':>6}")
-for a, b, c in [(1, 1, 1), (1, 2, 1), (2, 2, 1), (2, 2, 2), (2, 3, 2), (2, 4, 2), (2, 5, 2)]:
-    net, layers = pattern(a, b, c)
-    side = next(row.shape[1] for row in models.describe(net, (1, 32, 32)) if row.name == f"pool {b}")
-    total = models.count_parameters(net)
-    in_fc = sum(models.count_parameters(part) for part in net if isinstance(part, nn.Linear))
-    print(f"({a}, {b}, {c})  {side:>9}²  {receptive_field(layers):5}  {total:10,} {in_fc / total:6.0%}")
-
-# %% [markdown]
-# $b$, the number of stages, widens the field: each one doubles the jump. $c$ brings the weights, until the maps have become small.
-# How many stages can an image of 32 pixels bear?
-
-# %%
-try:
-    pattern(2, 6, 2)
-except ValueError:
-    print("six stages: ValueError, as your output_size says")
-
-# %% [markdown]
-# ### Train one
-#
-# Digits of 8×8 pixels, two stages, $(a, b, c) = (1, 2, 1)$.
-# `down` and `head` can be exchanged; that is for later.
+# torch trains a small CNN on digits of 8×8 pixels: (a, b, c) = (1, 2, 1).
+# Then take the weights out and forget torch. The last layer is a `conv2d` as well: its matrix, reshaped to a kernel as large as the map.
 
 # %%
 images, labels, test_images, test_labels = data.digits(flat=False)
 x_train, y_train = torch.tensor(images, dtype=torch.float32), torch.tensor(labels)
 x_test, y_test = torch.tensor(test_images, dtype=torch.float32), torch.tensor(test_labels)
-
-
-class Subsampling(nn.Module):
-    """LeNet's: a_c times the sum of a 2×2 window, plus b_c; both learnt, one pair for each map."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.gain = nn.Parameter(torch.full((channels, 1, 1), 0.25))
-        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
-
-    def forward(self, x):
-        return 4 * F.avg_pool2d(x, 2) * self.gain + self.bias
-
-
 DOWN = {
     "max pooling": lambda c: [nn.MaxPool2d(2)],
     "mean pooling": lambda c: [nn.AvgPool2d(2)],
-    "LeNet's subsampling": lambda c: [Subsampling(c)],
-    "strided convolution": lambda c: [nn.Conv2d(c, c, 2, stride=2), nn.ReLU()],
-    "none": lambda c: [],
+    "stride": lambda c: [nn.Conv2d(c, c, 2, stride=2), nn.ReLU()],
 }
 
 
-def small_cnn(seed, down="max pooling", head="fc", side=8, widths=(12, 24)):
-    """conv 3×3, relu, down; twice; then flatten and fc, or global pooling and a 1×1 convolution."""
+def small_cnn(seed, down="max pooling", head="fc"):
+    """conv 3×3, relu, down; twice; then flatten and fc, or a 1×1 convolution to ten maps and their global average."""
     torch.manual_seed(seed)
     parts, channels = [], 1
-    for width in widths:
+    for width in (12, 24):
         parts += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), *DOWN[down](width)]
         channels = width
-    if head == "fc":
-        return nn.Sequential(*parts, nn.Flatten(), nn.Linear(channels * (side // 4) ** 2, 10))
-    pool = nn.AdaptiveAvgPool2d(1) if head == "global average" else nn.AdaptiveMaxPool2d(1)
-    return nn.Sequential(*parts, pool, nn.Conv2d(channels, 10, 1), nn.Flatten())
+    end = [nn.Flatten(), nn.Linear(24 * 4, 10)] if head == "fc" else [nn.Conv2d(24, 10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*parts, *end)
 
 
-def train(net, x, seed, epochs=8):
-    optimiser = torch.optim.Adam(net.parameters(), fused=True)
-    order, batches = torch.Generator().manual_seed(seed), math.ceil(len(x) / 128)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.05, total_steps=epochs * batches)
+def train(net, seed, lr=0.05, epochs=8):
+    optimiser = torch.optim.Adam(net.parameters())
+    order, batches = torch.Generator().manual_seed(seed), math.ceil(len(x_train) / 128)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=epochs * batches)
     for _ in range(epochs):
-        for batch in torch.randperm(len(x), generator=order).split(128):
-            loss = F.cross_entropy(net(x[batch]), y_train[batch])
+        for batch in torch.randperm(len(x_train), generator=order).split(128):
             optimiser.zero_grad()
-            loss.backward()
+            F.cross_entropy(net(x_train[batch]), y_train[batch]).backward()
             optimiser.step()
             schedule.step()
     return net.eval()
 
 
-@torch.no_grad()
-def accuracy(net, x):
-    return float((net(x).argmax(1) == y_test).double().mean())
-
-
-net = train(small_cnn(seed=0), x_train, seed=0)
-print("more than 95 % of the test digits right:", accuracy(net, x_test) > 0.95)
-
-# %% [markdown]
-# ### Your functions run it
-#
-# Take the weights out and forget torch. The last layer is a `conv2d` as well: its matrix, reshaped to a kernel as large as the map.
+net = train(small_cnn(seed=0), seed=0)
+with torch.no_grad():
+    print("more than 95 % of the test digits right:", float((net(x_test).argmax(1) == y_test).double().mean()) > 0.95)
 
 # %%
 w1, b1, w2, b2, w3, b3 = (p.detach().double().numpy() for p in net.parameters())
@@ -622,12 +483,31 @@ print("equal to torch's logits:", np.allclose(maps["scores"][:, :, 0, 0], theirs
 # %% [markdown]
 # **Takeaway.** The fully connected layer *was* a convolution with a full kernel: one position, ten channels.
 
-# %% [markdown]
-# ### What the maps look like
+# %% [markdown] tags=["deeper"]
+# ### Deeper: channels, and a kernel of size one
+#
+# Red minus the mean of green and blue, by a 1×1 kernel: what will be bright?
+
+# %% tags=["nbval-ignore-output", "deeper"]
+rgb = flower.transpose(2, 0, 1)[None]  # (1, 3, H, W)
+red = conv2d(rgb, np.array([1.0, -0.5, -0.5]).reshape(1, 3, 1, 1))[0, 0]
+edges = np.stack([np.repeat(k[None], 3, axis=0) / 3 for k in (sobel, sobel.T)])  # (2, 3, 3, 3): two output channels
+across, down = conv2d(rgb, edges)[0]
+plots.images([flower, red, np.clip(np.hypot(across, down), 0, 0.8)],
+             "A kernel has a slice for each input channel",
+             titles=["the photograph", "1×1: red − (green + blue)/2", "3×3 on all channels: edge strength"])
+plt.show()
+
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** A 1×1 convolution looks useless and is not: it mixes channels, pixel by pixel.
+# The blurred background has no edges: only what is in focus answers.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: what the maps look like
 #
 # One digit, the six strongest maps of each layer. What happens to the resolution, what to the meaning?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 which = int(np.flatnonzero(test_labels == 3)[0])
 fig, axes = plt.subplots(4, 7, figsize=(8.4, 5.2), layout="constrained")
 for row, name in enumerate(["conv 1 + relu", "pool 1", "conv 2 + relu", "pool 2"]):
@@ -643,54 +523,73 @@ for row, name in enumerate(["conv 1 + relu", "pool 1", "conv 2 + relu", "pool 2"
 fig.suptitle("From strokes of one direction to a few coarse numbers", x=0.01, ha="left")
 plt.show()
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** The first maps are drawings of the digit, each with some strokes missing.
 # The last ones are four numbers each: *how much* of something, and in which quarter. Nobody can read them, and the last layer need not.
 
-# %% [markdown]
-# ### What the learnt filters look like
+# %% [markdown] tags=["deeper"]
+# ### Deeper: what does it look at? Grad-CAM and activation maximisation
 #
-# The twelve kernels of the first layer, in the order of how nearly their taps cancel.
-# Which of them have nothing to say about a plain wall?
+# **Grad-CAM** (2017) asks where in *this* image the evidence for a class lies.
+# Take the last convolution's maps $A_k$ and the gradient of the class's score with respect to them; average the gradient over the places, $\alpha_k$; show $\mathrm{relu}(\sum_k \alpha_k A_k)$.
+#
+# **Activation maximisation** asks what *any* image should look like to please the class: start from grey and climb the score's gradient, with a penalty that keeps the pixels small.
 
-# %% tags=["nbval-ignore-output"]
-cancel = np.abs(w1.sum(axis=(1, 2, 3))) / np.abs(w1).sum(axis=(1, 2, 3))  # 0: the taps sum to zero; 1: all of one sign
-order, bound = np.argsort(cancel), np.abs(w1).max()
-fig, axes = plt.subplots(1, 12, figsize=(8.6, 1.4), layout="constrained")
-for ax, channel in zip(axes, order, strict=True):
-    ax.imshow(w1[channel, 0], cmap="RdBu_r", vmin=-bound, vmax=bound)
-    ax.set_title(f"{cancel[channel]:.2f}", loc="center", fontsize=9)
+# %% tags=["deeper"]
+net = net.float()
+early, late = net[:5], net[5:]  # up to the ReLU of the second convolution, and the rest
+
+
+def grad_cam(image):
+    """The predicted class and the 4×4 map of evidence for it."""
+    maps = early(image).detach().requires_grad_()
+    scores = late(maps)[0]
+    digit = int(scores.argmax())
+    (gradient,) = torch.autograd.grad(scores[digit], maps)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)
+    return digit, F.relu((weights * maps).sum(dim=1))[0].detach()
+
+
+def dream(digit, steps=80):
+    """An 8×8 image that the network takes for the digit."""
+    image = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
+    for _ in range(steps):
+        score = net(image)[0, digit] - 2 * image.square().sum()
+        (gradient,) = torch.autograd.grad(score, image)
+        image = (image + 0.05 * gradient / gradient.abs().max()).clamp(0, 1).detach().requires_grad_()
+    return image[0, 0].detach()
+
+
+shown = [int(np.flatnonzero(test_labels == digit)[0]) for digit in (0, 3, 4, 7)]
+cams = [grad_cam(x_test[k : k + 1]) for k in shown]
+dreams = [dream(digit) for digit in (0, 3, 4, 7)]
+print("the four digits are read as", [digit for digit, _ in cams])
+
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
+fig, axes = plt.subplots(2, 4, figsize=(8.4, 4.4), layout="constrained")
+for column, (k, (digit, cam)) in enumerate(zip(shown, cams, strict=True)):
+    axes[0, column].imshow(test_images[k, 0], cmap="gray_r")
+    heat = F.interpolate(cam[None, None], size=8, mode="bilinear")[0, 0]
+    axes[0, column].imshow(heat, cmap="inferno", alpha=0.55)
+    axes[0, column].set_title(f"evidence for {digit}", loc="center", fontsize=10)
+    axes[1, column].imshow(dreams[column], cmap="gray_r", vmin=0, vmax=1)
+    axes[1, column].set_title(f"what pleases {digit}", loc="center", fontsize=10)
+for ax in axes.flat:
     ax.axis("off")
-fig.suptitle("Left: taps that cancel, edges. Right: taps that do not, spots and blurs (red is positive)", x=0.01, ha="left")
+fig.suptitle("Above: where the evidence lies in an image. Below: an image made to please the class", x=0.01, ha="left")
 plt.show()
 
-# %% [markdown]
-# A convolution does not ask how large the image is.
-# So here are the two leftmost of them on the photograph, and the one with the largest sum. No bias, no ReLU: grey is zero.
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** Grad-CAM is coarse, because the last maps are. What pleases a class is only loosely a digit: the network has learnt what tells the classes apart, not what a digit looks like.
+# Neither proves *why* a network decided; both are good at finding that it looked at the background.
 
-# %% tags=["nbval-ignore-output"]
-three = [*order[:2], np.argmax(w1.sum(axis=(1, 2, 3)))]
-fig, axes = plt.subplots(1, 3, figsize=(8.6, 2.3), layout="constrained")
-for ax, channel, name in zip(axes, three, ("taps cancel", "taps cancel", "largest sum of taps"), strict=True):
-    answer = conv2d(grey[None, None], w1[[channel]])[0, 0]
-    bound = np.quantile(np.abs(answer), 0.99)
-    ax.imshow(answer, cmap="gray", vmin=-bound, vmax=bound)
-    ax.set_title(name, loc="center", fontsize=10)
-    ax.axis("off")
-fig.suptitle("Learnt on 8×8 digits, at work on a photograph: two draw edges, one keeps the picture", x=0.01, ha="left")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** Where the taps nearly cancel, the sky comes out as one even grey, and edges stand out, light on one side, dark on the other.
-# Such filters are what the first layer of nearly every CNN learns, on digits as on photographs.
-
-# %% [markdown]
-# ### What a full kernel is good for
+# %% [markdown] tags=["deeper"]
+# ### Deeper: what a full kernel is good for
 #
 # A fully connected layer takes maps of 2×2 and nothing else. The convolution that equals it takes any size.
 # So give the network a strip of eight digits, 8×64 pixels, and read off a column of ten scores every four pixels.
 
-# %%
+# %% tags=["deeper"]
 rng = np.random.default_rng(4)
 chosen = rng.integers(len(test_labels), size=8)
 strip = np.concatenate([test_images[k, 0] for k in chosen], axis=1)
@@ -700,7 +599,7 @@ share /= share.sum(axis=0)
 read = int((scores[:, ::2].argmax(axis=0) == test_labels[chosen]).sum())
 print("scores:", scores.shape, " at least seven of the eight digits read at their own place:", read >= 7)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 fig, axes = plt.subplots(2, 1, figsize=(8.4, 4.0), height_ratios=[1, 2.2], layout="constrained")
 axes[0].imshow(strip, cmap="gray_r", extent=(0, 64, 8, 0), aspect="auto")
 axes[0].set(xticks=range(0, 65, 8), yticks=[])
@@ -709,46 +608,21 @@ shown = axes[1].imshow(share, cmap="cividis", extent=(2, 62, 9.5, -0.5), aspect=
 axes[1].set(xlim=(0, 64), xticks=range(0, 65, 8), yticks=range(10), xlabel="place in the strip (pixels)", ylabel="class")
 axes[1].grid(False)
 fig.colorbar(shown, ax=axes[1], label="softmax share")
-fig.suptitle("A classifier turned into a detector: one pass, 15 places", x=0.01, ha="left")
+fig.suptitle("A dense classifier: one pass, 15 places", x=0.01, ha="left")
 plt.show()
 
-# %% [markdown]
-# **Takeaway.** Written as a convolution, the classifier slides over the larger image for free: neighbouring windows share all the work below.
-# That is how OverFeat and fully convolutional networks came to be.
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** Written as a convolution, the classifier slides over the larger image: neighbouring windows share all the work below.
+# It is not quite what cropping would give: inside the strip a window has neighbour pixels where the crop had padding.
+# And it is no detector yet: there is no class "nothing", so it finds confident 1s, 7s and 9s *between* the digits.
+# The idea is old (LeNet's paper slides it over lines of writing); OverFeat and fully convolutional networks made it a standard.
 
-# %% [markdown]
-# ### Three ways to make a map smaller
-#
-# The flower's edges, five times smaller: by maximum, by mean, and by taking every fifth pixel.
-# Mean pooling is a convolution, too; your `conv2d` does it with a kernel of equal weights and a stride.
-# Which one keeps the thin lines?
-
-# %% tags=["nbval-ignore-output"]
-strong = np.hypot(across, down)[None, None, 40:350, 160:470]
-smaller = {
-    "edges, 310×310": strong,
-    "maximum of 5×5": max_pool2d(strong, 5),
-    "mean of 5×5": conv2d(strong, np.full((1, 1, 5, 5), 1 / 25), stride=5),
-    "every fifth pixel": strong[:, :, ::5, ::5],
-}
-fig, axes = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained")
-for ax, (name, value) in zip(axes, smaller.items(), strict=True):
-    ax.imshow(value[0, 0], cmap="gray", vmin=0, vmax=1.3)
-    ax.set_title(name, loc="center", fontsize=10)
-    ax.axis("off")
-fig.suptitle("The maximum keeps and thickens thin lines, the mean fades them, sampling breaks them", x=0.01, ha="left")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** Max pooling asks "is it anywhere here?", mean pooling "how much of it is here?".
-# Taking every eighth pixel asks a question about chance. (A strided convolution samples too, but its kernel has looked at the neighbours.)
-
-# %% [markdown]
-# ### Two linear layers are one
+# %% [markdown] tags=["deeper"]
+# ### Deeper: two linear layers are one
 #
 # Derived above; now the kernel itself. It is a *true* convolution of the two kernels, and your `conv2d` can do that: flip one, pad by $k-1$.
 
-# %%
+# %% tags=["deeper"]
 rng = np.random.default_rng(0)
 
 
@@ -774,17 +648,17 @@ gaps = {
 for name, value in gaps.items():
     print(f"{name:29} collapses to one 5×5: {value < 1e-9}")
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # The last line is a subtle one. Padding cuts the first layer's output off at the border and puts zeros there.
 # The whole is still linear, but it is no longer one convolution. Away from the border the two agree as before.
 
-# %% [markdown]
-# ### Dilation: a wide view for few weights
+# %% [markdown] tags=["deeper"]
+# ### Deeper: dilation, a wide view for few weights
 #
 # Three layers of three taps, dilation 1, 2, 4, beside dilation 1, 1, 1 and 2, 2, 2.
 # Count on how many paths each pixel reaches one output. A dilated kernel is a kernel with zeros in it, so your `conv2d` can count.
 
-# %%
+# %% tags=["deeper"]
 def dilated(d):
     """Three taps of one, d apart, as a kernel (1, 1, 1, 2d + 1)."""
     kernel = np.zeros((1, 1, 1, 2 * d + 1))
@@ -806,7 +680,7 @@ for stack in STACKS:
     field = receptive_field([(2 * d + 1, 1) for d in stack])  # the span is what counts
     print(f"dilation {stack}: field {field:2}, pixels in it that are never seen: {field - np.count_nonzero(path_counts(stack))}")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(8.6, 2.6), sharey=True, layout="constrained")
 for ax, stack in zip(axes, STACKS, strict=True):
     ax.bar(range(-8, 9), path_counts(stack), color=plots.color("right"))
@@ -815,18 +689,18 @@ axes[0].set_ylabel("paths to the output")
 fig.suptitle("Doubling the dilation sees 15 pixels with 9 weights; a constant one leaves holes", x=0.01, ha="left")
 plt.show()
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** Dilation widens the field without a stride, so the map keeps its size: good for segmentation.
 # With equal dilations every second pixel is invisible (the *gridding* artefact).
 
-# %% [markdown]
-# ### The receptive field, on the photograph
+# %% [markdown] tags=["deeper"]
+# ### Deeper: the receptive field, on the photograph
 #
 # VGG-16's thirteen convolutions and four of its poolings, with random weights and few channels.
 # Your `receptive_field` says how wide the box is in which a pixel *can* reach one unit of the last layer.
 # The gradient of that unit says how much it *does*. Do you expect the box to be filled?
 
-# %%
+# %% tags=["deeper"]
 def vgg_shape(width=12):
     """VGG-16 up to its last convolution, all layers of one width; and its (kernel, stride) list."""
     parts, layers, channels = [], [], 3
@@ -872,15 +746,14 @@ def side_of(energy, share=0.9):
 
 crop = china[50:370, 180:500].transpose(2, 0, 1)[None]
 energies = []
-for seed in range(6):
+for seed in range(3):
     torch.manual_seed(seed)
     deep, deep_layers = vgg_shape()
     energies.append(gradient_energy(deep, crop, seed))
 box = receptive_field(deep_layers)
-vgg_ratios = [side_of(energy) / box for energy in energies]
 print("the theoretical field is", box, "pixels wide")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 mean_energy = np.mean(energies, axis=0)
 rows, columns = np.nonzero(mean_energy)
 box_centre = ((columns.min() + columns.max()) / 2, (rows.min() + rows.max()) / 2)
@@ -900,127 +773,34 @@ axes[1].set_title("what moves it (size of the gradient)")
 fig.suptitle("A unit of VGG-16's last convolution: the middle counts, the rim hardly at all", x=0.01, ha="left")
 plt.show()
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** The box is what *could* matter. The gradient is a blob in its middle.
 
-# %% [markdown]
-# ### Why a blob? Because a sum of random steps is a bell
+# %% [markdown] tags=["deeper"]
+# ### Deeper: time and memory, why im2col wins
 #
-# Give every weight mean zero and the same variance. Then the expected squared gradient of $L$ linear 3×3 layers is a box blur, applied $L$ times:
-# each layer spreads it evenly over nine neighbours. That is your `conv2d` again.
-# One box has variance $\tfrac23$ along an axis, $L$ of them have $\tfrac23L$. So the spread grows like $\sqrt L$, the box like $L$.
+# One layer, 16 channels to 32, 28×28 pixels, 3.6 million multiply-adds, in three ways:
+# four Python loops with a NumPy sum inside; *im2col*, which copies every window into a row of a matrix `(N·H'·W', C·k²)` and makes one matrix product; and torch's.
 
-# %%
-depths = np.array([1, 2, 4, 8, 16, 32])
-
-
-def predicted_energy(depth):
-    energy = np.ones((1, 1, 1, 1))
-    for _ in range(depth):
-        energy = conv2d(energy, np.full((1, 1, 3, 3), 1 / 9), padding=2)
-    return energy[0, 0]
-
-
-def measured_energy(depth, seed, width=16):
-    """The same from torch's gradient of a random net with ReLUs, on a random image."""
-    torch.manual_seed(seed)
-    parts = [nn.Sequential(nn.Conv2d(width, width, 3, bias=False), nn.ReLU()) for _ in range(depth)]
-    for part in parts:
-        nn.init.kaiming_normal_(part[0].weight)
-    size = receptive_field([(3, 1)] * depth)
-    return gradient_energy(nn.Sequential(*parts), np.random.default_rng(seed).normal(size=(1, width, size, size)), seed)
-
-
-predicted = [side_of(predicted_energy(depth)) for depth in depths]
-measured = np.array([[side_of(measured_energy(depth, seed)) for depth in depths] for seed in range(3)])
-theory = np.array([receptive_field([(3, 1)] * depth) for depth in depths])
-print("side of the square with 90 % of the energy, predicted:", predicted)
-print("theoretical field:                                    ", theory.tolist())
-
-# %% tags=["nbval-ignore-output"]
-fig, ax = plt.subplots(figsize=(7.5, 3.9), layout="constrained")
-ax.loglog(depths, theory, "o-", color=plots.color("wrong"), label="theoretical field, 2L + 1")
-ax.loglog(depths, predicted, "-", color="0.4", label="90 % of the energy: box blur, L times (your conv2d)")
-ax.loglog(depths, np.median(measured, axis=0), "s", color=plots.color("adam"), label="90 % of the energy: random ReLU nets, gradient")
-ax.set(xlabel="number of 3×3 layers L", ylabel="side (pixels)", title="The box grows like L, what counts like √L")
-ax.set_xticks(depths, depths)
-ax.set_yticks([3, 5, 10, 20, 50], [3, 5, 10, 20, 50])
-ax.minorticks_off()
-ax.legend(loc="upper left")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** The rim of the box is reached on a single path, the middle on very many.
-# Luo et al. 2016 called this the effective receptive field, and found that training widens it.
-
-# %% [markdown]
-# ### Time and memory: why im2col wins
-#
-# One layer, 16 channels to 32, 28×28 pixels: always the same multiply-adds, in five ways.
-#
-# - four Python loops, a NumPy sum inside;
-# - nine shifted copies of the image, one small matrix product each;
-# - `einsum` on the view of all windows: no copy, but no matrix product either;
-# - *im2col*: copy every window into a row of a matrix `(N·H'·W', C·k²)`, then one matrix product with `(C·k², C_out)`;
-# - yours, and torch's (float64, one thread, as NumPy here).
-
-# %%
-def four_loops(x, weight, padding):
+# %% tags=["deeper"]
+def padded_windows(x, kernel, padding):
+    """(N, H', W', C, k, k): every window of the padded image, as a view."""
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    rows, columns = (output_size(n, weight.shape[2], padding=padding) for n in x.shape[2:])
-    out = np.zeros((len(x), len(weight), rows, columns))
-    k = weight.shape[2]
-    for n in range(len(x)):
-        for o in range(len(weight)):
-            for i in range(rows):
-                for j in range(columns):
-                    out[n, o, i, j] = np.sum(padded[n, :, i : i + k, j : j + k] * weight[o])
+    return np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3)).transpose(0, 2, 3, 1, 4, 5)
+
+
+def four_loops(x, weight, padding):
+    windows = padded_windows(x, weight.shape[2], padding)
+    out = np.zeros((len(x), len(weight), *windows.shape[1:3]))
+    for n, o, i, j in np.ndindex(out.shape):
+        out[n, o, i, j] = np.sum(windows[n, i, j] * weight[o])
     return out
 
 
-def shifted_copies(x, weight, padding):
-    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    rows, columns = (output_size(n, weight.shape[2], padding=padding) for n in x.shape[2:])
-    out = np.zeros((len(x), len(weight), rows * columns))
-    for i, j in np.ndindex(weight.shape[2:]):
-        out += weight[:, :, i, j] @ padded[:, :, i : i + rows, j : j + columns].reshape(*x.shape[:2], -1)
-    return out.reshape(*out.shape[:2], rows, columns)
-
-
-def all_windows(x, weight, padding):
-    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-    return np.lib.stride_tricks.sliding_window_view(padded, weight.shape[2:], axis=(2, 3))
-
-
-def einsum_on_view(x, weight, padding):
-    return np.einsum("nchwij,ocij->nohw", all_windows(x, weight, padding), weight)
-
-
 def im2col(x, weight, padding):
-    windows = all_windows(x, weight, padding).transpose(0, 2, 3, 1, 4, 5)  # (N, H', W', C, k, k)
+    windows = padded_windows(x, weight.shape[2], padding)
     matrix = windows.reshape(math.prod(windows.shape[:3]), -1)  # here the copy is made
     return (matrix @ weight.reshape(len(weight), -1).T).reshape(*windows.shape[:3], -1).transpose(0, 3, 1, 2)
-
-
-def yours(x, weight, padding):
-    return conv2d(x, weight, padding=padding)
-
-
-METHODS = {"four loops": four_loops, "nine shifts": shifted_copies, "einsum on the view": einsum_on_view, "im2col": im2col, "yours": yours}
-x, weight = rng.normal(size=(1, 16, 28, 28)), rng.normal(size=(32, 16, 3, 3))
-their_x, their_weight = torch.tensor(x), torch.tensor(weight)
-right = F.conv2d(their_x, their_weight, padding=1).numpy()
-print("all equal to torch's:", all(np.allclose(method(x, weight, 1), right) for method in METHODS.values()))
-
-
-# %%
-def peak_memory(call):
-    """The largest amount of memory that NumPy held during a call, in bytes."""
-    tracemalloc.start()
-    call()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
 
 
 def best_time(call, repeats):
@@ -1032,336 +812,186 @@ def best_time(call, repeats):
     return min(times)
 
 
+x, weight = rng.normal(size=(1, 16, 28, 28)), rng.normal(size=(32, 16, 3, 3))
+their_x, their_weight = torch.tensor(x), torch.tensor(weight)
+right = F.conv2d(their_x, their_weight, padding=1).numpy()
+print("all equal to torch's:", all(np.allclose(method(x, weight, 1), right) for method in (four_loops, im2col)))
 multiply_adds = 32 * 28 * 28 * 16 * 9
-seconds = {name: best_time(lambda m=m: m(x, weight, 1), 2 if m is four_loops else 15) for name, m in METHODS.items()}
-seconds["torch"] = best_time(lambda: F.conv2d(their_x, their_weight, padding=1), 15)
-memory = {name: peak_memory(lambda m=m: m(x, weight, 1)) / x.nbytes for name, m in METHODS.items()}
+seconds = {"four loops": best_time(lambda: four_loops(x, weight, 1), 2), "im2col": best_time(lambda: im2col(x, weight, 1), 15),
+           "torch": best_time(lambda: F.conv2d(their_x, their_weight, padding=1), 15)}  # fmt: skip
 
-# %% tags=["nbval-ignore-output"]
-tints = ["0.45", plots.color("momentum"), plots.color("rmsprop"), plots.color("adam"), plots.color("right"), "black"]
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-for ax, values, number in ((axes[0], {n: multiply_adds / s / 1e9 for n, s in seconds.items()}, "{:.2g}"), (axes[1], memory, "{:.1f}")):
-    drawn = ax.barh(list(values), list(values.values()), color=tints[: len(values)])
-    ax.bar_label(drawn, [number.format(value) for value in values.values()], padding=4, fontsize=9)
-    ax.invert_yaxis()
-    ax.grid(False, axis="y")
-axes[0].set(xscale="log", xlabel="billion multiply-adds per second", title="Speed")
-axes[0].margins(x=0.25)
-axes[1].set(xlabel="peak memory, in sizes of the input", title="Memory")
-axes[1].margins(x=0.15)
-fig.suptitle("What is fast is the matrix product; im2col pays for one with memory", x=0.01, ha="left")
+# %% tags=["nbval-ignore-output", "deeper", "hide-input"]
+rates = {name: multiply_adds / value / 1e9 for name, value in seconds.items()}
+ax = plots.bars(rates, "billion multiply-adds per second (log)", "The same arithmetic, in a better order: im2col makes one matrix product of it", number="{:.2g}")
+ax.set_xscale("log")
 plt.show()
 
-# %% [markdown]
-# **Takeaway.** All do the same arithmetic. The loops pay the interpreter for each output.
-# `einsum` on the view has no interpreter in the way and is still slow: it fetches both factors from memory for every product.
-# A matrix product keeps tiles of both matrices in the cache and uses each number many times over; that is the whole secret.
-# im2col makes *one* product of the layer, at the price of nine copies of the input.
-# Nine small products, one for each tap, do nearly as well here, or better, with half of the memory.
-# (torch's allocator is invisible to `tracemalloc`, so it has no bar.)
-
-# %% [markdown]
-# What the copy costs in earnest: VGG-16's second layer, 64 channels of 224×224, one image in float32.
-
-# %%
-map_bytes = 4 * 64 * 224 * 224
-print(f"the map {map_bytes / 1e6:.0f} MB, its im2col matrix {9 * map_bytes / 1e6:.0f} MB")
-
-# %% [markdown]
-# So libraries do not build the whole matrix: they make a few rows at a time while multiplying (*implicit* matrix product),
-# or spend fewer multiplications on a 3×3 (Winograd), or go through the Fourier transform for large kernels.
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** All three do the same multiply-adds. The loops pay the interpreter for each output.
+# A matrix product uses the processor's vector units, and keeps blocks of both matrices in registers and cache, so that each number is fetched once and used many times.
+# The price is memory: nine copies of the input for a 3×3. For VGG-16's second layer, 64 channels of 224×224 in float32, a map of 13 MB becomes a matrix of 116 MB.
+# So libraries make a few rows at a time while multiplying (*implicit* matrix product), or go through the Fourier transform for large kernels,
+# or use Winograd's method, which computes a 2×2 tile of a 3×3 convolution with 16 multiplications instead of 36, by adding and subtracting inputs first.
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "Convolution in frameworks is convolution"
-#
-# SciPy has both, under honest names. Three kernels: at random, Sobel's, and one that looks the same after half a turn.
 
 # %%
-from scipy.signal import convolve2d, correlate2d
-
-KINDS = {"a random kernel": rng.normal(size=(3, 3)), "Sobel": sobel, "Laplace (unchanged by half a turn)": KERNELS["Laplace"]}
-image = grey[:60, :80]
-as_convolution, as_correlation = {}, {}
-for name, kernel in KINDS.items():
-    framework = F.conv2d(torch.tensor(image)[None, None], torch.tensor(kernel)[None, None])[0, 0].numpy()
-    assert np.allclose(framework, filtered(image, kernel))
-    as_convolution[name] = np.allclose(framework, convolve2d(image, kernel, "valid"))
-    as_correlation[name] = np.allclose(framework, correlate2d(image, kernel, "valid"))
-print("torch's conv2d is SciPy's correlate2d for all three:", all(as_correlation.values()))
-
-ruling = trial(
+trial(
     "what frameworks call convolution is convolution",
-    as_convolution,
-    only_if="half a turn leaves the kernel as it is",
+    published=[published("torch's documentation, nn.Conv2d", "its operator is named the valid 2D cross-correlation", holds=False)],
+    expect="does not hold",
 )
-assert ruling == "holds only if half a turn leaves the kernel as it is"
-ruling
 
 # %% [markdown]
-# It does not matter for training: the net simply learns the kernel turned round.
+# Nothing is flipped. It does not matter for training: the net simply learns the kernel turned round.
 # It matters when you bring a kernel from a book, and in the backward pass, where the flip is real (question 21).
-
-# %% [markdown]
-# ### "Two convolutions in a row compute more than one larger one could"
-#
-# The gaps from the experiment: zero means that one 5×5 does the same.
-
-# %%
-pairs = {(1, 1, 1): (), (3, 8, 4): (), (16, 2, 16): ()}
-for c_in, c_mid, c_out in pairs:
-    first, second = rng.normal(size=(c_mid, c_in, 3, 3)), rng.normal(size=(c_out, c_mid, 3, 3))
-    pairs[c_in, c_mid, c_out] = first, second, rng.normal(size=(1, c_in, 9, 9))
-
-ruling = trial(
-    "two 3×3 convolutions in a row compute something that no 5×5 could",
-    {f"linear, channels {'→'.join(map(str, channels))}": bool(gap(*arrays) > 1e-6) for channels, arrays in pairs.items()}
-    | {"with a ReLU between, channels 3→8→4": bool(gap(*pairs[3, 8, 4], relu) > 1e-6)},
-    only_if="an activation stands between them",
-)
-assert ruling == "holds only if an activation stands between them"
-ruling
-
-# %% [markdown]
-# Without an activation two layers can even do *less*: 18 numbers instead of 25, and a narrow middle limits the rank.
-# That is sometimes wanted, as in a bottleneck or a low-rank factorisation, but it is never more.
 
 # %% [markdown]
 # ### "Pooling makes a CNN invariant to translation"
 #
-# Digits on a black canvas of 12×12, so that nothing falls off the edge. First the arithmetic, no training:
-# random kernels, and the same image a few pixels further right.
+# Random kernels and digits on a wide black canvas; move the image to the right. Do the pooled features stay as they are?
 
 # %%
-def on_canvas(images, shift=0):
-    """(n, 1, 8, 8) -> (n, 1, 12, 12), moved right by `shift`, from −2 to 2."""
-    return np.pad(images, ((0, 0), (0, 0), (2, 2), (2 + shift, 2 - shift)))
+wide = np.pad(test_images[:30], ((0, 0), (0, 0), (12, 12), (12, 12)))  # (30, 1, 32, 32)
 
 
-wide = np.pad(test_images[:50], ((0, 0), (0, 0), (8, 8), (8, 8)))  # (50, 1, 24, 24)
+def unmoved(pooling, stages, shift, seed):
+    """Do the features stay as they are, to rounding, when the image moves right by `shift`? Each stage halves the map."""
+    draw = np.random.default_rng(seed)
+    first, second = draw.normal(size=(8, 1, 3, 3)), draw.normal(size=(8, 8, 3, 3))
+
+    def features(x):
+        for kernel in (first, second)[:stages]:
+            x = max_pool2d(relu(conv2d(x, kernel, padding=1)), 2)
+        return x.max(axis=(2, 3)) if pooling == "global" else x
+
+    return np.allclose(features(wide), features(np.roll(wide, shift, axis=3)), atol=1e-9)
 
 
-def unmoved(shift, features):
-    """Do the features stay as they are, to rounding, when the image moves right by `shift`?"""
-    still, after = features(wide), features(np.roll(wide, shift, axis=3))
-    return np.allclose(still, after, atol=1e-9)
-
-
-kernel = rng.normal(size=(8, 1, 3, 3))
-deeper = rng.normal(size=(8, 8, 3, 3))
-
-
-def pooled(x):
-    return max_pool2d(relu(conv2d(x, kernel, padding=1)), 2)
-
-
-def pooled_twice(x):
-    return max_pool2d(relu(conv2d(pooled(x), deeper, padding=1)), 2)
-
-
-def all_of_it(features):
-    return lambda x: features(x).max(axis=(2, 3))
-
-
-arithmetic = {
-    "conv, pool 2: same map after 1 pixel": unmoved(1, pooled),
-    "conv, pool 2: same map after 2 pixels": unmoved(2, pooled),
-    "global maximum after conv: same after 1 pixel": unmoved(1, all_of_it(lambda x: conv2d(x, kernel, padding=1))),
-    "global maximum after two stages: same after 1 pixel": unmoved(1, all_of_it(pooled_twice)),
-    "global maximum after two stages: same after 4 pixels": unmoved(4, all_of_it(pooled_twice)),
-}
-print("after 2 pixels the pooled map has moved by one:", np.allclose(np.roll(pooled(wide), 1, axis=3), pooled(np.roll(wide, 2, axis=3))))
-
-# %% [markdown]
-# Pooling makes the map *move less*: two pixels become one. That is equivariance at a coarser scale, not invariance.
-# And in accuracy? Train on centred digits, test on shifted ones: two stages of pooling with a fully connected head, three seeds.
-
-# %%
-canvas = torch.tensor(on_canvas(images), dtype=torch.float32)
-SHIFTS = range(-2, 3)
-
-
-def accuracies(net):
-    return [accuracy(net, torch.tensor(on_canvas(test_images, shift), dtype=torch.float32)) for shift in SHIFTS]
-
-
-by_shift = {
-    "two max poolings, then fc": [accuracies(train(small_cnn(s, side=12), canvas, s)) for s in range(3)],
-    "no pooling but one global maximum": [
-        accuracies(train(small_cnn(s, "none", "global maximum", side=12, widths=(12, 16)), canvas, s)) for s in range(3)],
-}  # fmt: skip
-
-# %% tags=["nbval-ignore-output"]
-ax = plots.curves({name: (np.array(SHIFTS), 100 * np.mean(values, axis=0)) for name, values in by_shift.items()},
-                  "shift of the test digits (pixels)", "test accuracy (%)",
-                  "Local pooling does not make up for a shift; a global maximum does",
-                  band={name: (100 * np.min(v, axis=0), 100 * np.max(v, axis=0)) for name, v in by_shift.items()}, legend="lower center")
-ax.set(ylim=(0, 102), xticks=list(SHIFTS))
-plt.show()
-
-# %%
-drops = {name: [values[2] - min(values[0], values[4]) for values in runs] for name, runs in by_shift.items()}
-ruling = trial(
-    "pooling makes a CNN invariant to translation",
-    arithmetic
-    | {f"two poolings and fc, seed {s}: 2 pixels cost less than 10 points": drop < 0.1 for s, drop in enumerate(drops["two max poolings, then fc"])}
-    | {f"a global maximum, seed {s}: 2 pixels cost less than 10 points": drop < 0.1
-       for s, drop in enumerate(drops["no pooling but one global maximum"])},
-    only_if="the pooling is global, and the shift a multiple of the strides before it",
+trial(
+    "pooling makes the features invariant to translation",
+    unmoved,
+    over=settings(pooling=["local", "global"], stages=[1, 2], shift=[1, 2, 4], seed=0),
+    held_out=settings(pooling=["local", "global"], stages=[1, 2], shift=[1, 2, 3, 4, 6], seed=[1, 2]),
+    only_if=("the last pooling is global and the shift a multiple of all strides before it", lambda pooling, stages, shift: pooling == "global" and shift % 2**stages == 0),
+    expect="holds only if the last pooling is global and the shift a multiple of all strides before it",
 )
-assert ruling == "holds only if the pooling is global, and the shift a multiple of the strides before it"
-ruling
 
 # %% [markdown]
-# Say instead: *convolution is equivariant, pooling makes it tolerant of small shifts, and only a global pooling is invariant.*
-# What most networks know about shifts, they know from shifted training images.
+# A local pooling makes the map *move less*: two pixels become one. That is equivariance at a coarser scale, not invariance.
+# Say instead: *convolution is equivariant, local pooling makes it tolerant of small shifts, and only a global pooling is invariant.*
+# Shifted training images teach the rest, for shifts of the kind that they contain.
 
 # %% [markdown]
-# ### "A CNN needs pooling layers, and a fully connected layer to classify"
+# ### "A CNN needs pooling layers, and fully connected layers to classify"
 #
-# Exchange them, one by one. Three seeds each, equal training.
+# On digits: exchange the max pooling for a stride, and the fully connected end for a 1×1 convolution to ten maps and their global average.
+# (That average *is* a pooling, and on one pixel a 1×1 convolution is a fully connected layer. So what is tried is: no *local* pooling and no *hidden* or flattening fully connected layer.)
+# Three learning rates each, the best one counts; three seeds.
 
 # %%
-VARIANTS = {
-    "max pooling, fc": ("max pooling", "fc"),
-    "LeNet's subsampling, fc": ("LeNet's subsampling", "fc"),
-    "mean pooling, fc": ("mean pooling", "fc"),
-    "strided convolution, fc": ("strided convolution", "fc"),
-    "max pooling, global average": ("max pooling", "global average"),
-    "strided convolution, global average": ("strided convolution", "global average"),
-}
-results = {name: [accuracy(train(small_cnn(seed, *parts), x_train, seed), x_test) for seed in range(3)] for name, parts in VARIANTS.items()}
+def test_accuracy(down, head, lr, seed):
+    net = train(small_cnn(seed, down, head), seed, lr)
+    with torch.no_grad():
+        return float((net(x_test).argmax(1) == y_test).double().mean())
 
-# %% tags=["nbval-ignore-output"]
-fig, ax = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-for row, values in enumerate(results.values()):
-    ax.plot(100 * np.array(values), np.full(len(values), row), "o", color=plots.color("adam"), alpha=0.6)
-    ax.plot(100 * np.mean(values), row, "|", color="black", markersize=18, markeredgewidth=2)
-ax.set_yticks(range(len(results)), list(results))
-ax.set(xlim=(88, 100), ylim=(5.5, -0.5), xlabel="test accuracy (%): three seeds, and their mean", title="Pooling and head can be exchanged, for a point or three")
-plt.show()
+
+VARIANTS = [("max pooling", "fc"), ("mean pooling", "fc"), ("stride", "fc"), ("max pooling", "average"), ("stride", "average")]
+RATES = (0.01, 0.03, 0.1)
+accuracy_of = evidence(
+    "cnn_without_pooling", test_accuracy,
+    [dict(down=down, head=head, lr=lr, seed=seed) for down, head in VARIANTS for lr in RATES for seed in range(3)],
+    atol=0.03,
+)  # fmt: skip
+accuracy_of
 
 # %%
-best = np.mean(results["max pooling, fc"])
-ruling = trial(
-    "a CNN needs pooling and a fully connected layer: without, it loses five points or more",
-    {f"{name}": best - np.mean(results[name]) >= 0.05 for name in list(VARIANTS)[3:]},
+def best(down, head, seed):
+    """The accuracy at the rate that is best for this variant in the mean of the seeds."""
+    rate = max(RATES, key=lambda lr: sum(accuracy_of(down=down, head=head, lr=lr, seed=s) for s in range(3)))
+    return accuracy_of(down=down, head=head, lr=rate, seed=seed)
+
+
+for down, head in VARIANTS:
+    print(f"{down:13} {head:8} {[f'{best(down, head, seed):.1%}' for seed in range(3)]}")
+
+trial(
+    "without local pooling and fully connected layers a CNN loses much (here: 3 or 5 points)",
+    lambda down, head, seed: tuple(best("max pooling", "fc", seed) - best(down, head, seed) >= points for points in (0.03, 0.05)),
+    over=[dict(down=down, head=head, seed=seed) for down, head in VARIANTS[2:] for seed in range(3)],
+    published=[published("Springenberg et al. 2015, as quoted by He et al. 2016 (Identity mappings), table 4", "All-CNN, strides and a global average: 7.25 % on CIFAR-10; Network in Network with max pooling: 8.81 %", holds=False)],
+    expect="does not hold",
 )
-assert ruling == "does not hold"
-ruling
 
 # %% [markdown]
-# Max pooling with a fully connected layer is a little ahead here: the maps are tiny, and *where* a stroke is matters for a digit.
-# It is a good habit, not a need. The variant in the last row has convolutions and nothing else
-# (Springenberg et al. 2015 did the same on CIFAR), and ResNets end in global average pooling.
-# And "the" classifier is only the very last layer; in VGG there are two hidden fully connected layers before it.
+# Pooling is a habit, not a need; ResNets have one max pooling, in the stem, and a global average.
+# Where the weights and the work of the fully connected layers are: question 23.
 
-# %% [markdown]
-# ### "The fully connected layers hold most of the parameters, and most of the work"
-#
-# Counted in the full-size networks.
-
-# %%
-NETWORKS = {"lenet5": "LeNet-5", "alexnet": "AlexNet", "vgg16": "VGG-16", "googlenet": "GoogLeNet", "resnet50": "ResNet-50", "densenet121": "DenseNet-121"}
-
-
-def shares(name):
-    """Parameters, and the share of the fully connected layers in parameters and in multiply-adds."""
-    network = models.build(name, device="meta")
-    fc = [part for part in network.modules() if isinstance(part, nn.Linear)]
-    in_fc, work = sum(map(models.count_parameters, fc)), sum(part.in_features * part.out_features for part in fc)
-    total = models.count_parameters(network)
-    assert total == models.PUBLISHED[name].parameters
-    return total, in_fc, in_fc / total, work / models.model_macs(network, models.PUBLISHED[name].input_shape)
-
-
-table = {title: shares(name) for name, title in NETWORKS.items()}
-print(f"{'':13} {'parameters':>11} {'in fc':>11} {'share':>6}   share of the multiply-adds")
-for title, (total, in_fc, share, work) in table.items():
-    print(f"{title:13} {total:11,} {in_fc:11,} {share:6.0%}   {work:6.1%}")
-
-# %% tags=["nbval-ignore-output"]
-fig, ax = plt.subplots(figsize=(7.5, 3.4), layout="constrained")
-place = np.arange(len(table))
-for offset, index, tint, name in ((-0.19, 2, plots.color("momentum"), "of the parameters"), (0.19, 3, plots.color("adam"), "of the multiply-adds")):
-    drawn = ax.bar(place + offset, [100 * row[index] for row in table.values()], 0.36, color=tint, label=name)
-    ax.bar_label(drawn, [f"{bar.get_height():.{0 if bar.get_height() > 5 else 1}f}" for bar in drawn], fontsize=9, padding=2)
-ax.set_xticks(place, list(table))
-ax.set(ylabel="share of the fully connected layers (%)", title="Weights sit in the fully connected layers, work in the convolutions", ylim=(0, 108))
-ax.grid(False, axis="x")
-ax.legend(loc="upper right")
-plt.show()
-
-# %%
-ruling = trial(
-    "the fully connected layers hold most of the parameters and do most of the work",
-    {f"{title}: most of the parameters": share > 0.5 for title, (_, _, share, _) in table.items()}
-    | {f"{title}: most of the work": work > 0.5 for title, (*_, work) in table.items()},
-    only_if="parameters are meant, and the maps are flattened into hidden fully connected layers",
-)
-assert ruling == "holds only if parameters are meant, and the maps are flattened into hidden fully connected layers"
-ruling
-
-# %% [markdown]
-# A fully connected weight is used once per image, a convolution's at every position. So weights and work part company.
-# Take VGG-16's head off and put global average pooling and one linear layer there: how much is left?
-
-# %%
-vgg_total, vgg_fc, *_ = table["VGG-16"]
-print(f"VGG-16 {vgg_total / 1e6:.1f} M, with global average pooling {(vgg_total - vgg_fc + 513 * 1000) / 1e6:.1f} M")
-
-# %% [markdown]
-# ### "A unit's receptive field is what the formula says"
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "a unit's receptive field is what the formula says"
 #
 # Then the gradient would fill the box: a square with 90 % of its energy would have at least nine tenths of the box's side.
+# Random nets of 3×3 convolutions with ReLUs, one unit of the last layer.
 
-# %%
-ruling = trial(
+# %% tags=["deeper"]
+def gradient_energy(depth, seed, width=12):
+    """The squared gradient of one unit with respect to the pixels that it can see (side, side), summing to 1."""
+    torch.manual_seed(seed)
+    parts = [part for _ in range(depth) for part in (nn.Conv2d(width, width, 3, bias=False), nn.ReLU())]
+    net = nn.Sequential(*parts)
+    for part in net[::2]:
+        nn.init.kaiming_normal_(part.weight)
+    side = receptive_field([(3, 1)] * depth)
+    x = torch.randn(1, width, side, side, requires_grad=True)
+    (net(x)[0, :, 0, 0] * torch.randn(width)).sum().backward()
+    energy = x.grad[0].double().square().sum(dim=0).numpy()
+    return energy / energy.sum()
+
+
+def filled_share(depth, seed):
+    """The side of the centred square with 90 % of the energy, as a share of the box's."""
+    energy = gradient_energy(depth, seed)
+    rows, columns = np.indices(energy.shape) - depth
+    inside = np.cumsum(np.bincount(np.maximum(abs(rows), abs(columns)).ravel(), weights=energy.ravel()))
+    return (2 * int(np.searchsorted(inside, 0.9)) + 1) / len(energy)
+
+
+print({depth: f"{np.median([filled_share(depth, seed) for seed in range(3)]):.0%}" for depth in (1, 2, 4, 8, 16, 32)})
+trial(
     "the effective receptive field is the theoretical one (90 % of the energy need 0.9 of the side)",
-    {f"{depth} layer{'s' if depth > 1 else ''} of 3×3, all of three seeds": bool(np.all(column >= 0.9 * side))
-     for depth, side, column in zip(depths, theory, measured.T, strict=True) if depth in (1, 8, 32)}
-    | {"VGG-16's shape on the photograph, any of six seeds": bool(max(vgg_ratios) >= 0.9)},
-    only_if="one looks through a single layer",
+    lambda depth, seed: filled_share(depth, seed) >= 0.9,
+    over=settings(depth=[4, 8, 16, 32], seed=range(3)),
+    control=dict(depth=1, seed=0),
+    published=[published("Luo et al. 2016", "the effective receptive field is a Gaussian in the middle that takes up only a fraction of the theoretical one", holds=False)],
+    expect="does not hold",
 )
-assert ruling == "holds only if one looks through a single layer"
-ruling
 
-# %% [markdown]
-# Say instead: *the formula bounds what a unit can see; what it does see is a bell in the middle, about √depth wide, until training widens it.*
-
-# %% [markdown]
-# ### "im2col is faster because it does less work"
-#
-# Multiply-adds counted, memory and time measured above.
-
-# %%
-matrix_product = (28 * 28) * (16 * 9) * 32  # rows · inner length · columns
-print("multiply-adds of the loops:  ", f"{multiply_adds:,}")
-print("multiply-adds of the product:", f"{matrix_product:,}")
-assert seconds["im2col"] < seconds["four loops"] / 5
-
-ruling = trial(
-    "im2col is faster because it does less work",
-    {
-        "it needs fewer multiply-adds": matrix_product < multiply_adds,
-        "it needs less memory than the loops": memory["im2col"] < memory["four loops"],
-        "it needs less memory than the view": memory["im2col"] < memory["einsum on the view"],
-    },
-)
-assert ruling == "does not hold"
-ruling
-
-# %% [markdown]
-# It does the same work in a better order.
+# %% [markdown] tags=["deeper"]
+# One or two layers fill their box; then the share falls like $1/\sqrt L$.
+# The rim of the box is reached on a single path, the middle on very many: each layer spreads the squared gradient evenly over nine neighbours, and a sum of $L$ random steps is a bell of width $\sqrt L$ in a box of width $2L+1$.
+# Say instead: *the formula bounds what a unit can see; what moves it is a bell in the middle, until training widens it.*
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A CNN is a stack of layers for grids. A convolution looks at small windows, with the same weights everywhere, over all input channels; it asks where a pattern is.
-# The activation makes the stack more than one linear map. Pooling makes maps coarser, so later layers cost less and see more.
-# At the end a fully connected layer, or global average pooling and a small linear layer, turns maps into scores.
-# Sizes follow from floor of (n + 2p − span) over stride, plus one."
+# "One fully connected layer of 4096 units on a 224×224 photo needs 600 million weights, a 3×3 convolution to 64 maps 1,792.
+# It looks at small windows with the same weights everywhere, so shifting the input shifts the map.
+# Activations keep the stack from collapsing into one linear map.
+# Pooling or strides make maps coarser, so later layers see more.
+# A global average and one linear layer give the scores.
+# Shall I compute a receptive field?"
+#
+# ### 三十秒回答
+#
+# "224×224 的照片接一个 4096 单元的全连接层要 6 亿个权重,一个输出 64 通道的 3×3 卷积只要 1792 个。
+# 卷积只看小窗口,处处共享权重,所以输入平移,特征图也跟着平移。
+# 激活函数让多层不会退化成一个线性映射。
+# 池化或步长把特征图变小,后面的层看得更广。
+# 最后全局平均加一个线性层给出分数。
+# 要我算一下感受野吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -1369,8 +999,9 @@ ruling
 # - The assumptions: what belongs together is close together, and a pattern means the same everywhere. Hence local windows and shared weights.
 # - Convolution: each output channel is a sum over *all* input channels and all taps, plus a bias: $C_{out}(C_{in}k^2+1)$ weights, times $H'W'$ multiply-adds. Frameworks correlate; nothing is flipped.
 # - Size: count the windows, $\lfloor (n+2p-d(k-1)-1)/s\rfloor+1$.
-# - Activation: without it two layers collapse to one. ReLU is cheap and does not saturate.
-# - Pooling: max asks "is it anywhere here", mean "how much". Nothing to learn. It gives tolerance of small shifts, not invariance. A stride can replace it.
+# - Activation: without a nonlinearity two layers collapse to one. ReLU is cheap and does not saturate for positive inputs; for negative ones it is flat, and a unit can die.
+# - Pooling: max asks "is it anywhere here", mean "how much". Nothing to learn. Maximum is itself nonlinear, $\max(a,b) = a + \mathrm{relu}(b-a)$. It gives tolerance of small shifts, not invariance. A stride can replace it.
+# - 1×1 convolution: changes the number of channels, pixel by pixel. Global average pooling: no weights, any size, regularises.
 # - Fully connected: the same as a convolution with a full kernel; so a classifier can slide over a larger image. It holds 124 of VGG-16's 138 million weights and under one percent of its work.
 # - The pattern: [[conv, relu]·a, pool]·b, fc·c. LeNet is (1, 2, 3). Later networks add normalisation, shortcuts and branches, and end in global average pooling.
 # - Receptive field: add $(k-1)$ times the product of earlier strides. What is effective is a bell in the middle.
@@ -1382,7 +1013,7 @@ ruling
 # <details><summary>Why does each output channel sum over all input channels?</summary>
 #
 # Because a pattern may be a combination: a corner is a horizontal edge *and* a vertical one.
-# If each channel is filtered alone, it is a depthwise convolution: $C\,k^2$ weights in place of $C^2k^2$.
+# If each channel is filtered alone, it is a depthwise convolution: $C\,k^2$ weights instead of $C^2k^2$.
 # A 1×1 convolution behind it then mixes the channels; together they make a depthwise separable convolution. Groups lie between the two (question 27).
 #
 # </details>
@@ -1394,25 +1025,11 @@ ruling
 #
 # </details>
 #
-# <details><summary>Two 3×3 or one 5×5?</summary>
-#
-# Same receptive field, 5. With $C$ channels throughout: $18C^2$ weights against $25C^2$, and one more activation.
-# For one 7×7 it is three 3×3, $27C^2$ against $49C^2$. That was VGG's argument (question 23).
-#
-# </details>
-#
 # <details><summary>Max or mean pooling?</summary>
 #
 # Max keeps a strong answer however small it is: good for edges and other sparse features, and its gradient goes to the winner alone.
 # Mean keeps the total: good at the very end, where it is global, and for smooth quantities.
-# With ReLU maps that are mostly zero, a mean over 2×2 dilutes. In the trial above mean pooling was among the weakest; that is a small data set, not a law.
-#
-# </details>
-#
-# <details><summary>What did LeNet's subsampling learn?</summary>
-#
-# One gain and one bias for each map: the sum of a 2×2 window times $a$ plus $b$, then a squashing function.
-# 12 numbers in S2, for 6 maps. A small gain leaves the unit nearly linear, a large one makes it a noisy "or" or "and", depending on the bias.
+# With ReLU maps that are mostly zero, a mean over 2×2 dilutes.
 #
 # </details>
 #
@@ -1421,6 +1038,14 @@ ruling
 # Without it, border pixels are in fewer windows than others, and a deep net eats the image up: two pixels a layer for 3×3.
 # With zeros the border becomes visible to the net: it can tell where the image ends, so it is not strictly shift-equivariant.
 # Reflection or replication avoids the dark frame.
+#
+# </details>
+#
+# <details><summary>How do you see what a CNN looks at?</summary>
+#
+# Grad-CAM: weight the last maps by the mean gradient of the class's score, add them up, rectify; it shows where the evidence lies.
+# Activation maximisation: climb the score's gradient with respect to the image; it shows what pleases the class.
+# Occlusion: cover parts of the image and watch the score. The deeper part of the experiments draws the first two.
 #
 # </details>
 #
@@ -1456,7 +1081,7 @@ ruling
 # <details><summary>When is im2col the wrong choice?</summary>
 #
 # For 1×1 kernels: the image is the matrix already. For depthwise convolutions: the product is too thin to be efficient.
-# For large kernels: $k^2$ copies; Fourier is cheaper there. For 3×3 at stride 1 Winograd needs 2.25 times fewer multiplications with 2×2 output tiles.
+# For large kernels: $k^2$ copies; Fourier is cheaper there. For 3×3 at stride 1 Winograd's method needs 2.25 times fewer multiplications with 2×2 output tiles.
 # And where memory is short: the implicit form.
 #
 # </details>
@@ -1485,10 +1110,10 @@ ruling
 # ## References
 #
 # - Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. *Gradient-Based Learning Applied to Document Recognition.* Proceedings of the IEEE 86(11), 1998. §II: LeNet-5 with its trainable subsampling.
-# - M. Lin, Q. Chen, S. Yan. *Network In Network.* ICLR 2014: 1×1 convolutions, and global average pooling in place of fully connected layers.
+# - M. Lin, Q. Chen, S. Yan. *Network In Network.* ICLR 2014: 1×1 convolutions, and §3.2: global average pooling instead of fully connected layers.
 # - K. Simonyan, A. Zisserman. *Very Deep Convolutional Networks for Large-Scale Image Recognition.* ICLR 2015.
 # - P. Sermanet et al. *OverFeat.* ICLR 2014; J. Long, E. Shelhamer, T. Darrell. *Fully Convolutional Networks for Semantic Segmentation.* CVPR 2015: fully connected layers as convolutions.
-# - J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller. *Striving for Simplicity: The All Convolutional Net.* ICLR 2015 workshop: strides in place of pooling.
+# - J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller. *Striving for Simplicity: The All Convolutional Net.* ICLR 2015 workshop: strides instead of pooling.
 # - W. Luo, Y. Li, R. Urtasun, R. Zemel. *Understanding the Effective Receptive Field in Deep Convolutional Neural Networks.* NIPS 2016.
 # - F. Yu, V. Koltun. *Multi-Scale Context Aggregation by Dilated Convolutions.* ICLR 2016.
 # - V. Dumoulin, F. Visin. *A Guide to Convolution Arithmetic for Deep Learning.* 2016: all the size formulas, drawn.

@@ -306,3 +306,18 @@ def test_style_is_readable_in_dark_themes():
 
     assert {"white"} == {settings["figure.facecolor"], settings["axes.facecolor"]}
     assert 9 <= settings["font.size"]
+
+
+def test_a_number_grid_shows_every_number_but_the_hidden():
+    """One cell and one text for each number, a minus sign that is one, a question mark where a number is hidden."""
+    import matplotlib.pyplot as plt
+
+    from utils import plots
+
+    ax = plt.figure().add_subplot()
+    plots.number_grid(ax, [[1, -2], [3, 4]], 0, 0, "four numbers", shaded=[(0, 0)], hidden=[(1, 1)])
+    texts = [text.get_text() for text in ax.texts]
+    plt.close("all")
+
+    assert ["1", "−2", "3", "?", "four numbers"] == texts
+    assert 4 == len(ax.patches)

@@ -207,6 +207,21 @@ def images(arrays, title, *, titles=None, columns=None, takeaway=None, ax=None):
     return _finish(ax, title, takeaway=takeaway)
 
 
+def number_grid(ax, numbers, left, top, title, shaded=(), tint="#DCEBF7", pale=(), hidden=()):
+    """A matrix as unit cells with its numbers, on axes whose y points down; the first cell's corner is (left, top).
+
+    Cells (row, column) may be `shaded` in a tint, `pale`, or `hidden` behind a question mark.
+    """
+    import matplotlib.pyplot as plt
+
+    for (i, j), value in np.ndenumerate(numbers):
+        face = tint if (i, j) in shaded else "white"
+        ax.add_patch(plt.Rectangle((left + j, top + i), 1, 1, facecolor=face, edgecolor="0.6"))
+        text, shade = "?" if (i, j) in hidden else str(value).replace("-", "−"), "0.6" if (i, j) in pale else "black"
+        ax.text(left + j + 0.5, top + i + 0.5, text, ha="center", va="center", color=shade)
+    ax.text(left, top - 0.25, title, fontsize=9.5)
+
+
 def graph(nodes, edges, title, *, takeaway=None, ax=None):
     """Boxes and arrows: nodes[name] = (x, y, text, kind), y upwards; edges = [(from, to, label or None[, bend])].
 

@@ -833,4 +833,4 @@ FIELD = Exercise(
     verified="equal to the span of pixels that a gradient reaches through torch's convolutions, up to VGG-16's 212",
 )  # fmt: skip
 
-QUESTION = Question(chapter=3, minutes=60, exercises=(SIZE, CONV, POOL, FIELD))
+QUESTION = Question(chapter=3, minutes=50, exercises=(SIZE, CONV, POOL, FIELD))
