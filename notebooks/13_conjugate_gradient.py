@@ -502,8 +502,8 @@ trial(
 # ## Answer in 30 seconds
 #
 # "Solving A x equals b, with A positive definite, is minimising a quadratic; the residual is minus the gradient.
-# CG searches along directions that are orthogonal through A, so no search has to be repeated: n of them are enough, or as many as there are distinct eigenvalues.
-# Only the last direction is needed to make the next one, so a step costs one product with A.
+# CG searches along directions that are orthogonal through A, so no search is repeated: n steps are enough, or as many as there are distinct eigenvalues.
+# The next direction needs only the last one, so a step costs one product with A.
 # With rounding I treat it as iterative. Shall I derive beta?"
 #
 # ### 三十秒回答
