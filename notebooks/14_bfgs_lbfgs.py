@@ -33,28 +33,30 @@
 # ## The idea
 #
 # At $x$ with gradient $g$, Newton's step is $-\nabla^2f(x)^{-1}g$.
-# A quasi-Newton method takes $p=-Hg$, where $H$ is built from gradients that were computed anyway.
-# After a step write
+# A quasi-Newton method takes $p=-Hg$, where $H$ approximates the *inverse* Hessian (the literature's letter; elsewhere in this chapter $H$ is the Hessian) and is built from gradients that were computed anyway.
+# After a step write $s=x_+-x$ and $y=g_+-g$.
+#
+# ### One dimension: the secant method
+#
+# Replace $f''$ in Newton's step by the slope of the secant of $f'$ through the last two points, $y/s$:
 #
 # $$
-# s=x_+-x,\qquad y=g_+-g .
+# x_+=x-\frac{s}{y}\,f'(x).
 # $$
+#
+# That is the secant method, and $H=s/y$ is the only number with $Hy=s$. Its errors obey $e_{k+1}\approx C\,e_k\,e_{k-1}$, so the order is the golden ratio, 1.618: better than linear, worse than Newton's 2, and no second derivative.
+# In $d$ dimensions one pair $(s,y)$ no longer fixes $H$. The rest of this page is about what to do with the freedom.
 #
 # ### The secant equation
 #
-# Differentiate along the step: $\frac{d}{dt}\nabla f(x+ts)=\nabla^2f(x+ts)\,s$. Integrate over $t$ from 0 to 1:
+# The gradient changes along the step at the rate $\nabla^2f(x+ts)\,s$. Integrate over $t$ from 0 to 1:
 #
 # $$
-# y=\bar G\,s,\qquad \bar G=\int_0^1\nabla^2f(x+ts)\,dt .
+# y=\bar B\,s,\qquad \bar B=\int_0^1\nabla^2f(x+ts)\,dt .
 # $$
 #
-# This is the mean-value theorem for a gradient: the *averaged* Hessian takes $s$ to $y$.
-# (For a vector there is in general no single point in between that would do.)
-# So we ask the same of the new approximations $B_+\approx\nabla^2f$ and $H_+=B_+^{-1}$:
-#
-# $$
-# B_+s=y\quad\Longleftrightarrow\quad \boxed{\;H_+y=s\;}
-# $$
+# The *averaged* Hessian takes $s$ to $y$. (For a vector there is in general no single point in between that would do.)
+# So we ask the same of the new approximations $B_+\approx\nabla^2f$ and $H_+=B_+^{-1}$: $B_+s=y$, that is $\boxed{H_+y=s}$.
 
 # %% [markdown]
 # ### Why $s^\top y>0$ is needed
@@ -75,66 +77,22 @@
 # %% [markdown]
 # ### The update: the smallest change
 #
-# $H_+=H_+^\top$ and $H_+y=s$ leave many choices. Take the one nearest to $H$, in a norm in which units drop out.
-# Let $W$ be symmetric positive definite with $Ws=y$; one exists, because $s^\top y>0$. Minimise
-#
-# $$
-# \lVert H_+-H\rVert_W=\big\lVert W^{1/2}(H_+-H)\,W^{1/2}\big\rVert_F .
-# $$
-#
-# **Change coordinates**: $\hat H=W^{1/2}HW^{1/2}$, $\hat H_+=W^{1/2}H_+W^{1/2}$, and $u=W^{1/2}s$.
-# From $y=Ws$ follows $W^{-1/2}y=W^{1/2}s=u$. The secant equation becomes
-#
-# $$
-# \hat H_+u=W^{1/2}H_+W^{1/2}\,W^{-1/2}y=W^{1/2}H_+y=W^{1/2}s=u .
-# $$
-#
-# So $\hat H_+$ must have $u$ as an eigenvector with eigenvalue 1.
-#
-# **Minimise**: take an orthonormal basis that starts with $u/\lVert u\rVert$.
-# There the first column of $\hat H_+$ is $(1,0,\dots,0)^\top$, by symmetry so is its first row, and the other entries are free.
-# A Frobenius norm is a sum over entries, so the best free entries are those of $\hat H$.
-# With the projection $P=I-uu^\top/u^\top u$ this reads
-#
-# $$
-# \hat H_+=P\hat HP+\frac{uu^\top}{u^\top u} .
-# $$
-
-# %% [markdown]
-# **Change back**: $H_+=W^{-1/2}\hat H_+W^{-1/2}$. The pieces, with $\rho=1/s^\top y$:
-#
-# $$
-# u^\top u=s^\top Ws=s^\top y=\tfrac1\rho,
-# \qquad
-# W^{-1/2}u=s,
-# \qquad
-# u^\top W^{1/2}=s^\top W=y^\top,
-# $$
-#
-# $$
-# W^{-1/2}PW^{1/2}=I-\rho\,W^{-1/2}u\,u^\top W^{1/2}=I-\rho\,sy^\top,
-# \qquad
-# W^{1/2}PW^{-1/2}=I-\rho\,ys^\top .
-# $$
-#
-# Put $\hat H=W^{1/2}HW^{1/2}$ between the two, and $W$ is gone:
+# $H_+=H_+^\top$ and $H_+y=s$ leave many choices. BFGS takes the one nearest to $H$, in a norm in which units drop out (the deeper part derives it). With $\rho=1/s^\top y$:
 #
 # $$
 # \boxed{\;H_+=(I-\rho\,sy^\top)\,H\,(I-\rho\,ys^\top)+\rho\,ss^\top\;}
 # $$
-
-# %% [markdown]
+#
 # Two checks by hand.
 #
 # - **Secant**: $(I-\rho\,ys^\top)y=y-\rho\,(s^\top y)\,y=0$, so $H_+y=\rho\,s\,(s^\top y)=s$.
 # - **Positive definite**: with $w=v-\rho\,(s^\top v)\,y$ we get $v^\top H_+v=w^\top Hw+\rho\,(s^\top v)^2\ge0$.
 #   It is 0 only if $w=0$ and $s^\top v=0$; but then $v=w=0$.
 #
-# Multiplied out, with $z=Hy$ (and $y^\top H=z^\top$):
+# Multiplied out, with $z=Hy$:
 #
 # $$
-# H_+=H-\rho\,(z\,s^\top+s\,z^\top)+\rho\,(1+\rho\,y^\top z)\,ss^\top
-# =H+u\,s^\top+s\,u^\top,
+# H_+=H+u\,s^\top+s\,u^\top,
 # \qquad
 # u=\rho\,\big(\tfrac12(1+\rho\,y^\top z)\,s-z\big) .
 # $$
@@ -182,10 +140,60 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, hint, plots, trial
+from utils import check, data, hint, plots, settings, trial
 
 plots.style()
 
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: why this is the smallest change
+#
+# $H_+=H_+^\top$ and $H_+y=s$ leave many choices. Take the one nearest to $H$, in a norm in which units drop out.
+# Let $W$ be symmetric positive definite with $Ws=y$; one exists, because $s^\top y>0$. Minimise
+#
+# $$
+# \lVert H_+-H\rVert_W=\big\lVert W^{1/2}(H_+-H)\,W^{1/2}\big\rVert_F .
+# $$
+#
+# **Change coordinates**: $\hat H=W^{1/2}HW^{1/2}$, $\hat H_+=W^{1/2}H_+W^{1/2}$, and $u=W^{1/2}s$.
+# From $y=Ws$ follows $W^{-1/2}y=W^{1/2}s=u$. The secant equation becomes
+#
+# $$
+# \hat H_+u=W^{1/2}H_+W^{1/2}\,W^{-1/2}y=W^{1/2}H_+y=W^{1/2}s=u .
+# $$
+#
+# So $\hat H_+$ must have $u$ as an eigenvector with eigenvalue 1.
+#
+# **Minimise**: take an orthonormal basis that starts with $u/\lVert u\rVert$.
+# There the first column of $\hat H_+$ is $(1,0,\dots,0)^\top$, by symmetry so is its first row, and the other entries are free.
+# A Frobenius norm is a sum over entries, so the best free entries are those of $\hat H$.
+# With the projection $P=I-uu^\top/u^\top u$ this reads
+#
+# $$
+# \hat H_+=P\hat HP+\frac{uu^\top}{u^\top u} .
+# $$
+#
+# **Change back**: $H_+=W^{-1/2}\hat H_+W^{-1/2}$. The pieces, with $\rho=1/s^\top y$:
+#
+# $$
+# u^\top u=s^\top Ws=s^\top y=\tfrac1\rho,
+# \qquad
+# W^{-1/2}u=s,
+# \qquad
+# u^\top W^{1/2}=s^\top W=y^\top,
+# $$
+#
+# $$
+# W^{-1/2}PW^{1/2}=I-\rho\,W^{-1/2}u\,u^\top W^{1/2}=I-\rho\,sy^\top,
+# \qquad
+# W^{1/2}PW^{-1/2}=I-\rho\,ys^\top .
+# $$
+#
+# Put $\hat H=W^{1/2}HW^{1/2}$ between the two, and $W$ is gone:
+#
+# $$
+# \boxed{\;H_+=(I-\rho\,sy^\top)\,H\,(I-\rho\,ys^\top)+\rho\,ss^\top\;}
+# $$
 
 # %% [markdown]
 # ## Your turn
@@ -197,7 +205,10 @@ plots.style()
 
 # %%
 def bfgs_inverse_update(H, s, y):
-    """H (d, d) symmetric, s (d,), y (d,) -> H (d, d)."""
+    """H (d, d) symmetric, s (d,), y (d,) -> H (d, d), symmetric; the arguments are not changed.
+
+    Skips where s·y <= 1e-10 ‖s‖‖y‖: returns H itself or a copy.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -238,7 +249,10 @@ check(bfgs_inverse_update)
 
 # %%
 def lbfgs_direction(grad, s_history, y_history):
-    """grad (d,), two lists of (d,), oldest first -> direction (d,)."""
+    """grad (d,), two lists of (d,), oldest first, perhaps empty -> direction of descent -H·grad (d,).
+
+    H starts from (s·y / y·y) I of the newest pair, I without pairs; no pair is skipped; the arguments are not changed.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -272,7 +286,7 @@ check(lbfgs_direction)
 # %% [markdown]
 # ## Experiments
 #
-# From here on it is *your* functions that run. Around them stands a small minimiser.
+# From here on it is *your* functions that run. Around them is a small minimiser.
 #
 # First a line search. It looks for a $t$ with enough descent (Armijo); with `wolfe`, also with a slope that has risen.
 # Too little descent: go back. Still too steep: go further. In between: bisect.
@@ -329,18 +343,18 @@ def minimise(method, f, grad, x, n_steps=500, memory=10, search=line_search, tol
 # A banana-shaped valley, steep across and nearly flat along. The start is $(-1.2,\,1)$.
 # Gradient descent gets a fixed step of 0.001 here, the other two Wolfe's search. How many steps will each need?
 
-# %%
+# %% tags=["hide-input"]
 f, grad, hess = data.rosenbrock()
 start = np.array([-1.2, 1.0])
 kinds = {"GD": lambda f, grad, x, p: 1e-3, "BFGS": line_search, "L-BFGS": line_search}
 runs = {name: minimise(name, f, grad, start, 1500, search=search) for name, search in kinds.items()}
 paths = {name: run[0] for name, run in runs.items()}
 plots.contours(lambda x, y: f(np.stack([x, y], axis=-1)), (-1.5, 1.5), (-0.5, 1.6), paths,
-               "BFGS follows the valley, gradient descent crawls in it", minimum=(1, 1))  # fmt: skip
+               "BFGS follows the valley, gradient descent is slow in it", minimum=(1, 1))  # fmt: skip
 plt.show()
 
 # %%
-print(f"at the start a fixed step must stay below 2/L = {2 / np.linalg.eigvalsh(hess(start))[-1]:.4f}")
+print(f"2/λ_max at the start, a local figure: {2 / np.linalg.eigvalsh(hess(start))[-1]:.4f}")
 backtracking = minimise("GD", f, grad, start, 1500, search=armijo)[0]
 for name, path in (paths | {"GD with backtracking": backtracking}).items():
     small = np.linalg.norm(grad(path[-1])) <= 1e-8 * np.linalg.norm(grad(start))
@@ -351,34 +365,18 @@ for name, path in (paths | {"GD with backtracking": backtracking}).items():
 # The difference is what they remember of them.
 
 # %% [markdown]
-# ### What does H know at the end?
-#
-# Compare the last $H$ with the true inverse Hessian at the minimum. Will they agree to eight digits?
-
-# %%
-H_end = runs["BFGS"][2][-1]
-true_inverse = np.linalg.inv(hess(np.array([1.0, 1.0])))
-off = np.linalg.norm(H_end - true_inverse) / np.linalg.norm(true_inverse)
-print("BFGS's H: ", H_end.round(2).tolist())
-print("the truth:", true_inverse.round(2).tolist())
-print(f"relative difference between 1e-6 and 1e-2: {1e-6 < off < 1e-2}")
-
-# %% [markdown]
-# Some digits, not all. It is good enough for very fast last steps; what matters is that $H$ is right *along the steps taken*.
-
-# %% [markdown]
 # ### An ill-conditioned quadratic
 #
 # 100 unknowns, κ = 10 000. L-BFGS with 3, 10 and 30 pairs.
 # BFGS forgets nothing. Will it be in front from the beginning?
 
-# %%
+# %% tags=["hide-input"]
 A, quad, quad_grad = data.quadratic(1e4, d=100, seed=1)
 x0 = np.random.default_rng(0).normal(size=100)
-settings = {"GD": ("GD", 0), "L-BFGS (m = 3)": ("L-BFGS", 3), "L-BFGS (m = 10)": ("L-BFGS", 10),
+recipes = {"GD": ("GD", 0), "L-BFGS (m = 3)": ("L-BFGS", 3), "L-BFGS (m = 10)": ("L-BFGS", 10),
             "L-BFGS (m = 30)": ("L-BFGS", 30), "BFGS": ("BFGS", 0)}  # fmt: skip
 norms = {}
-for name, (method, m) in settings.items():
+for name, (method, m) in recipes.items():
     points = minimise(method, quad, quad_grad, x0, 600, memory=m)[0]
     sizes = np.linalg.norm(quad_grad(points), axis=1) / np.linalg.norm(quad_grad(x0))
     norms[name] = np.minimum.accumulate(sizes)
@@ -392,23 +390,44 @@ plt.show()
 # BFGS starts from $H_0=I$ and has to learn 100 directions; L-BFGS sets its scale anew in each step, so it is ahead at first.
 # Then BFGS knows the matrix, and its curve bends down: superlinear convergence. That of L-BFGS stays a line.
 
+# %%
+for d in (1_000, 100_000, 25_000_000):
+    print(f"d = {d:>10,}: BFGS {8 * d**2 / 1e9:>9,.9g} GB, L-BFGS with m = 10: {8 * 20 * d / 1e9:.9g} GB")
+
 # %% [markdown]
-# ### H against the true inverse
+# **Takeaway.** For the 25 million weights of a ResNet-50, BFGS's matrix would not fit anywhere; ten pairs would.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: what does H know at the end?
+#
+# Compare the last $H$ of the run in Rosenbrock's valley with the true inverse Hessian at the minimum. Will they agree to eight digits?
+
+# %% tags=["deeper"]
+H_end = runs["BFGS"][2][-1]
+true_inverse = np.linalg.inv(hess(np.array([1.0, 1.0])))
+off = np.linalg.norm(H_end - true_inverse) / np.linalg.norm(true_inverse)
+print("BFGS's H: ", H_end.round(2).tolist())
+print("the truth:", true_inverse.round(2).tolist())
+print(f"relative difference between 1e-6 and 1e-2: {1e-6 < off < 1e-2}")
+
+
+# %% [markdown] tags=["deeper"]
+# Some digits, not all. It is good enough for very fast last steps; what matters is that $H$ is right *along the steps taken*.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: H against the true inverse
 #
 # Ten unknowns, $H_0=I$. After each step: how far is $H_k$ from $A^{-1}$?
-# The line search is exact, or Armijo's. In theory the exact one gives $H_{10}=A^{-1}$ (proof below).
+# The line search is exact, or Armijo's. In theory the exact one gives $H_{10}=A^{-1}$ (the proof is with the trial).
 
-# %%
-A, quad, quad_grad = data.quadratic(100, d=10, seed=2)
-x0 = np.random.default_rng(1).normal(size=10)
-
-
+# %% tags=["deeper"]
 def exact(f, grad, x, p):
     """On a quadratic A p is the change of the gradient along p."""
     return -(grad(x) @ p) / (p @ (grad(x + p) - grad(x)))
 
 
 def distances(search, kappa, seed=2, n_steps=60):
+    """The relative distance of H from A⁻¹ after each step of BFGS on a quadratic of ten unknowns."""
     A, quad, quad_grad = data.quadratic(kappa, d=10, seed=seed)
     x0, inverse = np.random.default_rng(seed).normal(size=10), np.linalg.inv(A)
     matrices = minimise("BFGS", quad, quad_grad, x0, n_steps, search=search, tol=1e-10)[2]
@@ -418,24 +437,56 @@ def distances(search, kappa, seed=2, n_steps=60):
 series = {"exact, κ = 100": distances(exact, 100), "exact, κ = 1000": distances(exact, 1000),
           "Armijo, κ = 100": distances(armijo, 100)}  # fmt: skip
 ax = plots.curves(series, "step", r"$\Vert H_k-A^{-1}\Vert\,/\,\Vert A^{-1}\Vert$",
-                  "H falls onto the inverse only if the searches are exact", logy=True)  # fmt: skip
+                  "H reaches the inverse only if the searches are exact", logy=True)  # fmt: skip
 ax.axvline(10, color="0.5", linestyle=":")
 ax.text(11.5, 1e-7, "n = 10", color="0.35")
 plt.show()
 
-
-# %% [markdown]
-# **Takeaway.** With Armijo's search $H$ creeps towards $A^{-1}$, and the run ends before it is there. The minimum is found all the same.
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** With Armijo's search $H$ approaches $A^{-1}$ slowly, and the run ends before it is there. The minimum is found all the same.
 # With exact searches and κ = 1000 step 10 is too early: rounding has cost a step, as in conjugate gradients (question 13).
 
-# %% [markdown]
-# ### Memory and time against dimension
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "on a quadratic, BFGS finds the inverse Hessian in n steps"
 #
-# The bytes are computed: BFGS keeps $d^2$ numbers, L-BFGS $2md$, of 8 bytes.
-# The times are measured on *your* functions: one update and one product $Hg$, against one call of the two loops, $m=10$.
-# The third line is the boxed formula as it stands, with products of matrices. If yours lies on it, multiply out.
+# The proof, for exact searches. Claim: $H_ky_i=s_i$ for **all** $i<k$, and the steps are conjugate. By induction:
+#
+# 1. $s_k=-t_kH_kg_k$, so $s_k^\top y_i=-t_k\,g_k^\top H_ky_i=-t_k\,g_k^\top s_i$.
+#    An exact search leaves $g_{i+1}^\top s_i=0$, and $g_k=g_{i+1}+\sum_{i<j<k}As_j$ adds only conjugate steps. So $s_k^\top y_i=s_k^\top As_i=0$.
+# 2. Then $(I-\rho_ky_ks_k^\top)y_i=y_i$, and $H_{k+1}y_i=(I-\rho_ks_ky_k^\top)s_i=s_i-\rho_ks_k\,(y_k^\top s_i)=s_i$, as $y_k^\top s_i=s_k^\top As_i=0$.
+#
+# After $n$ steps $H_nAS=S$ with $S$ invertible, so $H_n=A^{-1}$. Without exact searches step 1 breaks. Within $10^{-4}$ of the inverse? Within $10^{-3}$?
 
-# %%
+# %% tags=["deeper"]
+SEARCHES = {"exact": exact, "Armijo": armijo, "Wolfe": line_search}
+
+
+def inverse_found(kappa, search, seed):
+    left = distances(SEARCHES[search], kappa, seed, n_steps=10)[-1]
+    return bool(left < 1e-4), bool(left < 1e-3)
+
+
+trial(
+    "after n = 10 steps H equals A⁻¹",
+    inverse_found,
+    over=settings(kappa=[10, 100], search=["exact", "Armijo", "Wolfe"], seed=[0, 1]),
+    held_out=settings(kappa=[5, 30, 60], search=["exact", "Armijo", "Wolfe"], seed=[2, 3, 4]),
+    only_if=("the line search is exact (and κ small enough for rounding)", lambda search, kappa: search == "exact" and kappa <= 100),
+    expect="holds only if the line search is exact (and κ small enough for rounding)",
+)
+
+
+# %% [markdown] tags=["deeper"]
+# With exact searches the points are those of conjugate gradients (question 13).
+# L-BFGS with a single pair is enough for that: it keeps the directions, though not the inverse.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: the time of a step against dimension
+#
+# The times are measured on *your* functions: one update and one product $Hg$, against one call of the two loops, $m=10$.
+# The third line is the boxed formula as it is, with products of matrices. If yours lies on it, multiply out.
+
+# %% tags=["deeper", "hide-input"]
 def seconds(call, repeat=5):
     best = np.inf
     for _ in range(repeat):
@@ -476,109 +527,51 @@ right.set(ylim=(0.008, 2e4))
 fig.suptitle("BFGS carries a d × d matrix, L-BFGS a few vectors", x=0.01, ha="left")
 plt.show()
 
-# %%
-for d in (1_000, 100_000, 25_000_000):
-    print(f"d = {d:>10,}: BFGS {8 * d**2 / 1e9:>9,.9g} GB, L-BFGS with m = 10: {8 * 20 * d / 1e9:.9g} GB")
-
-
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** Counted in operations: $d^2$, $md$, and $d^3$ for the products of matrices. The clock is rougher: a matrix that outgrows the cache costs extra.
-# For the 25 million weights of a ResNet-50, BFGS's matrix would not fit anywhere; ten pairs would.
 
 # %% [markdown]
 # ## Folklore on trial
 #
-# ### "The secant equation H·y = s holds after each update"
-#
-# Check it after every step of three runs, and on a pair from the concave part of Rosenbrock's function.
-
-# %%
-def secant_gap(H, s, y):
-    return np.linalg.norm(H @ y - s) / np.linalg.norm(s)
-
-
-def largest_gap(run):
-    return max(secant_gap(H, s, y) for H, (s, y) in zip(run[2][1:], run[1], strict=True))
-
-
-quad_run = minimise("BFGS", quad, quad_grad, x0, 60)
-exact_run = minimise("BFGS", quad, quad_grad, x0, 10, search=exact)
-s = np.array([0.1, 0.0])
-y = grad(np.array([0.1, 1.0])) - grad(np.array([0.0, 1.0]))
-skipped = np.asarray(bfgs_inverse_update(np.eye(2), s, y))
-print(f"the pair from the concave part: sᵀy = {s @ y:.2f}, H stayed as it was: {np.array_equal(skipped, np.eye(2))}")
-
-ruling = trial(
-    "H·y = s holds after each update",
-    {
-        "Rosenbrock, Wolfe search": largest_gap(runs["BFGS"]) < 1e-6,
-        "quadratic, Wolfe search": largest_gap(quad_run) < 1e-6,
-        "quadratic, exact search": largest_gap(exact_run) < 1e-6,
-        "Rosenbrock, a step with sᵀy < 0": secant_gap(skipped, s, y) < 1e-6,
-    },
-    only_if="the pair is not skipped",
-)
-assert ruling == "holds only if the pair is not skipped"
-ruling
-
-
-# %% [markdown]
-# And the *older* pairs? The newest is exact by construction; nothing protects the others.
-
-# %%
-def oldest_gap(run):
-    return secant_gap(run[2][-1], *run[1][0])
-
-
-print("first pair still satisfied at the end, quadratic, exact search:", bool(oldest_gap(exact_run) < 1e-6))
-print("first pair still satisfied at the end, Rosenbrock:             ", bool(oldest_gap(runs["BFGS"]) < 1e-6))
-
-
-# %% [markdown]
 # ### "Armijo backtracking is enough to keep sᵀy positive"
 #
-# Try a convex quadratic and a double well, $\frac14(a^2-1)^2+\frac12b^2$, which is concave near $a=0$. 20 starts each.
+# Two strictly convex functions, a quadratic and $\sum\log\cosh x_i+\frac1{20}x_i^2$; and two with hills, a double well $\frac14(a^2-1)^2+\frac12b^2$ and four wells, $\frac14(a^2-1)^2+\frac34(b^2-1)^2$.
+# Ten starts each. Is $s^\top y>0$ in every step of BFGS?
 
 # %%
-def well(z):
-    return (z[0] ** 2 - 1) ** 2 / 4 + z[1] ** 2 / 2
+_, bowl, bowl_gradient = data.quadratic(50, d=2, seed=3)
+FOUR = {
+    "quadratic": (bowl, bowl_gradient, 2.0),
+    "log cosh": (lambda z: np.sum(np.log(np.cosh(z)) + z**2 / 20), lambda z: np.tanh(z) + z / 10, 2.0),
+    "double well": (lambda z: (z[0] ** 2 - 1) ** 2 / 4 + z[1] ** 2 / 2, lambda z: np.array([z[0] ** 3 - z[0], z[1]]), 0.4),
+    "four wells": (lambda z: np.sum((z**2 - 1) ** 2 * [1, 3]) / 4, lambda z: (z**3 - z) * [1, 3], 0.5),
+}
 
 
-def well_grad(z):
-    return np.array([z[0] ** 3 - z[0], z[1]])
-
-
-def always_positive(f, grad, starts, search):
-    pairs = [pair for z in starts for pair in minimise("BFGS", f, grad, z, 30, search=search)[1]]
+def curvature_positive(f, search, seed):
+    value, gradient, width = FOUR[f]
+    starts = np.random.default_rng(seed).uniform(-width, width, size=(10, 2))
+    pairs = [pair for z in starts for pair in minimise("BFGS", value, gradient, z, 20, search=search)[1]]
     return all(s @ y > 0 for s, y in pairs)
 
 
-rng = np.random.default_rng(0)
-starts = rng.uniform(-0.4, 0.4, size=(20, 2))
-convex_starts = rng.normal(size=(20, 10))
-ruling = trial(
+trial(
     "the line search leaves sᵀy > 0 in every step",
-    {
-        "Armijo, convex quadratic": always_positive(quad, quad_grad, convex_starts, armijo),
-        "Wolfe, convex quadratic": always_positive(quad, quad_grad, convex_starts, line_search),
-        "Armijo, double well": always_positive(well, well_grad, starts, armijo),
-        "Wolfe, double well": always_positive(well, well_grad, starts, line_search),
-    },
-    only_if="f is strictly convex or the search enforces Wolfe's condition",
+    curvature_positive,
+    over=settings(f=list(FOUR), search=[armijo, line_search], seed=[0, 1]),
+    held_out=settings(f=list(FOUR), search=[armijo, line_search], seed=[2, 3, 4]),
+    only_if=("f is strictly convex or the search enforces Wolfe's condition", lambda f, search: f in ("quadratic", "log cosh") or search is line_search),
+    expect="holds only if f is strictly convex or the search enforces Wolfe's condition",
 )
-assert ruling == "holds only if f is strictly convex or the search enforces Wolfe's condition"
-ruling
 
 
 # %% [markdown]
-# On a strictly convex quadratic $s^\top y=s^\top As>0$, whatever the search.
+# On a strictly convex $f$ every $s^\top y=s^\top\bar Bs$ is positive, whatever the search.
 # Elsewhere: a Wolfe search, or the skip, or damping.
-
-# %% [markdown]
+#
 # ### "L-BFGS with full memory equals BFGS"
 #
-# Take all pairs of a run. In every step compare L-BFGS's direction with that of a dense $H$, built from the same pairs by your update.
-# Only the matrix at the start differs.
+# Take all pairs of a BFGS run. In each step compare L-BFGS's direction with $-Hg$, with a dense $H$ built from the same pairs by your update. Only the matrix at the start differs: $I$; γ of the first pair; γ of the newest pair.
 
 # %%
 def dense(pairs, scale):
@@ -588,87 +581,55 @@ def dense(pairs, scale):
     return H
 
 
-def gamma(s, y):
-    return (s @ y) / (y @ y)
-
-
-def worst(run, grad, scale, last=15):
-    """Largest relative difference of the directions over the first steps."""
-    points, pairs, _ = run
-    worst = 0.0
-    for k in range(1, min(last, len(pairs)) + 1):
-        g, known = grad(points[k]), pairs[:k]
+def same_direction(problem, start_matrix, seed):
+    """The largest relative difference over the first 12 steps is below 1e-8."""
+    value, gradient = (f, grad) if problem == "valley" else data.quadratic(100, d=10, seed=seed)[1:]
+    begin = np.random.default_rng(seed).normal(size=2 if problem == "valley" else 10)
+    points, pairs, _ = minimise("BFGS", value, gradient, begin, 12)
+    gamma = [(s @ y) / (y @ y) for s, y in pairs]
+    gaps = []
+    for k in range(1, len(pairs) + 1):
+        g, known = gradient(points[k]), pairs[:k]
         two_loop = np.asarray(lbfgs_direction(g, [s for s, _ in known], [y for _, y in known]))
-        worst = max(worst, np.linalg.norm(two_loop + dense(known, scale(known)) @ g) / np.linalg.norm(two_loop))
-    return worst
+        scale = {"I": 1.0, "first γ": gamma[0], "newest γ": gamma[k - 1]}[start_matrix]
+        gaps.append(np.linalg.norm(two_loop + dense(known, scale) @ g) / np.linalg.norm(two_loop))
+    return bool(max(gaps) < 1e-8)
 
 
-scales = {
-    "BFGS goes on from H₀ = I": lambda pairs: 1.0,
-    "BFGS goes on from the first pair's γ": lambda pairs: gamma(*pairs[0]),
-    "BFGS restarts in each step from the newest pair's γ": lambda pairs: gamma(*pairs[-1]),
-}
-conditions = {}
-for name, scale in scales.items():
-    conditions[f"Rosenbrock: {name}"] = worst(runs["BFGS"], grad, scale) < 1e-9
-    conditions[f"quadratic: {name}"] = worst(quad_run, quad_grad, scale) < 1e-9
-ruling = trial("L-BFGS with full memory gives BFGS's direction", conditions, only_if="both start from the same H₀")
-assert ruling == "holds only if both start from the same H₀"
-ruling
-
-
-# %% [markdown]
-# Usual BFGS goes on from one $H_0$ for ever; L-BFGS scales anew in every step. So in practice they differ, even with full memory.
-# Say instead: *the two loops compute exactly the product of the BFGS matrix with g, for the same pairs and the same $H_0$*.
-
-# %% [markdown]
-# ### "On a quadratic, BFGS finds the inverse Hessian in n steps"
-#
-# The proof, for exact searches. Claim: $H_ky_i=s_i$ for **all** $i<k$, and the steps are conjugate. By induction:
-#
-# 1. $s_k=-t_kH_kg_k$, so $s_k^\top y_i=-t_k\,g_k^\top H_ky_i=-t_k\,g_k^\top s_i$.
-#    An exact search leaves $g_{i+1}^\top s_i=0$, and $g_k=g_{i+1}+\sum_{i<j<k}As_j$ adds only conjugate steps. So $s_k^\top y_i=s_k^\top As_i=0$.
-# 2. Then $(I-\rho_ky_ks_k^\top)y_i=y_i$, and $H_{k+1}y_i=(I-\rho_ks_ky_k^\top)s_i=s_i-\rho_ks_k\,(y_k^\top s_i)=s_i$, as $y_k^\top s_i=s_k^\top As_i=0$.
-#
-# After $n$ steps $H_nAS=S$ with $S$ invertible, so $H_n=A^{-1}$. Without exact searches step 1 breaks.
-
-# %%
-def reached(kappa, search):
-    return all(distances(search, kappa, seed, n_steps=10)[-1] < 1e-4 for seed in range(5))
-
-
-ruling = trial(
-    "after n = 10 steps H equals A⁻¹ (to 1e-4, 5 seeds)",
-    {
-        f"κ = {kappa}, {kind}": reached(kappa, search)
-        for kind, search in {"exact": exact, "Armijo": armijo, "Wolfe": line_search}.items()
-        for kappa in (10, 100, 1000)
-    },
-    only_if="the line search is exact and κ small enough for rounding",
+trial(
+    "L-BFGS with full memory gives BFGS's direction",
+    same_direction,
+    over=settings(problem=["valley", "quadratic"], start_matrix=["I", "first γ", "newest γ"], seed=[0, 1]),
+    held_out=settings(problem=["valley", "quadratic"], start_matrix=["I", "first γ", "newest γ"], seed=[2, 3, 4]),
+    only_if=("BFGS restarts in each step from the newest pair's γ·I", lambda start_matrix: start_matrix == "newest γ"),
+    expect="holds only if BFGS restarts in each step from the newest pair's γ·I",
 )
-assert ruling == "holds only if the line search is exact and κ small enough for rounding"
-ruling
-
-# %%
-late = max(int(np.argmax(distances(exact, 1000, seed) < 1e-4)) for seed in range(5))
-print(f"exact searches, κ = 1000: every seed is there after at most {late} steps")
 
 # %% [markdown]
-# With exact searches the points are those of conjugate gradients (question 13).
-# L-BFGS with a single pair is enough for that: it keeps the directions, though not the inverse.
+# The usual BFGS goes on from one $H_0$; L-BFGS scales anew in every step. So in practice they differ, even with full memory.
+# Say: *the two loops compute exactly the product of the BFGS matrix with g, for the same pairs and the same $H_0$*.
+#
+# ### "The secant equation H·y = s holds after each update"
+#
+# For the newest pair, yes, by construction, unless the pair is skipped. Nothing protects the *older* pairs, except on a quadratic with exact searches (see the deeper proof above):
 
 # %%
-full = minimise("BFGS", quad, quad_grad, x0, 8, search=exact)[0]
-single = minimise("L-BFGS", quad, quad_grad, x0, 8, memory=1, search=exact)[0]
-print("exact searches: L-BFGS (m = 1) walks BFGS's path:", bool(abs(full - single).max() < 1e-6))
+points, pairs, matrices = runs["BFGS"]
+gap = lambda pair: np.linalg.norm(matrices[-1] @ pair[1] - pair[0]) / np.linalg.norm(pair[0])  # noqa: E731
+print(f"Rosenbrock, last H: newest pair satisfied to 1e-6: {bool(gap(pairs[-1]) < 1e-6)}, first pair: {bool(gap(pairs[0]) < 1e-6)}")
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "Quasi-Newton methods learn curvature from gradients: after a step s the gradient changed by y, so I want an H with H y = s.
-# BFGS takes the symmetric H nearest to the old one: I minus ρ s yᵀ, times H, times the transpose, plus ρ s sᵀ, with ρ one over sᵀy.
-# It stays positive definite if sᵀy is positive, which a Wolfe search ensures; otherwise I skip.
-# L-BFGS keeps the last m pairs and computes H g by two loops: memory m times d in place of d squared."
+# "Quasi-Newton methods learn curvature from gradients: after a step s the gradient changed by y, so I want an H with H y equals s. In one dimension that is the secant method.
+# BFGS takes the symmetric H nearest to the old one; it stays positive definite if s dot y is positive, which a Wolfe search ensures.
+# L-BFGS keeps the last m pairs and computes H g in two loops. Shall I write them?"
+#
+# ### 三十秒回答
+#
+# "拟牛顿法用梯度的变化来学曲率:走一步 s,梯度变化 y,要求 H y = s,一维时就是割线法。
+# BFGS 取离旧 H 最近的对称矩阵;只要 sᵀy>0 就保持正定,Wolfe 线搜索能保证这一点,否则跳过。
+# L-BFGS 不存矩阵,只存最近 m 对 (s, y),用双循环算 Hg,内存从 d² 降到 md。"
 
 # %% [markdown]
 # ## Answer in 2 minutes

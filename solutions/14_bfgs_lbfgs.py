@@ -556,20 +556,16 @@ plt.show()
 #
 # ### "Armijo backtracking is enough to keep sᵀy positive"
 #
-# Two strictly convex functions, a quadratic and $\sum\log\cosh x_i+\frac1{20}x_i^2$; and two with hills, a double well $\frac14(a^2-1)^2+\frac12b^2$ and waves $\sum(1-\cos 2x_i)$.
+# Two strictly convex functions, a quadratic and $\sum\log\cosh x_i+\frac1{20}x_i^2$; and two with hills, a double well $\frac14(a^2-1)^2+\frac12b^2$ and four wells, $\frac14(a^2-1)^2+\frac34(b^2-1)^2$.
 # Ten starts each. Is $s^\top y>0$ in every step of BFGS?
 
 # %%
-def waves_gradient(z):
-    return 2 * np.sin(2 * z)
-
-
 _, bowl, bowl_gradient = data.quadratic(50, d=2, seed=3)
 FOUR = {
     "quadratic": (bowl, bowl_gradient, 2.0),
     "log cosh": (lambda z: np.sum(np.log(np.cosh(z)) + z**2 / 20), lambda z: np.tanh(z) + z / 10, 2.0),
     "double well": (lambda z: (z[0] ** 2 - 1) ** 2 / 4 + z[1] ** 2 / 2, lambda z: np.array([z[0] ** 3 - z[0], z[1]]), 0.4),
-    "waves": (lambda z: np.sum(1 - np.cos(2 * z)), waves_gradient, 1.5),
+    "four wells": (lambda z: np.sum((z**2 - 1) ** 2 * [1, 3]) / 4, lambda z: (z**3 - z) * [1, 3], 0.5),
 }
 
 

@@ -272,4 +272,4 @@ DIRECTION = Exercise(
     verified="equal to minus the dense H times the gradient, for no pair, few and many",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=45, exercises=(UPDATE, DIRECTION))
+QUESTION = Question(chapter=1, minutes=40, exercises=(UPDATE, DIRECTION))
