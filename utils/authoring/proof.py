@@ -102,7 +102,11 @@ def near_miss_is_rejected(exercise: Exercise, path: Path) -> Iterator[str]:
 def changing_inputs_is_told(exercise: Exercise, path: Path) -> Iterator[str]:
     """A right answer that writes into an argument is told so."""
     verdict = _judge(_vandal(solved(exercise, path)), exercise)
-    has_arrays = any(isinstance(v, np.ndarray) and v.size for ref in references(exercise) for v in ref.inputs.values())
+    has_arrays = any(
+        isinstance(v, np.ndarray) and v.size and v.dtype.kind == "f"
+        for ref in references(exercise)
+        for v in ref.inputs.values()
+    )
     if (has_arrays or isinstance(solved(exercise, path), type)) and (verdict or "changed" not in verdict.message):
         yield f"an answer that changes its inputs is {verdict.status}: {verdict.message}"
 
