@@ -265,11 +265,11 @@ for ax, t, name in zip(axes, (1.0, T), ("as trained", f"divided by T = {T:.1f}")
         inside = where == b
         ax.bar(b / 10 + 0.05, right[inside].mean(), width=0.09, color=plots.color("train"))
         ax.plot([b / 10 + 0.05] * 2, [right[inside].mean(), confidence[inside].mean()], color=plots.color("wrong"), linewidth=3)
-        ax.text(b / 10 + 0.05, 0.02, inside.sum(), ha="center", color="white", fontsize=8)
+        ax.text(b / 10 + 0.05, 0.02, inside.sum(), ha="center", color="white" if right[inside].mean() > 0.06 else "0.3", fontsize=8)
     ax.plot([0, 1], [0, 1], color="0.4", linestyle=":")
     ax.set(xlabel="confidence", title=f"{name}: ECE {expected_calibration_error(p, y_new):.2f}, accuracy {right.mean():.2f}", xlim=(0, 1), ylim=(0, 1))
 axes[0].set_ylabel("accuracy in the bin")
-fig.suptitle("One number repairs the confidences, and accuracy stays (red: the gap; white: samples)", x=0.01, ha="left")
+fig.suptitle("One number repairs the confidences, and accuracy stays (red: the gap; figures: samples)", x=0.01, ha="left")
 plt.show()
 
 
@@ -395,15 +395,15 @@ def at_best_rate(noise, steps, smoothing, seed):
 
 
 def calibrates(noise, steps, smoothing, seed):
-    """ECE below that of hard labels; and below it by at least a hundredth."""
+    """ECE below that of hard labels by a hundredth, or by two: less is noise with 449 test digits."""
     better = at_best_rate(noise, steps, 0.0, seed)["ece"] - at_best_rate(noise, steps, smoothing, seed)["ece"]
-    return better > 0, better > 0.01
+    return better > 0.01, better > 0.02
 
 
 def too_sure(noise, steps, smoothing, seed):
-    """Is the net with hard labels over-confident by more than 1.5 ε?"""
+    """Is the net with hard labels over-confident by more than ε?"""
     hard = at_best_rate(noise, steps, 0.0, seed)
-    return hard["confidence"] - hard["accuracy"] > 1.5 * smoothing
+    return hard["confidence"] - hard["accuracy"] > smoothing
 
 
 AMOUNTS = (0.05, 0.1, 0.2)
@@ -412,14 +412,15 @@ trial(
     calibrates,
     over=[dict(where, smoothing=s) for where in TRIED for s in AMOUNTS],
     held_out=[dict(where, smoothing=s) for where in HELD_OUT for s in AMOUNTS],
-    only_if=("hard labels leave the net over-confident by more than 1.5 ε", too_sure),
+    only_if=("hard labels leave the net over-confident by more than ε", too_sure),
     published=[
         published("Müller et al. 2019, table 3", "ResNet-56, CIFAR-100, ε = 0.05: ECE 0.150 → 0.024", holds=True, inside=True),
     ],
-    expect="holds only if hard labels leave the net over-confident by more than 1.5 ε",
+    expect="holds only if hard labels leave the net over-confident by more than ε",
 )
 
 # %% [markdown]
+# Inside the condition it always helped; outside it is a coin toss, and a modest network only becomes more modest.
 # Temperature scaling needs no such luck: it is fitted, and may also be below 1.
 #
 # ### "Soft targets carry dark knowledge"
@@ -482,7 +483,7 @@ for t in (1, 4, 10):
 def covers_and_seeks(distance, weight):
     """Is the forward fit wide enough for both humps, and does the reverse fit sit on one (two widths tried)?"""
     (_, wide), (centre, narrow) = fits(distance, weight)
-    on_one = min(abs(centre), abs(centre - distance)) < 0.6
+    on_one = min(abs(centre), abs(centre - distance)) < 0.1 * distance
     return tuple(bool(wide > 0.35 * distance and on_one and narrow < limit) for limit in (1.4, 1.25))
 
 

@@ -202,18 +202,18 @@ def precision_recall(labels, scores):
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
-for prevalence, colour, dash in ((0.5, "#0072B2", "-"), (0.1, "#E69F00", "--"), (0.01, "#D55E00", "-.")):
+for prevalence, colour, dash, place in ((0.5, "#0072B2", "-", (0.5, 1.0)), (0.1, "#B37700", "--", (0.5, 0.86)), (0.01, "#D55E00", "-.", (0.33, 0.5))):
     labels, scores = drawn(40_000, prevalence, 2.33, seed=1)
     fpr, tpr = roc_curve(labels, scores)
     precision, recall = precision_recall(labels, scores)
     axes[0].plot(fpr, tpr, dash, color=colour, label=f"prevalence {prevalence:g}: AUC {roc_auc(labels, scores):.2f}")
-    axes[1].plot(recall[20:], precision[20:], dash, color=colour, label=f"prevalence {prevalence:g}")
+    axes[1].plot(recall[20:], precision[20:], dash, color=colour)
+    axes[1].text(*place, f"prevalence {prevalence:g}", color=colour)
     axes[1].axhline(prevalence, color=colour, linewidth=0.7, linestyle=":")
 axes[0].plot([0, 1], [0, 1], color="0.6", linestyle=":")
 axes[0].set(xlabel="false positive rate", ylabel="true positive rate (recall)", title="ROC: the same curve three times")
-axes[1].set(xlabel="recall", ylabel="precision", title="PR: it falls with the prevalence", ylim=(0, 1.02))
+axes[1].set(xlabel="recall", ylabel="precision", title="PR: it falls with the prevalence", ylim=(0, 1.08))
 axes[0].legend(loc="lower right")
-axes[1].legend(loc="upper right")
 fig.suptitle("ROC does not see prevalence; precision–recall does (dotted: chance)", x=0.01, ha="left")
 plt.show()
 

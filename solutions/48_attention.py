@@ -518,7 +518,7 @@ for shuffled in (False, True):
 
 # %% [markdown]
 # Look at the control before you quote the toy.
-# With the pixels shuffled nothing is local any more, and the small CNN is still ahead: on 8×8 images its lead does *not* come from locality.
+# With the pixels shuffled nothing is local any more, and the small CNN is still ahead by nearly as much: on 8×8 images most of its lead does *not* come from locality.
 # So the verdict rests on the paper's figures.
 # Later recipes (DeiT: strong augmentation, a CNN as teacher) train a ViT on ImageNet alone; the gap is one of data *and* recipe.
 

@@ -145,4 +145,4 @@ PATCHES = Exercise(
     verified="equal to torch's strided conv2d in float64, maps that are not square included; ValueError where p does not divide",
 )  # fmt: skip
 
-QUESTION = Question(chapter=6, minutes=45, exercises=(ATTENTION, BACKWARD, MULTI_HEAD, PATCHES))
+QUESTION = Question(chapter=6, minutes=40, exercises=(ATTENTION, BACKWARD, MULTI_HEAD, PATCHES))

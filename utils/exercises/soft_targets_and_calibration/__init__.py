@@ -140,5 +140,5 @@ TEMPERATURE = Exercise(
 
 
 QUESTION = Question(
-    chapter=6, minutes=45, exercises=(SMOOTHING, DISTILLATION, ECE, TEMPERATURE), versions=("numpy", "torch", "scipy")
+    chapter=6, minutes=42, exercises=(SMOOTHING, DISTILLATION, ECE, TEMPERATURE), versions=("numpy", "torch", "scipy")
 )
