@@ -216,13 +216,12 @@ check(activation_stds)
 # %% [markdown] tags=["solution"]
 # ### What goes wrong most often
 #
-# The check knows far more wrong answers by name than fit here; these are the commonest of exercise 3.
+# These are the wrong answers to exercise 3 that the check knows by name.
 
 # %% tags=["solution"]
 from utils import common_mistakes
 
-known = common_mistakes(activation_stds)
-type(known)(known.rows[:13])
+common_mistakes(activation_stds)
 
 # %% [markdown]
 # ## Experiments

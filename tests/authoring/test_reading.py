@@ -25,7 +25,6 @@ NOT_YET = {
     "27_resnext",
     "28_densenet",
     "29_cnn_zoo",
-    "31_smooth_l1",
     "33_multilabel",
     "34_logistic_regression",
 }

@@ -343,4 +343,4 @@ HUBER = Exercise(
     verified="equal to torch's huber_loss and its autograd in float64, errors of exactly delta included",
 )
 
-QUESTION = Question(chapter=4, minutes=30, exercises=(SMOOTH_L1, HUBER))
+QUESTION = Question(chapter=4, minutes=32, exercises=(SMOOTH_L1, HUBER))
