@@ -604,7 +604,7 @@ trial(
 
 # %% [markdown] tags=["deeper"]
 # On a stationary stream the learner that keeps everything is the *best* online learner. With drift, old data hurt.
-# So batch descent can learn online; the honest objection is cost, since a step on all data gets dearer with every sample (only for least squares are two sums enough).
+# So batch descent can learn online; the honest objection is cost, since a step on all data costs more with every sample (only for least squares are two sums enough).
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "one unrepresentative sample can trap SGD in a local optimum"
