@@ -428,11 +428,10 @@ def measure(net, size, n, lr, seed, shuffled):
     model = TinyViT(SIZES["vit"][size]) if net == "vit" else tiny_cnn(SIZES["cnn"][size])
     model = fitted(model, as_images(x_all[:1000][pick], order), torch.from_numpy(y_all[:1000][pick]), lr, seed)
     with torch.no_grad():
-        right = {
+        return {
             name: (model(as_images(x, order)).argmax(dim=1).numpy() == y).mean()
             for name, x, y in (("validation", x_all[1000:], y_all[1000:]), ("test", x_test, y_test))
         }
-    return right
 
 
 RATES = [3e-3, 1e-2]

@@ -339,7 +339,10 @@ plt.show()
 def humps(distance, weight):
     """A grid, its spacing, and two unit Gaussians `distance` apart, the left one with this weight."""
     grid = np.linspace(-6, distance + 6, 500)
-    normal = lambda m, s: np.exp(-((grid - m) ** 2) / (2 * s * s)) / (s * np.sqrt(2 * np.pi))
+
+    def normal(m, s):
+        return np.exp(-((grid - m) ** 2) / (2 * s * s)) / (s * np.sqrt(2 * np.pi))
+
     return grid, grid[1] - grid[0], weight * normal(0, 1) + (1 - weight) * normal(distance, 1), normal
 
 
