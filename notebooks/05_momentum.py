@@ -528,7 +528,7 @@ trial(
 # %% [markdown]
 # Say: *it averages out the zigzag across the valley, and brings a slow oscillation of its own when μ is large*.
 #
-# ### "Tuned momentum is faster than gradient descent, on quadratics only"
+# ### "Tuned momentum is faster than gradient descent"
 #
 # Both with their best constants for the interval of curvatures. Quadratics, and ridge-regularised logistic regression on 569 tumours, which is *not* a quadratic.
 # Does momentum need fewer than half (a third) of the steps to come within $10^{-6}$ of the start's distance?
@@ -574,7 +574,7 @@ fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
 ax.plot(ball[:46], ".-", color=plots.color("momentum"), label="momentum, tuned for [1, 25]")
 ax.plot(plain[:46], color=plots.color("gd"), label="GD, lr = 2/26")
 ax.axhline(0, color="0.5", linestyle=":")
-ax.set(xlabel="step", ylabel="x (the minimum is at 0)", title="Lessard's function is convex, and the tuned ball circles for ever")
+ax.set(xlabel="step", ylabel="x (the minimum is at 0)", title="Lessard's function is convex, and the tuned ball circles forever")
 ax.legend(loc="upper right", ncols=2)
 ax.set_ylim(-4.2, 4.8)
 plt.show()
