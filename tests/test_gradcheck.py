@@ -190,6 +190,35 @@ def test_a_kink_accepts_every_slope_in_between(forward, backward, x):
     assert not gradcheck(forward, lambda dout, x: backward(dout, x) + 1.5 * dout, {"x": x}).ok
 
 
+TIES = np.array([[5.0, 5.0, 5.0, 5.0], [1.0, 2.0, 2.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("shares", "right"),
+    [
+        ([[1, 0, 0, 0], [0, 1, 0, 0]], True),
+        ([[0.25, 0.25, 0.25, 0.25], [0, 0.5, 0.5, 0]], True),
+        ([[0, 0.3, 0.7, 0], [0, 0, 1, 0]], True),
+        ([[1, 1, 1, 1], [0, 1, 1, 0]], False),
+        ([[0, 0, 0, 0], [0, 0, 0, 0]], False),
+        ([[0.5, 0.5, 0.5, 0.5], [0, 0.5, 0.5, 0]], False),
+    ],
+    ids=["first", "equal shares", "unequal shares", "everybody", "nobody", "half for each of four"],
+)
+def test_at_a_tie_the_shares_must_add_up(shares, right):
+    """No entry on a tie can be judged alone, and the report says so; together they must carry the whole gradient."""
+    report = gradcheck(lambda x: x.max(axis=1), lambda dout, x: dout[:, None] * np.array(shares), {"x": TIES})
+
+    assert report.ok is right
+    assert "on a kink, where I cannot judge one alone" in repr(report)
+    assert ("at a tie the shares add up" in repr(report)) is not right
+
+
+def test_a_smooth_function_has_no_word_on_kinks():
+    """The remark appears only where it is needed."""
+    assert "kink" not in repr(gradcheck(*PROBLEMS["tanh"]))
+
+
 def test_a_gradient_that_is_zero_by_symmetry_passes():
     """Rounding noise about zero, as in a bias before batch norm, is no mistake."""
     x = np.random.default_rng(1).standard_normal((50, 3))

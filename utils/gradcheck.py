@@ -2,7 +2,8 @@
 
 An entry that agrees with one central difference is right, for two calls of `forward`. Others get a ladder of steps,
 extrapolated to zero (Ridders 1982, Advances in Engineering Software 4(2)), whose uncertainty is never held against the
-learner. On a kink (ReLU at 0, ties of a maximum) any value between the one-sided slopes is right.
+learner. On a kink (ReLU at 0, ties of a maximum) no entry alone can be judged: any value between its one-sided slopes
+may be right. So the entries on kinks are moved together once more: at a tie the shares must add up to the whole.
 """
 
 import html
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+KINKS = "kinks"  # the index of the comparison in which all entries on kinks move together
 EPS = np.finfo(np.float64).eps
 MAX_ENTRIES = 50  # of a larger array so many entries at random, and one direction through all of them
 TINY = 1e-13  # smaller gradients are rounding noise: 1 - tanh(z)**2 and its like cannot do better
@@ -17,17 +19,23 @@ TINY = 1e-13  # smaller gradients are rounding noise: 1 - tanh(z)**2 and its lik
 
 @dataclass(frozen=True)
 class Entry:
-    """One comparison; `index` is None for the random direction, `error` is relative and less what is unsure."""
+    """One comparison; `error` is relative and less what is unsure.
+
+    `index` is None for the random direction and "kinks" for all entries on kinks together; `kink`: the slopes on the
+    two sides differ here, and what came lies between them.
+    """
 
     argument: str
-    index: tuple | None
+    index: tuple | str | None
     analytic: float
     numeric: float
     error: float
     ok: bool
+    kink: bool = False
 
     def __str__(self) -> str:
-        place = "a random direction" if self.index is None else f"{self.argument}{list(self.index)}"
+        together = {None: "a random direction", KINKS: f"{self.argument} on its kinks, moved together"}
+        place = together.get(self.index) or f"{self.argument}{list(self.index)}"
         numeric = 0.0 if abs(self.numeric) < 1e-6 * abs(self.analytic) else self.numeric  # its digits would be noise
         digits = 4 if self.error > 1e-3 else 7
         figures = f"analytic {_figure(self.analytic, digits)}, numeric {_figure(numeric, digits)}"
@@ -60,7 +68,9 @@ class GradcheckReport:
         # Errors that pass are only bounded, others rounded: the text has to be the same on every machine.
         entries, x = [entry for entry in self.entries if entry.argument == name], self.call["inputs"][name]
         wrong, sampled = [entry for entry in entries if not entry.ok], x.size > MAX_ENTRIES
-        checked = f"{len(entries) - sampled} of {x.size} entries{' and a random direction' * sampled}"
+        single, kinks = [e for e in entries if isinstance(e.index, tuple)], sum(entry.kink for entry in entries)
+        checked = f"{len(single)} of {x.size} entries{' and a random direction' * sampled}"
+        checked += f" ({kinks} on a kink, where I cannot judge one alone)" * bool(kinks)
         verdict = f"{len(wrong)} wrong, worst {_worst(wrong)}{_advice(wrong)}" if wrong else f"error < {self.rtol:.0e}"
         return f"{'✓✗'[bool(wrong)]} {name} {x.shape}, {checked}: {verdict}"
 
@@ -116,19 +126,36 @@ def gradcheck(forward, backward, inputs: dict, *, wrt=None, h=1e-6, rtol=1e-6, s
     drawn from `seed`: with ones, errors of sum zero would pass.
     inputs: name -> value; float arrays become float64, anything else is passed on as it is. h: the first step, times
     max(1, |x|). rtol: the largest relative error of a right gradient.
+    At a kink (ReLU at 0, ties of a maximum) the report says that it cannot judge an entry alone; it moves all such
+    entries together, so that at a tie "everybody gets all" and "nobody gets any" are found.
     ValueError when there is nothing to compare (None, NaN, wrong shape or number) or an argument was changed.
     """
     inputs, wrt, out, dout, gradients = _prepared(forward, backward, inputs, wrt, seed)
     entries = []
-    for name, index, direction in _directions(inputs, wrt, seed):
+
+    def compare(name, index, direction):
         line, size = _line(forward, inputs, name, direction), np.max(abs(inputs[name] * direction)) or 1.0
         # In a direction through n entries a single wrong one shows as 1/sqrt(n) of its error: ask for more there.
         analytic, accepted = np.sum(gradients[name] * direction), rtol * (0.01 if index is None else 1)
-        numeric, unsure = _slope(line, dout, h * max(1, size)), 0.0
+        (numeric, kink), unsure = _slope_and_kink(line, out, dout, h * max(1, size)), 0.0
+        on_kink = index is not None and kink > 0
         if not abs(analytic - numeric) <= accepted * max(abs(analytic), abs(numeric)):
-            numeric, unsure = _extrapolated(line, out, dout, analytic, accepted, size)
-        error = max(0.0, abs(analytic - numeric) - unsure) / max(abs(analytic), abs(numeric), TINY)
-        entries.append(Entry(name, index, *map(float, (analytic, numeric, error)), bool(error <= accepted)))
+            numeric, unsure, kink = _extrapolated(line, out, dout, analytic, accepted, size)
+        gap, scale = abs(analytic - numeric) - unsure, max(abs(analytic), abs(numeric), TINY)
+        error = max(0.0, gap - kink) / scale
+        on_kink = on_kink or (index is not None and error <= accepted < gap / scale)
+        entries.append(
+            Entry(name, index, *map(float, (analytic, numeric, error)), bool(error <= accepted), bool(on_kink))
+        )
+
+    for name, index, direction in _directions(inputs, wrt, seed):
+        compare(name, index, direction)
+    for name in wrt:
+        on_kinks = [entry.index for entry in entries if entry.argument == name and entry.kink]
+        if len(on_kinks) > 1:
+            direction = np.zeros(inputs[name].shape)
+            direction[tuple(np.transpose(on_kinks))] = 1
+            compare(name, KINKS, direction)
     call = dict(forward=forward, backward=backward, inputs=inputs, wrt=wrt, seed=seed)
     return GradcheckReport(tuple(entries), rtol, call)
 
@@ -167,8 +194,22 @@ def _slope(line, dout, h):
 
 
 @np.errstate(all="ignore")
+def _slope_and_kink(line, out, dout, h):
+    """The slope, and half the gap between the slopes on the two sides: zero but where it stays as h shrinks."""
+
+    def probe(h):
+        ahead, behind = line(h), line(-h)
+        return np.sum(dout * (ahead - behind)) / (2 * h), np.sum(abs(dout * (ahead - 2 * out + behind))) / (2 * h)
+
+    slope, bend = probe(h)
+    # On a smooth function the gap is h times the curvature, and rounding some 1e-10 of the output.
+    is_kink = bend > 1e-3 * abs(slope) + 1e-6 * np.linalg.norm(dout * out) and probe(h / 10)[1] > bend / 2
+    return slope, bend if is_kink else 0.0
+
+
+@np.errstate(all="ignore")
 def _extrapolated(line, out, dout, analytic, accepted, size):
-    """The slope for h -> 0 and its uncertainty: of a ladder of steps the rung where neighbours agree best."""
+    """The slope for h -> 0, its uncertainty, half the gap of a kink; of a ladder of steps the best rung is taken."""
     steps = 10.0 ** np.arange(np.log10(max(1, size)) - 2, np.log10(np.clip(size, 1e-8, 1)) - 10.5, -1)
     slopes = np.array([_slope(line, dout, h) for h in steps])
     bends = [np.sum(abs(dout * (line(h) - 2 * out + line(-h)))) / (2 * h) for h in steps[-5:-3]]
@@ -181,7 +222,7 @@ def _extrapolated(line, out, dout, analytic, accepted, size):
     best = np.nanargmin(unsure)
     # The gap between the one-sided slopes shrinks with h on a smooth function and stays on a kink.
     kink = bends[1] if bends[1] > max(bends[0] / 2, 10 * noise[-4]) else 0.0
-    return refined[best], unsure[best] + kink + TINY * np.linalg.norm(dout)
+    return refined[best], unsure[best] + TINY * np.linalg.norm(dout), kink
 
 
 def _prepared(forward, backward, inputs, wrt, seed):
@@ -239,6 +280,8 @@ def _worst(entries):
 
 def _advice(wrong):
     ratios = [entry.analytic / entry.numeric for entry in wrong if entry.numeric]
+    if wrong[0].index == KINKS:
+        return "\n    next: at a tie the shares add up to the whole: give it to one of the winners, or share it out"
     if wrong[0].index is None:
         return "\n    next: the entries drawn are right, some other is not: try smaller arrays or another seed"
     if len(ratios) > 1 and np.allclose(ratios, ratios[0], rtol=1e-5, atol=1e-9):

@@ -611,4 +611,4 @@ POOL = Exercise(
     verified="equal to torch's autograd through max_pool2d in float64: ties, overlaps, gaps, negative maps, odd rows",
 )  # fmt: skip
 
-QUESTION = Question(chapter=3, minutes=55, exercises=(CONV, POOL))
+QUESTION = Question(chapter=3, minutes=38, exercises=(CONV, POOL))

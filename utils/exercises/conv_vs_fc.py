@@ -413,4 +413,4 @@ COUNTS = Exercise(
     verified="equal to the parameters of torch's layers, from a single pixel to VGG's first layer",
 )
 
-QUESTION = Question(chapter=3, minutes=35, exercises=(MATRIX, COUNTS))
+QUESTION = Question(chapter=3, minutes=36, exercises=(MATRIX, COUNTS))
