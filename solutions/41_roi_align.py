@@ -176,7 +176,6 @@ def roi_pool(features, box, output, scale=1.0):
     # BEGIN SOLUTION
     left, top, right, bottom = np.floor(box * scale + 0.5).astype(int)
     w, h = max(right - left + 1, 1), max(bottom - top + 1, 1)
-    height, width = features.shape[1:]
     out = np.zeros((len(features), output, output))
     for i in range(output):
         rows = slice(max(top + i * h // output, 0), max(top - (-(i + 1) * h // output), 0))

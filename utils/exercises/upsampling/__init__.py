@@ -5,4 +5,4 @@ from utils.exercises.upsampling.sizes import FIELD, SIZE
 from utils.exercises.upsampling.transposed import TRANSPOSED
 from utils.grading.spec import Question
 
-QUESTION = Question(chapter=5, minutes=45, exercises=(SIZE, TRANSPOSED, SHUFFLE, RESIZE, FIELD))
+QUESTION = Question(chapter=5, minutes=50, exercises=(SIZE, TRANSPOSED, SHUFFLE, RESIZE, FIELD))
