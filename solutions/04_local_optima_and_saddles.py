@@ -358,7 +358,7 @@ trial(
 #
 # A heavy ball with $v\leftarrow\mu v+\eta g$, $w\leftarrow w-v$ (question 05) is a particle with friction $(1-\mu)/\sqrt\eta$ per unit of time.
 # From $w_0$ it loses about friction × $\int\sqrt{2(f(w_0)-f(w))}\,dw$ of its height on the way to the hill.
-# The estimate is our condition. RMSprop and Adam (questions 09 and 10) are steps of about the learning rate, so the same story holds for them: small steps stay.
+# The estimate is our condition. RMSprop and Adam (questions 09 and 10) make steps of about the learning rate: small steps stay in the basin, and with a rate as long as the basin is wide they jump out too, as descent does.
 
 # %%
 def crosses(lr, momentum, start):
