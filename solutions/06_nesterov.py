@@ -214,7 +214,7 @@ common_mistakes(nesterov_step)
 #
 # ### One step, seen from above
 #
-# A ball crosses a valley's floor. It stands at the ring, and its velocity carries it to the square.
+# A ball crosses a valley's floor. It is at the ring, and its velocity carries it to the square.
 # From there, which way will each method's gradient push it?
 
 # %% tags=["hide-input"]
