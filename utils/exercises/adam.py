@@ -280,4 +280,4 @@ ADAM = Exercise(
              "large gradients, a large eps, a run resumed in the middle; inputs untouched",
 )  # fmt: skip
 
-QUESTION = Question(chapter=1, minutes=45, exercises=(ADAM,))
+QUESTION = Question(chapter=1, minutes=35, exercises=(ADAM,))
