@@ -357,4 +357,4 @@ HEAD = Exercise(
     verified="the three heads, and ValueError for anything else",
 )  # fmt: skip
 
-QUESTION = Question(chapter=4, minutes=40, exercises=(LOSS, HEAD))
+QUESTION = Question(chapter=4, minutes=38, exercises=(LOSS, HEAD))
