@@ -23,7 +23,7 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **Where the loss comes from.** Maximum likelihood of coin flips, one flip for each sample.
+# - **Where the loss comes from.** Maximum likelihood of coin flips, one flip for each sample; or a convex stand-in for counting mistakes.
 # - **The gradient in one breath.** $X^\top(p-y)/n$. The derivative of the sigmoid has cancelled.
 # - **Convex, and why.** The Hessian is $X^\top S X/n$ with positive weights. And you know when it is *strictly* convex.
 # - **When there is no optimum.** On separable data the weights run away unless something holds them.
@@ -35,198 +35,101 @@
 #
 # ### A linear score through a sigmoid
 #
-# One sample $x$ has the score $z = w\cdot x$. The sigmoid turns it into the probability of the label 1:
+# One sample $x$ has the score $z = w\cdot x$, any real number. The sigmoid turns it into the probability of the label 1, between 0 and 1:
 #
 # $$
 # p = \sigma(z) = \frac{1}{1+e^{-z}},
 # \qquad
-# z \in (-\infty, \infty),
-# \quad
-# p \in (0, 1)
+# 1-\sigma(z) = \sigma(-z),
+# \qquad
+# \sigma' = \sigma\,(1-\sigma) \le \tfrac14,
+# \qquad
+# \log\frac{p}{1-p} = z
 # $$
 #
-# Input: any real number. Output: between 0 and 1. Three facts about it, each one line:
-#
-# $$
-# 1-\sigma(z) = \frac{1+e^{-z}-1}{1+e^{-z}} = \frac{e^{-z}}{1+e^{-z}} = \frac{1}{e^{z}+1} = \sigma(-z)
-# $$
-#
-# $$
-# \sigma'(z) = \frac{e^{-z}}{(1+e^{-z})^2} = \frac{1}{1+e^{-z}}\cdot\frac{e^{-z}}{1+e^{-z}} = \sigma(z)\,(1-\sigma(z)),
-# \qquad \sigma'(0) = \tfrac14
-# $$
-#
-# $$
-# \log\frac{p}{1-p} = \log\frac{\sigma(z)}{\sigma(-z)} = \log\frac{1+e^{z}}{1+e^{-z}} = \log\frac{e^{z}(e^{-z}+1)}{1+e^{-z}} = z
-# $$
-#
-# The last line names the model: it is a *linear regression of the log-odds*.
+# The last equation names the model: it is a *linear regression of the log-odds*.
 
 # %% [markdown]
 # ### The loss is maximum likelihood
 #
-# The label $y\in\{0,1\}$ is a coin flip with probability $p$ of a 1. Both cases in one formula:
+# The label $y\in\{0,1\}$ is a coin flip with $P(y\mid x) = p^{\,y}(1-p)^{1-y}$. Take minus the log and the mean over $n$ samples.
+# With $-\log\sigma(z) = \log(1+e^{z}) - z$ and $-\log(1-\sigma(z)) = \log(1+e^{z})$ it becomes short:
 #
 # $$
-# P(y\mid x) = p^{\,y}\,(1-p)^{1-y}
+# J(w) = \frac1n \sum_{i=1}^n \Big[ \log(1+e^{z_i}) - y_i z_i \Big]
 # $$
 #
-# For $n$ independent samples multiply, take the log, turn the sign, divide by $n$:
-#
-# $$
-# J(w) = -\frac1n \sum_{i=1}^n \Big[\, y_i\log p_i + (1-y_i)\log(1-p_i) \Big]
-# $$
-#
-# That is cross-entropy. Now write it in $z$. From $-\log\sigma(z) = \log(1+e^{-z})$ and $-\log(1-\sigma(z)) = -\log\sigma(-z) = \log(1+e^{z})$:
-#
-# $$
-# \ell = y\log(1+e^{-z}) + (1-y)\log(1+e^{z})
-# = y\big[\log(1+e^{z}) - z\big] + (1-y)\log(1+e^{z})
-# = \log(1+e^{z}) - y\,z
-# $$
-#
-# In the middle: $\log(1+e^{-z}) = \log\big(e^{-z}(e^{z}+1)\big) = \log(1+e^{z}) - z$.
+# Books with labels $s = 2y-1 \in \{-1, 1\}$ write the same loss as $\log(1+e^{-sz})$. A formula belongs to its labels: mixed up, the "loss" has no floor.
+# In code, $\log(1+e^z) = \max(z,0) + \log(1+e^{-|z|})$; question 33 derives it, together with the stable sigmoid.
 
 # %% [markdown]
-# ### Labels 0 and 1, or −1 and 1
+# ### The gradient and the Hessian
 #
-# Books differ. With $s = 2y-1 \in \{-1, 1\}$:
-#
-# | | $\log(1+e^z) - yz$ | $\log(1+e^{-sz})$ |
-# |---|---|---|
-# | $y=1,\ s=1$ | $\log(1+e^{z}) - z = \log(1+e^{-z})$ | $\log(1+e^{-z})$ |
-# | $y=0,\ s=-1$ | $\log(1+e^{z})$ | $\log(1+e^{z})$ |
-#
-# The same loss. The gradient at $z$ too: $-s\,\sigma(-sz)$ is $-(1-p) = p-1$ for $s=1$ and $p$ for $s=-1$.
-# That is $p - y$ both times. Mixing them up is a bug: a formula belongs to its labels.
-
-# %% [markdown]
-# ### The gradient
-#
-# One sample, by the chain rule $w \to z \to \ell$:
+# By the chain rule $\partial\ell/\partial z = \sigma(z)-y$ and $\partial z/\partial w_j = x_j$. With the rows $x_i$ in a matrix $X\ (n, d)$:
 #
 # $$
-# \frac{\partial \ell}{\partial z}
-# = \frac{e^{z}}{1+e^{z}} - y
-# = \sigma(z) - y,
-# \qquad
-# \frac{\partial z}{\partial w_j} = x_j,
-# \qquad
-# \frac{\partial \ell}{\partial w_j} = (p-y)\,x_j
-# $$
-#
-# The mean over samples, with the rows $x_i$ in a matrix $X\ (n, d)$:
-#
-# $$
-# \frac{\partial J}{\partial w_j} = \frac1n\sum_{i=1}^n (p_i-y_i)\,X_{ij}
-# \qquad\Longrightarrow\qquad
 # \nabla J = \frac1n\, X^\top (p-y)
+# \qquad\qquad
+# H = \frac1n\, X^\top S X, \quad S = \mathrm{diag}\big(p_i(1-p_i)\big)
 # $$
 #
-# It looks like linear regression. Only $p$ is $\sigma(Xw)$ in place of $Xw$.
+# The gradient looks like that of linear regression, with $p=\sigma(Xw)$ in place of $Xw$. In the Hessian the labels have gone. For any direction $v$:
+#
+# $$
+# v^\top H v = \frac1n\sum_{i=1}^n p_i(1-p_i)\,(x_i\cdot v)^2 \;\ge\; 0
+# $$
+#
+# So $J$ is **convex**. It is **strictly** convex exactly when $Xv=0$ only for $v=0$, that is when $X$ has full column rank.
+# With the same feature twice there is a valley, flat along its floor. And strictly convex does not yet mean that a minimum *exists*: think of $e^{-x}$.
 
 # %% [markdown]
-# ### The Hessian, and convexity
+# ### No optimum on separable data
 #
-# Differentiate once more. Only $p_i$ depends on $w$, and $\partial p_i/\partial w_k = \sigma'(z_i)\,X_{ik} = p_i(1-p_i)\,X_{ik}$:
-#
-# $$
-# \frac{\partial^2 J}{\partial w_j\,\partial w_k} = \frac1n\sum_{i=1}^n X_{ij}\,\underbrace{p_i(1-p_i)}_{s_i}\,X_{ik}
-# \qquad\Longrightarrow\qquad
-# H = \frac1n\, X^\top S X, \quad S = \mathrm{diag}(s_1,\dots,s_n)
-# $$
-#
-# The labels have gone. For any direction $v$:
+# Suppose $v$ separates the classes: $x_i\cdot v > 0$ where $y_i=1$ and $< 0$ where $y_i=0$. Then at *any* $w$
 #
 # $$
-# v^\top H v = \frac1n (Xv)^\top S\,(Xv) = \frac1n\sum_{i=1}^n s_i\,(x_i\cdot v)^2 \;\ge\; 0
+# v\cdot\nabla J(w) = \frac1n\sum_i (p_i-y_i)\,(x_i\cdot v) \;<\; 0
 # $$
 #
-# So $J$ is **convex**. All $s_i > 0$, so the sum is 0 only if $Xv = 0$.
-# It is **strictly** convex exactly when no $v \ne 0$ has $Xv = 0$: when $X$ has full column rank.
+# because the two factors have opposite signs in every term. So the gradient is zero nowhere: every longer $w$ is still a little better.
 
 # %% [markdown]
-# ### Two penalties, two priors
-#
-# Give each weight a prior and maximise the posterior: $-\log P(w \mid \text{data}) = nJ(w) - \log P(w) + \text{const}$. Divide by $n$.
-#
-# | | prior of one weight | $-\frac1n\log P(w)$, without constants | so |
-# |---|---|---|---|
-# | L2 | Gaussian, $\propto e^{-w^2/(2\tau^2)}$ | $\frac{1}{2n\tau^2}\sum_j w_j^2$ | $l_2 = \frac{1}{n\tau^2}$ |
-# | L1 | Laplace, $\propto e^{-\lvert w\rvert/b}$ | $\frac{1}{nb}\sum_j \lvert w_j\rvert$ | $l_1 = \frac{1}{nb}$ |
+# ### Two penalties
 #
 # $$
-# J_{\text{reg}}(w) = J(w) + l_1\sum_j\lvert w_j\rvert + \frac{l_2}{2}\sum_j w_j^2
-# $$
-#
-# $$
-# \nabla J_{\text{reg}} = \frac1n X^\top(p-y) + l_1\,\mathrm{sign}(w) + l_2\,w,
+# J_{\text{reg}}(w) = J(w) + l_1\sum_j\lvert w_j\rvert + \frac{l_2}{2}\sum_j w_j^2,
 # \qquad
-# H_{\text{reg}} = \frac1n X^\top S X + l_2 I
+# \nabla J_{\text{reg}} = \nabla J + l_1\,\mathrm{sign}(w) + l_2\,w,
+# \qquad
+# H_{\text{reg}} = H + l_2 I
 # $$
 #
-# With $l_2>0$: $v^\top H_{\text{reg}}\,v \ge l_2\lVert v\rVert^2 > 0$. Always strictly convex, always one optimum.
-# (The ½ is a convention: it makes the gradient $l_2 w$. Without it you get $2\,l_2 w$.)
+# With $l_2>0$ there is always one optimum. (The ½ is a convention: without it the gradient has $2\,l_2 w$.)
+# As priors, L2 is a Gaussian with $l_2 = 1/(n\tau^2)$ and L1 a Laplace density with $l_1 = 1/(nb)$.
+#
+# At $w_j=0$ the absolute value has every slope in $[-1,1]$ as a subgradient, and $\mathrm{sign}(0)=0$ is one of them. So $w_j=0$ is optimal exactly when $\lvert \partial_j J\rvert \le l_1$:
+# the data must pull a weight harder than $l_1$ to get it off zero. With L2 any pull will do, however weak.
 
 # %% [markdown]
-# ### What happens at zero
+# ### The loss as a stand-in for counting mistakes
 #
-# $\lvert w\rvert$ has a kink at 0. There every slope in $[-1, 1]$ stays below the curve: these are its **subgradients**.
-# $\mathrm{sign}(0) = 0$ is one of them. A point is optimal when *some* subgradient is 0:
+# What we want is few mistakes. The 0-1 loss counts them, but its gradient is zero almost everywhere, and its minimum is hard to find.
+# So one minimises a convex loss of the *margin* $m = sz$, positive when the sample is right:
 #
-# $$
-# w_j = 0 \text{ is optimal} \iff 0 \in \partial_j J + l_1[-1,1] \iff \lvert \partial_j J\rvert \le l_1
-# $$
+# | loss of $m$ | name | what it does |
+# |---|---|---|
+# | $\log_2(1+e^{-m})$ | logistic | every sample counts a little; its minimum gives probabilities |
+# | $\max(0, 1-m)$ | hinge (SVM) | zero beyond the margin: only some samples matter, and the scores are no probabilities |
+# | $e^{-m}$ | exponential (AdaBoost) | mistakes cost exponentially much, so wrong labels hurt |
+# | $(1-m)^2$ | squared | also punishes samples for being too right |
 #
-# The data must pull a weight harder than $l_1$ to get it off zero. With L2 any pull will do, however weak.
-#
-# In one dimension, minimise $\frac12(w-a)^2 + t\lvert w\rvert$:
-#
-# $$
-# \begin{aligned}
-# w>0:&\quad w - a + t = 0 \;\Rightarrow\; w = a - t, &&\text{possible if } a > t\\
-# w<0:&\quad w - a - t = 0 \;\Rightarrow\; w = a + t, &&\text{possible if } a < -t\\
-# w=0:&\quad 0 \in -a + t[-1,1], &&\text{true if } \lvert a\rvert \le t
-# \end{aligned}
-# \quad\Rightarrow\quad
-# w = \mathrm{sign}(a)\,\max(\lvert a\rvert - t,\, 0)
-# $$
-#
-# That is **soft-thresholding**. A gradient step on $J$, then this with $t = \text{lr}\cdot l_1$, is *proximal gradient descent* (ISTA).
-
-# %% [markdown]
-# ### Newton's method is reweighted least squares
-#
-# Without penalty, $w^+ = w - H^{-1}\nabla J$. The $n$ cancels. Multiply by $X^\top S X$:
-#
-# $$
-# X^\top S X\,w^+ = X^\top S X\,w - X^\top(p-y) = X^\top S\,\underbrace{\big(Xw - S^{-1}(p-y)\big)}_{u}
-# $$
-#
-# These are the normal equations of a *weighted least-squares* fit of $u$ on $X$ with weights $s_i$.
-# Both change at every step: **iteratively reweighted least squares**, IRLS.
-
-# %% [markdown]
-# ### Stable code
-#
-# `exp(710)` is infinite in float64, and $\sigma(37)$ rounds to 1, so that $\log(1-p)$ is the log of 0. Work on $z$ instead:
-#
-# $$
-# \log(1+e^z) =
-# \begin{cases}
-# \log(1+e^{z}) & z \le 0\\
-# \log\big(e^z(e^{-z}+1)\big) = z + \log(1+e^{-z}) & z > 0
-# \end{cases}
-# \;=\; \max(z,0) + \log\big(1+e^{-\lvert z\rvert}\big)
-# $$
-#
-# No exponent is positive. The log sees a number between 1 and 2.
+# All of them are convex, lie above the 0-1 loss and fall at $m=0$. That is enough for minimising them to give the best decisions with unlimited data (Bartlett et al. 2006).
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, gradcheck, hint, plots, trial
+from utils import check, data, gradcheck, hint, plots, settings, trial
 
 plots.style()
 
@@ -239,7 +142,6 @@ plots.style()
 # Return the *mean* cross-entropy plus $l_1\sum|w| + \frac{l_2}{2}\sum w^2$.
 # A sample that is wrong by 10000 must cost 10000, not `inf`.
 
-
 # %%
 def logistic_loss(w, X, y, l1=0.0, l2=0.0):
     """w (d,), X (n, d), y (n,) in {0.0, 1.0} -> mean cross-entropy + l1·Σ|w| + l2/2·Σw², a float."""
@@ -248,7 +150,6 @@ def logistic_loss(w, X, y, l1=0.0, l2=0.0):
     each = np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))
     return each.mean() + l1 * np.abs(w).sum() + l2 / 2 * np.sum(w**2)
     # END SOLUTION
-
 
 # %%
 check(logistic_loss)
@@ -280,7 +181,6 @@ check(logistic_loss)
 #
 # Return `(d,)`. Take $\mathrm{sign}(0) = 0$.
 
-
 # %%
 def logistic_gradient(w, X, y, l1=0.0, l2=0.0):
     """The gradient of logistic_loss with respect to w, (d,); the derivative of |w| at 0 is taken as 0."""
@@ -290,7 +190,6 @@ def logistic_gradient(w, X, y, l1=0.0, l2=0.0):
     p = np.where(z >= 0, 1, small) / (1 + small)
     return X.T @ (p - y) / len(y) + l1 * np.sign(w) + l2 * w
     # END SOLUTION
-
 
 # %%
 check(logistic_gradient)
@@ -321,7 +220,6 @@ check(logistic_gradient)
 #
 # Return `(d, d)`. It needs no labels. (L1 adds nothing to it: $|w|$ is straight on both sides of 0.)
 
-
 # %%
 def logistic_hessian(w, X, l2=0.0):
     """w (d,), X (n, d) -> second derivatives of logistic_loss without L1, (d, d)."""
@@ -330,7 +228,6 @@ def logistic_hessian(w, X, l2=0.0):
     s = small / (1 + small) ** 2  # p(1 − p), the same for z and −z
     return (X.T * s) @ X / len(X) + l2 * np.eye(X.shape[1])
     # END SOLUTION
-
 
 # %%
 check(logistic_hessian)
@@ -359,13 +256,12 @@ check(logistic_hessian)
 # %% [markdown] tags=["solution"]
 # ### What goes wrong most often
 #
-# The first ten of the wrong answers to exercise 2 that the check knows by name.
+# These are the wrong answers to exercise 2 that the check knows by name.
 
 # %% tags=["solution"]
 from utils import common_mistakes
 
-for name, advice in common_mistakes(logistic_gradient).rows[:10]:
-    print(f"✗ {name}\n    {advice}")
+common_mistakes(logistic_gradient)
 
 # %% [markdown]
 # ## Experiments
@@ -379,86 +275,55 @@ for name, advice in common_mistakes(logistic_gradient).rows[:10]:
 # %%
 rng = np.random.default_rng(0)
 X_small, y_small = rng.normal(size=(20, 4)), (rng.random(20) < 0.5).astype(float)
-w_small = np.array([1.0, -0.5, 2.0, -1.5])  # away from 0, where |w| has its kink
+point = {"w": np.array([1.0, -0.5, 2.0, -1.5])}  # away from 0, where |w| has its kink
 gradcheck(
     lambda w: logistic_loss(w, X_small, y_small, 0.1, 0.2),
     lambda dout, w: dout * logistic_gradient(w, X_small, y_small, 0.1, 0.2),
-    {"w": w_small},
+    point,
 )
 
 # %%
 gradcheck(
     lambda w: logistic_gradient(w, X_small, y_small, 0.1, 0.2),
     lambda dout, w: logistic_hessian(w, X_small, 0.2) @ dout,
-    {"w": w_small},
+    point,
 )
 
 # %% [markdown]
-# ### The sigmoid and the loss, drawn by your gradient
+# ### Convex stand-ins for the 0-1 loss
 #
-# With one sample $x=1$ and the label 0 your gradient *is* σ(w), and your loss is $\log(1+e^w)$.
-# How steep is σ at 0? And what does the loss look like far out, on the wrong side?
+# Your loss with one sample $x=1$ of label 1, divided by log 2, is the logistic curve.
+# Which of the four curves would you trust with a wrong label far out at $m=-3$?
 
-# %%
-x_one, label_0 = np.ones((1, 1)), np.zeros(1)
-
-
-def sigma(z):
-    """σ by your gradient: one weight z, one sample x = 1, label 0."""
-    return np.array([logistic_gradient(np.array([v]), x_one, label_0)[0] for v in np.ravel(z)]).reshape(np.shape(z))
-
-
-z = np.linspace(-7, 7, 281)
-loss_0 = np.array([logistic_loss(np.array([v]), x_one, label_0) for v in z])
-
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-axes[0].plot(z, sigma(z), color=plots.color("adam"), label="σ(z)")
-near = np.abs(z) < 2.6
-axes[0].plot(z[near], 0.5 + z[near] / 4, "--", color=plots.color("wrong"), label="tangent at 0, slope 1/4")
-axes[0].axhline(0, color="0.6", linewidth=1)
-axes[0].axhline(1, color="0.6", linewidth=1)
-axes[0].set(xlabel="score z = w·x, any real number", ylabel="probability p, between 0 and 1", ylim=(-0.18, 1.18),
-            title="σ squeezes the line into (0, 1)")
-axes[0].legend(loc="center left", bbox_to_anchor=(0.44, 0.3))
-axes[1].plot(z, loss_0, color=plots.color("cross_entropy"), label="loss $\\log(1+e^{z})$")
-axes[1].plot(z, np.maximum(z, 0), ":", color="0.3", label="max(z, 0)")
-axes[1].plot(0, np.log(2), "o", color="black")
-axes[1].annotate("log 2: undecided", (0, np.log(2)), (-5.5, 1.7), arrowprops={"arrowstyle": "-", "color": "0.5"})
-axes[1].set(xlabel="score z of a sample with label 0", ylabel="loss", title="Wrong costs a straight line, right costs little")
-axes[1].legend(loc="upper left")
+# %% tags=["hide-input"]
+margin = np.linspace(-3, 3, 241)
+logistic = np.array([logistic_loss(np.array([m]), np.ones((1, 1)), np.ones(1)) for m in margin]) / np.log(2)
+curves = {
+    "logistic, base 2": (logistic, "cross_entropy", "-"), "hinge": (np.maximum(0, 1 - margin), "nesterov", "--"),
+    "exponential": (np.exp(-margin), "nadam", ":"), "squared": ((1 - margin) ** 2, "mse", "-."),
+}
+fig, ax = plt.subplots(figsize=(7.5, 3.7), layout="constrained")
+ax.step([-3, 0, 3], [1, 1, 0], where="pre", color="black", label="0-1 loss")
+for name, (values, tint, dash) in curves.items():
+    ax.plot(margin, values, dash, color=plots.color(tint), label=name)
+ax.set(xlabel="margin m (right if positive)", ylabel="loss", ylim=(0, 6), title="All of them lie above the 0-1 loss; they differ far out")
+ax.legend(loc="upper right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Being wrong by $z$ costs about $z$, so one sample never pulls harder than its own $\lVert x\rVert$.
-# Being right never costs *nothing*. Remember that for separable data.
+# **Takeaway.** Logistic and hinge loss grow linearly on the wrong side, so one wrong label never pulls harder than its own $\lVert x\rVert$.
+# The logistic loss is never exactly 0: being right never costs *nothing*. Remember that for separable data.
 
 # %% [markdown]
-# ### Two label conventions, one loss
+# ### Your functions against scikit-learn
 #
-# The same data, once with $y\in\{0,1\}$ in your loss, once with $s\in\{-1,1\}$ in $\log(1+e^{-sz})$.
-# And what if the ±1 labels go into the formula for 0 and 1?
+# All 30 features of the breast-cancer data, no intercept, $l_2 = 0.01$. scikit-learn minimises $C\sum_i\ell_i + \frac12\lVert w\rVert^2$.
+# Divide by $nC$, and compare: $C = \frac{1}{n\,l_2}$.
 
 # %%
-s_small, z_small = 2 * y_small - 1, X_small @ w_small
-p_small = sigma(z_small)
-mixed = -(s_small * np.log(p_small) + (1 - s_small) * np.log(1 - p_small)).mean()
-print(f"labels 0 and 1, their formula:   {logistic_loss(w_small, X_small, y_small):.6f}")
-print(f"labels −1 and 1, their formula:  {np.mean(np.log1p(np.exp(-s_small * z_small))):.6f}")
-print(f"labels −1 and 1, the other one:  {mixed:.6f}")
-for z_right in (-10.0, -100.0):
-    print(f"  one sample with label −1 and z = {z_right:.0f}: {np.log(sigma(z_right)) - 2 * np.log1p(-sigma(z_right)):.1f}")
-
-# %% [markdown]
-# With the wrong formula the "loss" has no floor. Training will find $-\infty$, and look like a great success.
-
-# %% [markdown]
-# ### A line through two measurements
-#
-# Tumours in breast-cancer data: two standardised features, 1 is benign. A column of ones serves as intercept.
-# Where will $p = 0.1$ and $p = 0.9$ lie?
+from sklearn.linear_model import LogisticRegression
 
 
-# %%
 def newton(X, y, l2=0.0, tol=1e-9, max_steps=60):
     """Newton's method from w = 0 until the gradient is at most tol; all iterates, (steps + 1, d)."""
     w = np.zeros(X.shape[1])
@@ -474,17 +339,87 @@ def newton(X, y, l2=0.0, tol=1e-9, max_steps=60):
 
 X, y, names = data.breast_cancer()
 n, d = X.shape
-pair = np.column_stack([np.ones(n), X[:, names.index("mean radius")], X[:, names.index("mean texture")]])
-w_pair = newton(pair, y)[-1]
-accuracy = np.mean((pair @ w_pair > 0) == (y == 1))
-print(f"intercept {w_pair[0]:.2f}, radius {w_pair[1]:.2f}, texture {w_pair[2]:.2f}; accuracy {accuracy:.1%}")
-print(f"one standard deviation more of radius multiplies the odds of benign by {np.exp(w_pair[1]):.3f}")
+l2 = 0.01
+path = newton(X, y, l2)
+model = LogisticRegression(C=1 / (n * l2), fit_intercept=False, solver="newton-cholesky", tol=1e-10, max_iter=100)
+theirs = model.fit(X, y).coef_[0]
+for step, w in enumerate(path):
+    gap = np.abs(w - theirs).max()
+    print(f"step {step}: loss {logistic_loss(w, X, y, 0.0, l2):.6f}, largest distance to scikit-learn {f'{gap:.1g}' if gap > 1e-6 else 'below 1e-6'}")
+
+# %% [markdown]
+# **Takeaway.** Near the end the number of right digits about doubles with each Newton step.
+# Newton's step here is a weighted least-squares fit with the weights $p_i(1-p_i)$, hence its name IRLS, *iteratively reweighted least squares*.
+# With a million weights there is no Hessian to store. Then it is L-BFGS or SGD.
+
+# %% [markdown]
+# ### Separable data: how far do the weights run?
+#
+# Two clouds that a line separates, gradient descent without penalty. Then the same with *one* label flipped, then with $l_2=0.01$.
+# On the right your Newton on the breast-cancer data, without an intercept and with one, which is *one* more weight.
+# Does ‖w‖ settle? Predict all five before you look.
 
 # %%
-gx, gy = np.meshgrid(np.linspace(-2.2, 4.2, 91), np.linspace(-2.4, 4.8, 91))
+rng = np.random.default_rng(0)
+clouds = np.vstack([rng.normal([-1.5, -0.5], 0.6, (30, 2)), rng.normal([1.5, 0.5], 0.6, (30, 2))])
+split = np.repeat([0.0, 1.0], 30)
+flipped = split.copy()
+flipped[0] = 1.0
+
+
+def norms(y, l2, steps=20_000):
+    """‖w‖ after each step of gradient descent on the clouds, step 1."""
+    w, found = np.zeros(2), []
+    for _ in range(steps):
+        w = w - logistic_gradient(w, clouds, y, 0.0, l2)
+        found.append(np.linalg.norm(w))
+    return np.array(found)
+
+
+runs = {"separable": norms(split, 0.0), "one label flipped": norms(flipped, 0.0), "separable, l2 = 0.01": norms(split, 0.01)}
+for name, found in runs.items():
+    print(f"{name:21s} ‖w‖ after 200, 2000, 20 000 steps: {found[199]:5.1f} {found[1999]:5.1f} {found[-1]:5.1f}")
+real = {"no intercept": X, "with an intercept": np.column_stack([np.ones(n), X])}
+paths = {name: newton(Z, y, max_steps=30) for name, Z in real.items()}
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
+looks = {"separable": ("wrong", "-"), "one label flipped": ("right", "--"), "separable, l2 = 0.01": ("l2", "-.")}
+for name, found in runs.items():
+    axes[0].semilogx(np.arange(len(found)) + 1, found, looks[name][1], color=plots.color(looks[name][0]), label=name)
+axes[0].set(xlabel="step of gradient descent (log scale)", ylabel="‖w‖", title="Two clouds: separable never settles")
+axes[0].legend(loc="upper left")
+for (name, found), (tint, dash) in zip(paths.items(), (("right", "--"), ("wrong", "-")), strict=True):
+    axes[1].semilogy(np.arange(1, len(found)), np.linalg.norm(found, axis=1)[1:], dash, color=plots.color(tint), marker="o", markersize=3, label=name)
+axes[1].set(xlabel="Newton step", ylabel="‖w‖ (log scale)", title="Breast cancer: one column decides")
+axes[1].legend(loc="lower right")
+plt.show()
+
+# %% [markdown]
+# **Takeaway.** Once all samples are right, every longer $w$ is still a little better, and there is no last one.
+# With one flipped label, or any $l_2 > 0$, the weights settle.
+# With an intercept a hyperplane separates *all* 569 tumours.
+# In the very long run ‖w‖ grows like $\log t$ (Soudry et al. 2018); in our run the curve still bends upwards on the log axis, so it has not got there yet.
+
+# %% [markdown] tags=["deeper"]
+# ### Deeper: a line through two measurements
+#
+# Two standardised features of the tumours; 1 is benign. A column of ones serves as the intercept.
+# Where will $p = 0.1$ and $p = 0.9$ lie?
+
+# %% tags=["deeper", "hide-input"]
+def sigma(z):
+    """σ by your gradient: one weight z, one sample x = 1, label 0."""
+    one = np.ones((1, 1))
+    return np.array([logistic_gradient(np.array([v]), one, np.zeros(1))[0] for v in np.ravel(z)]).reshape(np.shape(z))
+
+
+pair = np.column_stack([np.ones(n), X[:, names.index("mean radius")], X[:, names.index("mean texture")]])
+w_pair = newton(pair, y)[-1]
+gx, gy = np.meshgrid(np.linspace(-2.2, 4.2, 61), np.linspace(-2.4, 4.8, 61))
 grid_p = sigma(np.stack([np.ones_like(gx), gx, gy], axis=-1) @ w_pair)
 
-fig, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
+fig, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
 image = ax.contourf(gx, gy, grid_p, levels=np.linspace(0, 1, 11), cmap="RdBu", alpha=0.6)
 lines = ax.contour(gx, gy, grid_p, levels=[0.1, 0.5, 0.9], colors="black", linewidths=[1, 2.2, 1])
 at = [((np.log(p / (1 - p)) - w_pair[0] - 3.7 * w_pair[2]) / w_pair[1], 3.7) for p in lines.levels]
@@ -498,35 +433,23 @@ ax.set(xlabel="mean radius, standardised", ylabel="mean texture, standardised",
 ax.legend(loc="upper right", frameon=True)
 plt.show()
 
-# %% [markdown]
+# %% [markdown] tags=["deeper"]
 # **Takeaway.** $p$ depends on $w\cdot x$ alone, so all lines of equal probability are straight and parallel.
-# The *classifier* is linear. The length of $w$ sets how fast the colour changes, its direction where the line lies.
+# The *classifier* is linear. The length of $w$ sets how fast the colour changes, its direction how the line is turned.
 
-# %% [markdown]
-# ### Your functions against scikit-learn
+# %% [markdown] tags=["deeper"]
+# ### Deeper: Newton's method is reweighted least squares
 #
-# All 30 features, no intercept, $l_2 = 0.01$. scikit-learn minimises $C\sum_i\ell_i + \frac12\lVert w\rVert^2$.
-# Divide by $nC$: mean loss plus $\frac{1}{2nC}\lVert w\rVert^2$. So $l_2 = \frac{1}{nC}$, that is $C = \frac{1}{n\,l_2}$.
-
-# %%
-from sklearn.linear_model import LogisticRegression
-
-l2 = 0.01
-path = newton(X, y, l2)
-model = LogisticRegression(C=1 / (n * l2), fit_intercept=False, solver="newton-cholesky", tol=1e-10, max_iter=100)
-theirs = model.fit(X, y).coef_[0]
-for step, w in enumerate(path):
-    gap = np.abs(w - theirs).max()
-    shown = f"{gap:.1g}" if gap > 1e-6 else "below 1e-6"
-    print(f"step {step}: loss {logistic_loss(w, X, y, 0.0, l2):.8f}, largest distance to scikit-learn {shown}")
-assert np.abs(path[-1] - theirs).max() < 1e-6
-
-# %% [markdown]
-# Look at the distances near the end: the number of right digits about doubles with each step.
+# Without penalty, $w^+ = w - H^{-1}\nabla J$. The $n$ cancels. Multiply by $X^\top S X$:
 #
-# And is a Newton step really a weighted least-squares fit? With the penalty, $d$ more rows hold the weights down.
+# $$
+# X^\top S X\,w^+ = X^\top S X\,w - X^\top(p-y) = X^\top S\,\underbrace{\big(Xw - S^{-1}(p-y)\big)}_{u}
+# $$
+#
+# These are the normal equations of a *weighted least-squares* fit of $u$ on $X$ with the weights $p_i(1-p_i)$.
+# Both change in every step. With the penalty, $d$ more rows hold the weights down:
 
-# %%
+# %% tags=["deeper"]
 w = path[2]
 p = sigma(X @ w)
 weight = p * (1 - p)
@@ -535,140 +458,45 @@ rows = np.vstack([np.sqrt(weight)[:, None] * X, np.sqrt(n * l2) * np.eye(d)])
 fit = np.linalg.lstsq(rows, np.append(np.sqrt(weight) * u, np.zeros(d)), rcond=None)[0]
 print("Newton's step equals the weighted fit:", np.allclose(fit, path[3], rtol=0, atol=1e-8))
 
-# %% [markdown]
-# ### Gradient descent against Newton
+# %% [markdown] tags=["deeper"]
+# ### Deeper: gradient descent against Newton
 #
-# Same loss, same start. Gradient descent gets the step 1/L with $L = \lambda_{\max}(X^\top X)/(4n) + l_2$, because $s_i \le \frac14$.
-# Newton has six right digits after 6 steps. Guess how many gradient descent needs for them.
+# The loss and the start are the same. Gradient descent takes the step 1/L with $L = \lambda_{\max}(X^\top X)/(4n) + l_2$, because $p(1-p) \le \frac14$.
 
-# %%
-L = np.linalg.eigvalsh(X.T @ X / n)[-1] / 4
+# %% tags=["deeper", "hide-input"]
+L = np.linalg.eigvalsh(X.T @ X / n)[-1] / 4 + l2
 best = logistic_loss(path[-1], X, y, 0.0, l2)
 w, gap_gd = np.zeros(d), []
 for _ in range(2500):
     gap_gd.append(logistic_loss(w, X, y, 0.0, l2) - best)
-    w = w - logistic_gradient(w, X, y, 0.0, l2) / (L + l2)
+    w = w - logistic_gradient(w, X, y, 0.0, l2) / L
 gap_newton = [logistic_loss(w, X, y, 0.0, l2) - best for w in path]
-print(f"steps to a loss within 1e-6: gradient descent about {round(np.argmax(np.array(gap_gd) < 1e-6), -2)}, "
-      f"Newton {np.argmax(np.array(gap_newton) < 1e-6)}")
-
-# %%
-fig, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
-ax.loglog(np.arange(len(gap_gd)) + 1, np.maximum(gap_gd, 1e-15), color=plots.color("gd"), label="gradient descent, step 1/L")
-ax.loglog(np.arange(len(gap_newton)) + 1, np.maximum(gap_newton, 1e-15), "o-", color=plots.color("newton"), label="Newton (IRLS)")
-ax.axhline(1e-15, color="0.6", linestyle=":")
-ax.text(2500, 2e-15, "rounding", color="0.35", ha="right")
-ax.set(xlabel="iteration, the start is 1", ylabel="loss above its minimum", ylim=(3e-16, 3),
-       title="Newton falls off a cliff; gradient descent walks")
-ax.legend(loc="center", bbox_to_anchor=(0.55, 0.45))
+fig, ax = plt.subplots(figsize=(8, 3.5), layout="constrained")
+ax.loglog(np.arange(len(gap_gd)) + 1, np.maximum(gap_gd, 1e-12), color=plots.color("gd"), label="gradient descent, step 1/L")
+ax.loglog(np.arange(len(gap_newton)) + 1, np.maximum(gap_newton, 1e-12), "o-", color=plots.color("newton"), label="Newton (IRLS)")
+ax.set(xlabel="iteration, the start is 1", ylabel="loss above its minimum\n(cut off at 1e-12)", title="Newton needs a handful of steps, gradient descent about a thousand")
+ax.legend(loc="lower left")
 plt.show()
 
-# %% [markdown]
-# **Takeaway.** 30 weights: Newton wins by hundreds of steps, and a 30 × 30 system costs next to nothing.
-# With a million weights there is no Hessian to store. Then it is L-BFGS or SGD.
-
-# %% [markdown]
-# ### Separable data: how far do the weights run?
+# %% [markdown] tags=["deeper"]
+# ### Deeper: soft-thresholding and regularisation paths
 #
-# Two clouds that a line separates, gradient descent without penalty. Then the same with *one* label flipped, then with $l_2=0.01$.
-# Does ‖w‖ settle? Predict all three before you run.
-
-# %%
-rng = np.random.default_rng(0)
-clouds = np.vstack([rng.normal([-1.5, -0.5], 0.6, (30, 2)), rng.normal([1.5, 0.5], 0.6, (30, 2))])
-split = np.repeat([0.0, 1.0], 30)
-flipped = split.copy()
-flipped[0] = 1.0
-
-
-def norms(y, l2, steps=5000):
-    """‖w‖ after each step of gradient descent on the clouds, step 1."""
-    w, found = np.zeros(2), []
-    for _ in range(steps):
-        w = w - logistic_gradient(w, clouds, y, 0.0, l2)
-        found.append(np.linalg.norm(w))
-    return np.array(found)
-
-
-runs = {"separable": norms(split, 0.0), "one label flipped": norms(flipped, 0.0), "separable, l2 = 0.01": norms(split, 0.01)}
-for name, found in runs.items():
-    print(f"{name:21s} ‖w‖ after 50, 500, 5000 steps: {found[49]:5.2f} {found[499]:5.2f} {found[-1]:5.2f}")
-
-# %% [markdown]
-# Real data now. All 30 features of the breast-cancer set, no penalty, your Newton.
-# First without an intercept. Then with a column of ones, which is *one* more weight.
-
-# %%
-real = {"no intercept": X, "with an intercept": np.column_stack([np.ones(n), X])}
-paths = {name: newton(Z, y, max_steps=30) for name, Z in real.items()}
-for name, found in paths.items():
-    right = np.mean((real[name] @ found[-1] > 0) == (y == 1))
-    print(f"{name:18s} {right:.1%} of the training set right")
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
-looks = {"separable": ("wrong", "-"), "one label flipped": ("right", "--"), "separable, l2 = 0.01": ("l2", "-.")}
-for name, found in runs.items():
-    axes[0].semilogx(np.arange(5000) + 1, found, looks[name][1], color=plots.color(looks[name][0]), label=name)
-axes[0].set(xlabel="step of gradient descent (log scale)", ylabel="‖w‖", title="Two clouds: separable never settles")
-axes[0].legend(loc="upper left")
-for (name, found), (tint, dash) in zip(paths.items(), (("right", "--"), ("wrong", "-")), strict=True):
-    axes[1].semilogy(np.arange(1, len(found)), np.linalg.norm(found, axis=1)[1:], dash, color=plots.color(tint), marker="o", markersize=3, label=name)
-axes[1].set(xlabel="Newton step", ylabel="‖w‖ (log scale)", title="Breast cancer: one column decides")
-axes[1].legend(loc="lower right")
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** Once all samples are right, every longer $w$ is still a little better. There is no last one.
-# One flipped label, or any $l_2 > 0$, and the run is over.
-# With an intercept a hyperplane separates *all* 569 tumours. From step 15 on each Newton step adds a piece of the same length.
-# Gradient descent on separable data grows like $\log t$ in the long run: slow enough to be taken for convergence.
-
-# %% [markdown]
-# Why there is no optimum, in two lines. Say $v$ separates: $x_i\cdot v > 0$ where $y_i=1$ and $< 0$ where $y_i=0$. At *any* $w$:
+# In one dimension, minimise $\frac12(w-a)^2 + t\lvert w\rvert$. For $w>0$ the slope $w-a+t$ is zero at $a-t$, for $w<0$ at $a+t$, and $w=0$ is optimal if $|a|\le t$:
 #
 # $$
-# v\cdot\nabla J(w) = \frac1n\sum_i \underbrace{(p_i-y_i)}_{<0 \text{ if } y_i=1,\; >0 \text{ if } y_i=0}\,(x_i\cdot v) \;<\; 0
+# w = \mathrm{sign}(a)\,\max(\lvert a\rvert - t,\, 0)
 # $$
 #
-# So the gradient is zero nowhere. Read it the other way round too: a zero gradient *proves* that nothing separates.
+# That is *soft-thresholding*. A gradient step on $J$, then this with $t = \text{lr}\cdot l_1$, is *proximal gradient descent* (ISTA; with momentum FISTA).
+# We follow all 30 weights from a strong penalty to a weak one.
 
-# %% [markdown]
-# ### What each penalty does to one weight
-#
-# The data alone want the weight $a$. Minimise $\frac12(w-a)^2$ plus the penalty. What comes out?
-
-# %%
+# %% tags=["deeper", "hide-input"]
 def soft_threshold(a, t):
     """The minimiser of ½(w − a)² + t·|w|."""
     return np.sign(a) * np.maximum(np.abs(a) - t, 0)
 
 
-a = np.linspace(-3, 3, 301)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.7), layout="constrained")
-axes[0].plot(a, np.exp(-(a**2) / 2) / np.sqrt(2 * np.pi), color=plots.color("l2"), label="Gaussian: L2")
-axes[0].plot(a, np.exp(-np.abs(a) * np.sqrt(2)) / np.sqrt(2), color=plots.color("l1"), label="Laplace: L1")
-axes[0].set(xlabel="weight w", ylabel="prior density (variance 1)", title="Two priors: one has a peak")
-axes[0].legend(loc="upper left", fontsize=9)
-axes[1].plot(a, a, ":", color="0.4", label="no penalty")
-axes[1].plot(a, a / 2, color=plots.color("l2"), label="l2 = 1: shrinks by half")
-axes[1].plot(a, soft_threshold(a, 1.0), color=plots.color("l1"), label="l1 = 1: soft-thresholds")
-axes[1].set(xlabel="what the data want, a", ylabel="best weight", title="L1 is flat at zero, L2 only passes it")
-axes[1].legend(loc="upper left", fontsize=9)
-plt.show()
-
-# %% [markdown]
-# **Takeaway.** L2 divides: large weights lose most, and none becomes 0. L1 subtracts: whatever is below $t$ is gone.
-# A peak in the prior is a kink in the penalty, and a kink holds weights at exactly 0.
-
-# %% [markdown]
-# ### Regularisation paths
-#
-# All 30 weights, from a strong penalty to a weak one: proximal gradient for L1 (with Nesterov's momentum), Newton for L2.
-# The first L1 value is chosen so that *no* weight survives. Where is that? At $w=0$ zero is optimal iff $\lvert\partial_j J(0)\rvert \le l_1$ for all $j$.
-
-# %%
-def proximal_gradient(X, y, l1, w, steps=400):
+def proximal_gradient(X, y, l1, w, steps=300):
     """Gradient step on the smooth part, then soft-threshold; with Nesterov's momentum (FISTA)."""
     lr = 4 * len(X) / np.linalg.eigvalsh(X.T @ X)[-1]
     ahead = w
@@ -679,275 +507,198 @@ def proximal_gradient(X, y, l1, w, steps=400):
     return w
 
 
-l1_max = np.abs(logistic_gradient(np.zeros(d), X, y)).max()
-l1_values, l2_values = np.geomspace(l1_max, 1e-3, 30), np.geomspace(100, 1e-3, 30)
+l1_max = np.abs(logistic_gradient(np.zeros(d), X, y)).max()  # from here on no weight survives
+l1_values, l2_values = np.geomspace(l1_max, 1e-3, 25), np.geomspace(100, 1e-3, 25)
 l1_path, w = [], np.zeros(d)
 for l1 in l1_values:
     w = proximal_gradient(X, y, l1, w)  # the last answer is a good start for the next
     l1_path.append(w)
-l1_path = np.array(l1_path)
-l2_path = np.array([newton(X, y, value)[-1] for value in l2_values])
-print(f"the strongest useful l1 is {l1_max:.4f}; the feature that enters first: {names[np.argmax(np.abs(l1_path[1]))]}")
+l1_path, l2_path = np.array(l1_path), np.array([newton(X, y, value)[-1] for value in l2_values])
 
-# %%
-fig, axes = plt.subplots(2, 2, figsize=(9.5, 5.6), sharex="col", height_ratios=[2.2, 1], layout="constrained")
+fig, axes = plt.subplots(2, 2, figsize=(9.5, 5.4), sharex="col", height_ratios=[2.2, 1], layout="constrained")
 for column, (values, weights, name) in zip(axes.T, ((l1_values, l1_path, "l1"), (l2_values, l2_path, "l2")), strict=True):
     column[0].plot(values, weights, color=plots.color(name), linewidth=1, alpha=0.75)
     column[0].axhline(0, color="black", linewidth=1)
     column[1].step(values, (weights == 0).sum(axis=1), where="mid", color=plots.color(name))
-    column[1].set(xlabel=f"{name} (log scale, strong on the left)", ylim=(-1, 31))
-    column[1].set(xscale="log")
+    column[1].set(xlabel=f"{name} (log scale, strong on the left)", ylim=(-1, 31), xscale="log")
     column[1].invert_xaxis()
 axes[0, 0].set(title="L1: the weights enter one by one", ylabel="weights")
 axes[0, 1].set(title="L2: all 30 are there from the start")
 axes[1, 0].set_ylabel("exact zeros of 30")
 plt.show()
 
-# %%
-few = np.flatnonzero((l1_path != 0).sum(axis=1) <= 5)[-1]
-right = [np.mean((X @ w > 0) == (y == 1)) for w in (l1_path[few], l2_path[-1])]
-print(f"{(l1_path[few] != 0).sum()} of 30 weights (L1): {right[0]:.1%} of the training set; all 30 (L2): {right[1]:.1%}")
-
-# %% [markdown]
-# **Takeaway.** L1 selects, L2 shrinks. Five measurements get most of the way, because the thirty are so correlated.
-# But which of several twins L1 keeps is close to a coin flip. Do not read a 0 as "this one does not matter".
-
-# %% [markdown]
-# ### What a penalised intercept does
-#
-# Only an intercept: $X$ is a column of ones, and 5 % of the labels are 1. Without penalty it predicts 5 %. And with one?
-
-# %%
-rare = np.repeat([1.0, 0.0], [5, 95])
-for value in (0.0, 0.01, 0.1, 1.0):
-    b = newton(np.ones((100, 1)), rare, value)[-1]
-    print(f"l2 = {value:<5g} predicted share of ones: {sigma(b)[0]:.3f}")
-
-# %% [markdown]
-# The penalty pulls the *base rate* towards one half. So leave the intercept out of it: its size is no sign of complexity.
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** L1 selects, L2 shrinks. Which of several correlated twins L1 keeps is close to a coin flip, so do not read a 0 as "this one does not matter".
 
 # %% [markdown]
 # ## Folklore on trial
 #
-# ### "The logistic loss is convex"
-#
-# The smallest eigenvalue of the Hessian at 300 random points each. For L1, which has none at 0, test the chord:
-# $J(\frac{a+b}{2}) \le \frac12 J(a) + \frac12 J(b)$.
-
-# %%
-rng = np.random.default_rng(0)
-
-
-def smallest(Z, scale, l2=0.0, points=300):
-    """The smallest eigenvalue over random weights of a given size, and the largest, to compare with."""
-    found = np.array([np.linalg.eigvalsh(logistic_hessian(scale * rng.normal(size=Z.shape[1]), Z, l2)) for _ in range(points)])
-    return found.min(), found.max()
-
-
-tall, wide = rng.normal(size=(40, 5)), rng.normal(size=(3, 5))
-chords = []
-for _ in range(300):
-    ends = 3 * rng.normal(size=(2, 5)) * (rng.random((2, 5)) < 0.7)  # many weights exactly 0
-    J = [logistic_loss(w, tall, np.repeat([0.0, 1.0], 20), 0.5, 0.0) for w in (*ends, ends.mean(axis=0))]
-    chords.append((J[0] + J[1]) / 2 - J[2])
-bowls = {
-    "40 samples, 5 features, small weights": smallest(tall, 1),
-    "40 samples, 5 features, weights of size 30": smallest(tall, 30),
-    "3 samples, 5 features": smallest(wide, 1),
-    "breast cancer": smallest(X, 0.3, points=100),
-}
-ruling = trial(
-    "the logistic loss is convex",
-    {name: low >= -1e-12 * high for name, (low, high) in bowls.items()} | {"with l1 = 0.5 (chords)": min(chords) >= -1e-12},
-)
-assert ruling == "holds"
-ruling
-
-# %% [markdown]
-# ### "So it has exactly one minimum"
-#
-# For that it must curve in *every* direction. Is the smallest eigenvalue above 0, beyond rounding?
-
-# %%
-twins = np.column_stack([tall, tall[:, 0]])  # the first feature twice
-ruling = trial(
-    "the logistic loss is strictly convex",
-    {name: low > 1e-8 * high for name, (low, high) in {
-        "40 samples, 5 features": smallest(tall, 1),
-        "3 samples, 5 features": smallest(wide, 1),
-        "40 samples, one feature twice": smallest(twins, 1),
-        "3 samples, 5 features, l2 = 0.1": smallest(wide, 1, 0.1),
-        "40 samples, one feature twice, l2 = 0.1": smallest(twins, 1, 0.1),
-    }.items()},
-    only_if="X has full column rank or l2 > 0",
-)  # fmt: skip
-assert ruling == "holds only if X has full column rank or l2 > 0"
-ruling
-
-# %% [markdown]
-# With twin features any split of the weight between them gives the same loss: a valley, flat along its floor.
-# And strictly convex still does not mean that a minimum *exists*. That is the next claim.
-
-# %% [markdown]
 # ### "It is convex, so training finds the optimum"
 #
-# No penalty. Run Newton to a gradient of 1e-6, then on to 1e-9. If there is an optimum, ‖w‖ no longer moves.
+# No penalty. Run Newton to a gradient of 1e-6, then on to 1e-9. If there is an optimum, ‖w‖ no longer moves: by less than 1 % (second threshold: 3 %).
+# The data are two clouds in three dimensions at several distances. A linear program says whether a hyperplane separates them.
 
 # %%
-def settled(Z, y):
-    """Does ‖w‖ change by less than 1 % between a gradient of 1e-6 and one of 1e-9?"""
-    coarse, fine = (np.linalg.norm(newton(Z, y, tol=tol)[-1]) for tol in (1e-6, 1e-9))
-    return abs(fine / coarse - 1) < 0.01
+from scipy.optimize import linprog
 
 
-ruling = trial(
-    "without regularisation the optimum exists",
-    {
-        "two clouds, one label flipped": settled(clouds, flipped),
-        "two clouds, separable": settled(clouds, split),
-        "breast cancer, no intercept": settled(X, y),
-        "breast cancer, with an intercept": settled(real["with an intercept"], y),
-    },
-    only_if="no hyperplane separates the classes",
+def two_clouds(distance, size, seed):
+    """(X (2·size, 4), y): two Gaussian clouds, and a column of ones."""
+    rng = np.random.default_rng(seed)
+    points = np.vstack([rng.normal(-distance / 2, 1, (size, 3)), rng.normal(distance / 2, 1, (size, 3))])
+    return np.column_stack([np.ones(2 * size), points]), np.repeat([0.0, 1.0], size)
+
+
+def not_separable(distance, size, seed):
+    """Is there no w with s·(w·x) ≥ 1 for all samples? A linear program finds one, or proves that there is none."""
+    Z, t = two_clouds(distance, size, seed)
+    sides = -(2 * t - 1)[:, None] * Z
+    return linprog(np.zeros(4), sides, -np.ones(len(Z)), bounds=[(None, None)] * 4).status != 0
+
+
+def settles(distance, size, seed):
+    Z, t = two_clouds(distance, size, seed)
+    coarse, fine = (np.linalg.norm(newton(Z, t, tol=tol)[-1]) for tol in (1e-6, 1e-9))
+    return abs(fine / coarse - 1) < 0.01, abs(fine / coarse - 1) < 0.03
+
+
+trial(
+    "without regularisation, training finds the optimum",
+    settles,
+    over=settings(distance=[1.0, 3.0], size=[20, 50], seed=range(3)),
+    held_out=settings(distance=[0.5, 1.5, 3.5, 5.0], size=[15, 40], seed=range(3, 6)),
+    only_if=("no hyperplane separates the classes", not_separable),
+    expect="holds only if no hyperplane separates the classes",
 )
-assert ruling == "holds only if no hyperplane separates the classes"
-ruling
 
 # %% [markdown]
-# $e^{-x}$ is convex too, and has no minimum.
-# (Without an intercept the hyperplane must pass through the origin, so fewer data are separable.
-# And touching is enough: if samples lie *on* the hyperplane but none on the wrong side, there is no optimum either.)
-#
 # If you stop after a fixed number of epochs, early stopping is your regulariser, whether you meant it or not.
-
-# %% [markdown]
-# ### "L1 gives sparse weights and L2 does not"
 #
-# Five bootstrap samples of the breast-cancer data. Sparse shall mean: at least ten of the 30 weights are *exactly* 0, on all five.
+# ### "L1 gives sparse weights"
+#
+# Bootstrap samples of the breast-cancer data. Sparse means that at least ten of the 30 weights are *exactly* 0 (second threshold: five).
+# One solver takes plain steps along your gradient with sign(w), as a deep-learning framework does with an L1 term in the loss. The other one thresholds after each step.
 
 # %%
-def subgradient_descent(X, y, l1, steps=1500):
-    """Plain steps along your gradient with sign(w), the step falling like 1/√t."""
-    w = np.zeros(X.shape[1])
-    for k in range(steps):
-        w = w - 0.3 / np.sqrt(k + 1) * logistic_gradient(w, X, y, l1)
-    return w
+def weights_at_zero(solver, l1, seed):
+    """How many of the 30 weights are exactly 0 after 600 steps."""
+    rows = np.random.default_rng(seed).integers(n, size=n)
+    Z, t, w = X[rows], y[rows], np.zeros(d)
+    lr = 4 * n / np.linalg.eigvalsh(Z.T @ Z)[-1]
+    for k in range(600):
+        if solver == "plain steps":
+            w = w - lr / np.sqrt(k + 1) * logistic_gradient(w, Z, t, l1)
+        else:
+            w = w - lr * logistic_gradient(w, Z, t)
+            w = np.sign(w) * np.maximum(np.abs(w) - lr * l1, 0)
+    return int((w == 0).sum())
 
 
-zeros = {"L1 = 0.02, soft-thresholding": [], "L1 = 0.02, plain subgradient steps": [], "L1 = 1e-5, soft-thresholding": [], "L2 = 0.02": []}
-for seed in range(5):
-    pick = np.random.default_rng(seed).integers(n, size=n)
-    Z, t = X[pick], y[pick]
-    answers = [
-        proximal_gradient(Z, t, 0.02, np.zeros(d), 1000), subgradient_descent(Z, t, 0.02),
-        proximal_gradient(Z, t, 1e-5, np.zeros(d), 1000), newton(Z, t, 0.02)[-1],
-    ]  # fmt: skip
-    for found, w in zip(zeros.values(), answers, strict=True):
-        found.append(int((w == 0).sum()))
-for name, found in zeros.items():
-    print(f"{name:35s} exact zeros, fewest of five: {'none' if min(found) == 0 else 'at least ten' if min(found) >= 10 else 'a few'}")
+def is_sparse(solver, l1, seed):
+    zeros = weights_at_zero(solver, l1, seed)
+    return zeros >= 10, zeros >= 5
 
-# %%
-l2_dense = max(zeros["L2 = 0.02"]) == 0
-ruling = trial(
-    "L1 gives sparse weights and L2 does not",
-    {name: min(found) >= 10 and l2_dense for name, found in zeros.items() if name.startswith("L1")},
-    only_if="l1 is strong enough and the solver thresholds",
+
+solvers = ["plain steps", "thresholding"]
+trial(
+    "an L1 penalty gives sparse weights",
+    is_sparse,
+    over=settings(solver=solvers, l1=[0.0001, 0.02, 0.05], seed=range(2)),
+    held_out=settings(solver=solvers, l1=[0.0002, 0.03, 0.07], seed=range(2, 5)),
+    only_if=("the solver thresholds, and the penalty is not tiny", lambda solver, l1: solver == "thresholding" and l1 > 0.001),
+    expect="holds only if the solver thresholds, and the penalty is not tiny",
 )
-assert ruling == "holds only if l1 is strong enough and the solver thresholds"
-ruling
 
 # %% [markdown]
-# The *optimum* is sparse for any solver. But a step of size $\text{lr}\cdot l_1$ jumps over 0, back and forth, and never lands on it.
-# So with SGD and an L1 term in the loss (as in any deep-learning framework) count no exact zeros: threshold.
+# The *optimum* is sparse whatever the solver. But a plain step of size $\text{lr}\cdot l_1$ jumps over 0, back and forth, and never lands on it.
+# So with SGD and an L1 term in the loss count no exact zeros: threshold.
 
-# %% [markdown]
-# ### "The sigmoid's output lies strictly between 0 and 1"
+# %% [markdown] tags=["deeper"]
+# ### Deeper: "feature scaling does not matter: the weight adapts"
 #
-# True on paper: input $(-\infty,\infty)$, output the open interval $(0,1)$. Ask the machine.
+# Three features and a column of ones. Measure one feature in a unit ten or a hundred times smaller, so that its numbers are larger.
+# Do the predicted probabilities stay, within 0.001 (second threshold: 0.003)? The condition was found with feature 0 rescaled and is tried on the others.
 
-# %%
-ruling = trial(
-    "the sigmoid's output lies strictly between 0 and 1",
-    {f"z = {v}": bool(0 < sigma(float(v)) < 1) for v in (-800, -700, -30, 0, 30, 40, 800)},
-    only_if="z stays between about −745 and 37 (in float64)",
-)
-assert ruling == "holds only if z stays between about −745 and 37 (in float64)"
-ruling
-
-# %% [markdown]
-# Lopsided, because floats are dense near 0 and not near 1. That is why $\log(1-p)$ breaks long before $\log p$ does.
-
-# %% [markdown]
-# ### "Feature scaling does not matter: the weight adapts"
-#
-# Three features and a column of ones. Measure one feature in a unit a hundred times smaller, so its numbers are a hundred times larger.
-# Do the predicted probabilities stay, within 0.001?
-
-# %%
+# %% tags=["deeper"]
 three = np.column_stack([np.ones(n), X[:, [0, 1, 4]]])
-units = np.array([1.0, 100.0, 1.0, 1.0])
 
 
-def change(train):
-    """The largest change of a predicted probability."""
-    return np.abs(sigma(three @ train(three)) - sigma((three * units) @ train(three * units))).max()
-
-
-def descend(Z, steps=300):
-    w = np.zeros(Z.shape[1])
-    for _ in range(steps):
-        w = w - 4 * n / np.linalg.eigvalsh(Z.T @ Z)[-1] * logistic_gradient(w, Z, y)
+def trained(Z, method):
+    if method.startswith("Newton"):
+        return newton(Z, y, 0.01 if "l2" in method else 0.0)[-1]
+    if "l1" in method:
+        return proximal_gradient(Z, y, 0.01, np.zeros(4), 1000)
+    w, lr = np.zeros(4), 4 * n / np.linalg.eigvalsh(Z.T @ Z)[-1]
+    for _ in range(200):
+        w = w - lr * logistic_gradient(w, Z, y)
     return w
 
 
-moved = {
-    "no penalty, Newton": change(lambda Z: newton(Z, y)[-1]),
-    "no penalty, 300 steps of gradient descent": change(descend),
-    "l2 = 0.01, Newton": change(lambda Z: newton(Z, y, 0.01)[-1]),
-    "l1 = 0.01, proximal gradient": change(lambda Z: proximal_gradient(Z, y, 0.01, np.zeros(4), 2000)),
-}
-ruling = trial(
-    "feature scaling does not matter",
-    {name: value < 1e-3 for name, value in moved.items()},
-    only_if="there is no penalty and the solver runs to the optimum",
-)
-assert ruling == "holds only if there is no penalty and the solver runs to the optimum"
-ruling
+def scaling_is_harmless(method, feature, factor):
+    units = np.ones(4)
+    units[1 + feature] = factor
+    p, q = (1 / (1 + np.exp(-Z @ trained(Z, method))) for Z in (three, three * units))
+    return np.abs(p - q).max() < 1e-3, np.abs(p - q).max() < 3e-3
 
-# %% [markdown]
-# The optimum without penalty does not care. A penalty does: it charges by the size of the number, so it charges by the unit.
-# Gradient descent does: the condition number has grown. So standardise first, always.
+
+methods = ["Newton", "Newton, l2", "200 gradient steps", "proximal, l1"]
+trial(
+    "feature scaling does not matter",
+    scaling_is_harmless,
+    over=settings(method=methods, feature=0, factor=[10.0, 100.0]),
+    held_out=settings(method=methods, feature=[1, 2], factor=[10.0, 30.0, 100.0]),
+    only_if=("there is no penalty and the solver runs to the optimum", lambda method: method == "Newton"),
+    expect="holds only if there is no penalty and the solver runs to the optimum",
+)
+
+# %% [markdown] tags=["deeper"]
+# A penalty charges by the size of the number, so it charges by the unit. Gradient descent suffers from the condition number. So standardise first.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "Logistic regression models the log-odds as w·x, so p = σ(w·x). The loss is the negative log-likelihood of the labels, mean of log(1 + eᶻ) − yz.
-# The gradient is Xᵀ(p − y)/n, the Hessian XᵀSX/n with S = p(1 − p) on the diagonal. It is positive semidefinite, so the loss is convex.
-# L2 adds λw to the gradient and λI to the Hessian: a Gaussian prior, and a unique optimum. L1 adds λ·sign(w), a Laplace prior; at zero any slope in ±λ is allowed, so weights stay exactly zero.
-# On separable data without a penalty there is no optimum: the weights grow for ever."
+# "Logistic regression models the log-odds as a linear function, and its loss is the negative log-likelihood of the labels.
+# The gradient is prediction minus label times the input, averaged over the samples.
+# The Hessian is positive semidefinite, so the loss is convex.
+# On separable data there is no optimum, and the weights grow for ever; an L2 penalty gives exactly one.
+# L1 gives exact zeros if the solver thresholds. Shall I derive the gradient?"
+#
+# ### 三十秒回答
+#
+# "逻辑回归用线性函数拟合对数几率,损失是标签的负对数似然。
+# 梯度就是预测减标签再乘输入,对样本取平均。
+# Hessian 半正定,所以损失是凸的。
+# 数据线性可分时没有最优解,权重会一直变大;加 L2 后最优解唯一。
+# L1 配合软阈值求解能得到真正为零的权重。要我推一下梯度吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Start from $P(y\mid x)=p^y(1-p)^{1-y}$, take $-\log$, average, and simplify to $\log(1+e^z)-yz$.
-# - Mention the other convention: $\log(1+e^{-sz})$ for $s=\pm1$, the same loss.
+# - Start from $P(y\mid x)=p^y(1-p)^{1-y}$, take $-\log$, average, and simplify to $\log(1+e^z)-yz$. With labels ±1 it is $\log(1+e^{-sz})$.
 # - Gradient by the chain rule: $\partial\ell/\partial z = p-y$, $\partial z/\partial w = x$. Then the matrix form, with shapes.
-# - Hessian: $\frac1n X^\top S X$, and $v^\top H v = \frac1n\sum s_i(x_i\cdot v)^2 \ge 0$. Strict if $X$ has full column rank.
+# - Hessian: $\frac1n X^\top S X$, and $v^\top H v = \frac1n\sum p_i(1-p_i)(x_i\cdot v)^2 \ge 0$. Strict if $X$ has full column rank.
 # - L2: $+\,l_2 w$ and $+\,l_2 I$. L1: $+\,l_1\,\mathrm{sign}(w)$, optimality at 0 is $\lvert\partial_j J\rvert\le l_1$, solved with soft-thresholding.
-# - Priors: $l_2 = 1/(n\tau^2)$, $l_1 = 1/(nb)$. scikit-learn's $C$ is $1/(n\,l_2)$, which is just $\tau^2$.
-# - Solvers: Newton is IRLS: six steps to a loss within 1e-6 here, where gradient descent takes about 900. L-BFGS for many weights.
+# - Priors: $l_2 = 1/(n\tau^2)$, $l_1 = 1/(nb)$. scikit-learn's $C$ is $1/(n\,l_2)$.
+# - As a stand-in for the 0-1 loss: against hinge it uses every sample and gives probabilities.
+# - Solvers: Newton is IRLS, a handful of steps; L-BFGS for many weights.
 # - Say the trap: separable data. Breast cancer with an intercept is separable, and ‖w‖ never stops.
 # - Code: $\max(z,0) - yz + \log(1+e^{-\lvert z\rvert})$, and a test against finite differences.
 
 # %% [markdown]
 # ## Follow-ups
 #
+# <details><summary>Logistic or hinge loss?</summary>
+#
+# Both are convex stand-ins for the 0-1 loss. Hinge is exactly zero beyond the margin, so the solution depends on the support vectors only, and kernels stay cheap; its score is no probability.
+# The logistic loss is smooth, uses every sample and gives probabilities. In accuracy they are usually close.
+# On separable data unregularised logistic regression heads for the direction of the hard-margin SVM (Soudry et al. 2018).
+#
+# </details>
+#
 # <details><summary>Why is the intercept not penalised?</summary>
 #
-# It sets the base rate, not the complexity. Penalise it and the predictions drift towards 50 %, as measured above.
+# It sets the base rate, not the complexity. With a penalty the predictions drift towards 50 %.
 # The fit would also depend on where you put the origin of the features.
-# In code: multiply the penalty by a vector of ones with a 0 for the intercept.
 # With a free intercept the optimum has $\frac1n\sum(p_i - y_i) = 0$: the mean prediction equals the share of ones.
 #
 # </details>
@@ -955,15 +706,13 @@ ruling
 # <details><summary>More than two classes?</summary>
 #
 # One weight vector for each class and a softmax: the loss is cross-entropy, the gradient $X^\top(P-Y)/n$ with one-hot $Y$ (question 32).
-# Adding the same vector to all classes changes nothing, so without a penalty it is never strictly convex. Drop one class or penalise.
-# For $K=2$ it is logistic regression with $w = w_1 - w_0$.
+# Adding the same vector to all classes changes nothing, so without a penalty it is never strictly convex.
 #
 # </details>
 #
 # <details><summary>Why not least squares on the sigmoid?</summary>
 #
-# It is not convex in $w$: the curvature of $(\sigma(z)-y)^2$ changes sign at an error of 2/3.
-# Its gradient carries σ′ and dies on confident mistakes (question 32).
+# It is not convex in $w$, and its gradient carries σ′ and dies on confident mistakes (question 32).
 # And it is not the likelihood of a coin flip, so the weights lose their statistical theory.
 #
 # </details>
@@ -971,8 +720,7 @@ ruling
 # <details><summary>The classes are imbalanced. What do you do?</summary>
 #
 # First ask what is wrong. The probabilities are right as they are; often only the threshold ½ is not. Move it by the costs.
-# Weights for classes multiply each sample's loss, and so its $p-y$ and its $s$. They help when the model is misspecified or the rare class drowns.
-# They shift the intercept by about the log of the ratio, so the outputs are then no longer probabilities for the true mix.
+# Class weights shift the intercept by about the log of the ratio, so the outputs are then no longer probabilities for the true mix (question 33).
 #
 # </details>
 #
@@ -980,13 +728,6 @@ ruling
 #
 # On the training data, in the mean: yes. The gradient is zero, so residuals are uncorrelated with every unpenalised feature, the intercept included.
 # With a penalty, or on other data, it need not be. A reliability diagram shows it; Platt scaling or isotonic regression on held-out data mends it.
-#
-# </details>
-#
-# <details><summary>Why scale the features?</summary>
-#
-# A penalty charges all weights alike, so the features should have a common unit. Gradient descent needs it for its condition number.
-# Unpenalised Newton does not care. The last trial has the figures.
 #
 # </details>
 #
@@ -1000,7 +741,7 @@ ruling
 # <details><summary>What does a weight mean?</summary>
 #
 # One unit more of $x_j$, all else equal, adds $w_j$ to the log-odds and multiplies the odds by $e^{w_j}$.
-# Not the probability: that moves by at most $w_j/4$ per unit to first order, most near $p=\frac12$.
+# The probability moves by at most $|w_j|/4$ per unit to first order, most near $p=\frac12$.
 # With correlated features "all else equal" rarely happens, so signs can look absurd. And a penalty biases every weight towards 0.
 #
 # </details>
@@ -1014,22 +755,21 @@ ruling
 #
 # <details><summary>Can Newton's method fail here?</summary>
 #
-# Yes. From a bad start all $s_i$ are nearly 0, $H$ is nearly singular and the step overshoots. Convex does not mean that full steps converge.
+# Yes. From a bad start all $p_i(1-p_i)$ are nearly 0, $H$ is nearly singular and the step overshoots. Convex does not mean that full steps converge.
 # Halve the step until the loss falls. And on separable data it runs to infinity, as it should.
 #
 # </details>
 #
-# <details><summary>Which w does gradient descent head for on separable data?</summary>
+# <details><summary>Does the sigmoid ever return exactly 0 or 1?</summary>
 #
-# Its direction converges to that of the hard-margin SVM, its length grows like $\log t$ (Soudry et al. 2018).
-# So even without a penalty the algorithm prefers one separator among many.
+# On paper never, on the machine yes: in float64 it rounds to 1 from about z = 37 and to 0 below about −745, because floats are dense near 0 and not near 1.
+# That is why $\log(1-p)$ breaks long before $\log p$ does, and why the loss is computed from z.
 #
 # </details>
 #
 # <details><summary>L1 and L2 together?</summary>
 #
 # The elastic net. Strictly convex because of L2, sparse because of L1, and correlated features come in as a group instead of one by chance.
-# The step: soft-threshold, then divide by $1 + \text{lr}\cdot l_2$.
 #
 # </details>
 
@@ -1049,8 +789,9 @@ ruling
 # %% [markdown]
 # ## References
 #
-# - T. Hastie, R. Tibshirani, J. Friedman. *The Elements of Statistical Learning*, 2nd ed., Springer 2009. §4.4: logistic regression, IRLS, L1.
+# - T. Hastie, R. Tibshirani, J. Friedman. *The Elements of Statistical Learning*, 2nd ed., Springer 2009. §4.4: logistic regression, IRLS, L1; §10.6: losses of the margin.
 # - C. M. Bishop. *Pattern Recognition and Machine Learning*. Springer 2006. §4.3.2–4.3.3: the loss, the Hessian, IRLS.
+# - P. Bartlett, M. Jordan, J. McAuliffe. *Convexity, Classification, and Risk Bounds.* JASA 101, 2006: which convex losses give the best decisions.
 # - R. Tibshirani. *Regression Shrinkage and Selection via the Lasso.* JRSS B 58(1), 1996: L1, and its reading as a Laplace prior.
 # - A. Beck, M. Teboulle. *A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse Problems.* SIAM J. Imaging Sciences 2(1), 2009: ISTA and FISTA.
 # - A. Albert, J. A. Anderson. *On the Existence of Maximum Likelihood Estimates in Logistic Regression Models.* Biometrika 71(1), 1984: separation.

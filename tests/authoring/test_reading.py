@@ -24,7 +24,6 @@ NOT_YET = {
     "27_resnext",
     "28_densenet",
     "29_cnn_zoo",
-    "34_logistic_regression",
 }
 
 

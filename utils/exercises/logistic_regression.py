@@ -500,4 +500,4 @@ HESSIAN = Exercise(
     verified="equal to torch's automatic Hessian in float64, X·w of ±1e6 and fewer samples than features included",
 )  # fmt: skip
 
-QUESTION = Question(chapter=4, minutes=50, exercises=(LOSS, GRADIENT, HESSIAN))
+QUESTION = Question(chapter=4, minutes=45, exercises=(LOSS, GRADIENT, HESSIAN))
