@@ -426,7 +426,7 @@ for at, (way, lr) in enumerate(WAYS):
 ax.set_xticks(range(4), [f"{way}, rate {lr}" for way, lr in WAYS])
 ax.axhline(math.log(10), color="0.5", linestyle=":")
 ax.text(3.4, math.log(10) + 0.04, "guessing", color="0.35", ha="right")
-ax.set(ylabel="training loss after 200 steps", ylim=(0, None), title="56 plain layers train far worse than 20; with shortcuts they keep up")
+ax.set(ylabel="training loss after 200 steps", ylim=(0, 2.6), title="56 plain layers train far worse than 20; with shortcuts they keep up")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 

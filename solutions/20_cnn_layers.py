@@ -74,14 +74,10 @@ import time
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
 
-from utils import check, data, evidence, hint, models, plots, published, settings, trial
+from utils import check, data, evidence, hint, plots, published, settings, trial
 
 plots.style()
-torch.set_num_threads(1)
 
 # %% tags=["nbval-ignore-output", "hide-input"]
 pixels = np.pad(np.array([[1, 2, 0, 1, 3], [0, 1, 3, 1, 0], [2, 0, 1, 2, 1], [1, 1, 0, 0, 2], [0, 3, 1, 1, 0]]), 1)
@@ -415,6 +411,11 @@ plt.show()
 # Then take the weights out and forget torch. The last layer is a `conv2d` as well: its matrix, reshaped to a kernel as large as the map.
 
 # %%
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(1)
 images, labels, test_images, test_labels = data.digits(flat=False)
 x_train, y_train = torch.tensor(images, dtype=torch.float32), torch.tensor(labels)
 x_test, y_test = torch.tensor(test_images, dtype=torch.float32), torch.tensor(test_labels)
@@ -581,6 +582,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Grad-CAM is coarse, because the last maps are. What pleases a class is only loosely a digit: the network has learnt what tells the classes apart, not what a digit looks like.
+# (Where every weighted map is negative, Grad-CAM shows nothing; that happens.)
 # Neither proves *why* a network decided; both are good at finding that it looked at the background.
 
 # %% [markdown] tags=["deeper"]
@@ -978,7 +980,7 @@ trial(
 # ## Answer in 30 seconds
 #
 # "One fully connected layer of 4096 units on a 224×224 photo needs 600 million weights, a 3×3 convolution to 64 maps 1,792.
-# It looks at small windows with the same weights everywhere, so shifting the input shifts the map.
+# It sees small windows with the same weights everywhere, so shifting the input shifts the map.
 # Activations keep the stack from collapsing into one linear map.
 # Pooling or strides make maps coarser, so later layers see more.
 # A global average and one linear layer give the scores.

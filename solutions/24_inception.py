@@ -878,7 +878,7 @@ trial(
 # v1 puts 1×1, 3×3, 5×5 and pooling side by side, and pays for it with 1×1 reductions.
 # v2 adds batch norm and makes the 5×5 two 3×3.
 # v3 adds 1×7 with 7×1, label smoothing and RMSProp.
-# v4 is larger and has no residuals; Inception-ResNet, from the same paper, has: it trains faster, to about the same accuracy.
+# v4 is larger and has no residuals; Inception-ResNet has, and trains faster, to about the same accuracy.
 # Shall I count what a reduction saves?"
 #
 # ### 三十秒回答

@@ -747,7 +747,7 @@ ax.set(yticks=range(4), yticklabels=[f"cut: {name}" for name in cuts], xlabel="t
        title="Most of the harm of a cut is done by stale batch-norm statistics")
 ax.invert_yaxis()
 ax.grid(False, axis="y")
-ax.legend(loc="lower right")
+ax.legend(loc="upper right")
 plt.show()
 
 # %% [markdown] tags=["deeper"]

@@ -15,14 +15,6 @@ SPOKEN, CHINESE = 75, 180
 NOT_YET = {
     "15_batchnorm_forward",
     "16_batchnorm_backward",
-    "20_cnn_layers",
-    "21_conv_backward",
-    "22_conv_vs_fc",
-    "23_classic_cnns",
-    "24_inception",
-    "25_resnet",
-    "27_resnext",
-    "28_densenet",
     "29_cnn_zoo",
 }
 

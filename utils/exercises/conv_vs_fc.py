@@ -266,8 +266,8 @@ MATRIX = Exercise(
         Case("a kernel that is much too large", lambda rng: _kernel(np.ones((5, 5)), 2, 2, padding=0), raises="ValueError"),
     ),
     mistakes=(
-        *(mistake for slip in _MATRIX_SLIPS for mistake in _named(*slip)),
         Mistake("a kernel that does not fit is not refused", "Raise ValueError where H' or W' is below 1.", lambda *given: _right(*given, refuse=False)),
+        *(mistake for slip in _MATRIX_SLIPS for mistake in _named(*slip)),
     ),
     accepts=(_matrix_loops, _matrix_by_basis, _matrix_by_index, _matrix_by_shifts, _matrix_torch),
     rtol=1e-9,  # every entry is a weight or zero: float32 would show
