@@ -81,7 +81,7 @@ plots.style()
 
 # %%
 def iou_matrix(a, b):
-    """a (n, 4), b (m, 4) -> IoU (n, m); 0 where the union is 0. n and m may be 0."""
+    """a (n, 4), b (m, 4), corners x1, y1, x2, y2, width x2 − x1 -> IoU (n, m); 0 where the union is 0. n and m may be 0."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -120,7 +120,10 @@ check(iou_matrix)
 
 # %%
 def nms(boxes, scores, threshold):
-    """boxes (n, 4), scores (n,) -> kept indices (k,), int, by falling score; drops IoU > threshold."""
+    """boxes (n, 4), scores (n,) -> kept indices (k,), int, by falling score, ties by rising index. n may be 0.
+
+    Greedy: a box is dropped when its IoU with a kept box is greater than threshold; at exactly threshold it stays.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -159,7 +162,10 @@ check(nms)
 
 # %%
 def batched_nms(boxes, scores, classes, threshold):
-    """boxes (n, 4), scores (n,), classes (n,) int -> kept indices (k,), int, by falling score over all classes."""
+    """boxes (n, 4), scores (n,), classes (n,) int -> kept indices (k,), int, by falling score over all classes. n may be 0.
+
+    `nms` within each class; ties by rising index. Coordinates may be negative, class numbers may have gaps.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -191,7 +197,10 @@ check(batched_nms)
 
 # %%
 def soft_nms(boxes, scores, sigma=0.5, min_score=0.001):
-    """boxes (n, 4), scores (n,) -> (indices (k,) int, new_scores (k,)), in the order taken; scores below min_score go."""
+    """boxes (n, 4), scores (n,) distinct -> (indices (k,) int, new_scores (k,)), in the order taken. n may be 0.
+
+    Take the best remaining, multiply the others by exp(−IoU²/sigma), drop those that are now below min_score.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

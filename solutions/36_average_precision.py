@@ -81,7 +81,11 @@ plots.style()
 
 # %%
 def match_detections(boxes, scores, truths, threshold=0.5):
-    """boxes (n, 4), scores (n,) distinct, truths (m, 4) -> hits (n,) bool in the given order. n, m may be 0; width x2 − x1."""
+    """boxes (n, 4), scores (n,) distinct, truths (m, 4) -> hits (n,) bool in the given order. n, m may be 0; width x2 − x1.
+
+    VOC's rule: by falling score each detection looks at the truth of largest IoU (the first of equals), taken or not;
+    it is a hit when that IoU >= threshold and the truth is free. Only a hit takes a truth.
+    """
     # BEGIN SOLUTION
     hits = np.zeros(len(boxes), dtype=bool)
     if not (len(boxes) and len(truths)):
@@ -134,7 +138,7 @@ check(match_detections)
 
 # %%
 def precision_recall(scores, hits, n_truths):
-    """scores (n,), hits (n,) bool, n_truths >= 1 -> precision (n,), recall (n,), by falling score, ties in the given order."""
+    """scores (n,), hits (n,) bool, n_truths >= 1 -> (precision (n,), recall (n,)), by falling score, ties as given. n may be 0."""
     # BEGIN SOLUTION
     order = np.argsort(-scores, kind="stable")
     true_positives = np.cumsum(hits[order])
@@ -167,7 +171,7 @@ check(precision_recall)
 
 # %%
 def average_precision(precision, recall):
-    """precision (n,), recall (n,) from precision_recall -> float; n may be 0."""
+    """precision (n,), recall (n,) from precision_recall -> area under the envelope, every change of recall; 0.0 for n = 0."""
     # BEGIN SOLUTION
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * envelope))
@@ -199,7 +203,10 @@ check(average_precision)
 
 # %%
 def coco_average_precision(precision, recall):
-    """precision (n,), recall (n,) from precision_recall -> float; n may be 0."""
+    """precision (n,), recall (n,) from precision_recall -> mean of the envelope at recall 0, 0.01, …, 1; 0.0 for n = 0.
+
+    At recall g: the envelope at the first point with recall >= g; 0 beyond the last recall.
+    """
     # BEGIN SOLUTION
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
     return float(envelope[np.searchsorted(recall, np.arange(101) / 100)].mean())

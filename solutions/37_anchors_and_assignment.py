@@ -80,7 +80,10 @@ plots.style()
 
 # %%
 def make_anchors(height, width, stride, sizes, ratios):
-    """Feature map height × width; sizes a (area a²), ratios r (height over width) -> (height·width·sizes·ratios, 4)."""
+    """Feature map height × width; sizes a, ratios r = height over width -> (height·width·len(sizes)·len(ratios), 4).
+
+    Centres ((x + ½)·stride, (y + ½)·stride), width a·√(1/r), height a·√r. Rows: y, then x, then size, then ratio.
+    """
     # BEGIN SOLUTION
     y, x, size, ratio = np.meshgrid(np.arange(height), np.arange(width), sizes, ratios, indexing="ij")
     cx, cy = (x + 0.5) * stride, (y + 0.5) * stride
@@ -114,7 +117,10 @@ check(make_anchors)
 
 # %%
 def encode_boxes(boxes, anchors):
-    """boxes (n, 4), anchors (n, 4) -> deltas (n, 4): dx, dy, dw, dh. n may be 0."""
+    """boxes (n, 4), anchors (n, 4) -> deltas (n, 4): dx, dy, dw, dh. n may be 0; no further weights.
+
+    dx, dy: shift of the centre over the anchor's width and height; dw, dh: natural logarithm of side over anchor's side.
+    """
     # BEGIN SOLUTION
     size, anchor_size = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]
     shift = (boxes[:, :2] + size / 2) - (anchors[:, :2] + anchor_size / 2)
@@ -165,7 +171,11 @@ check(decode_boxes)
 
 # %%
 def assign_max_iou(anchors, truths, high=0.7, low=0.3):
-    """anchors (n, 4), truths (m, 4) -> (n,) int: truth's index, -1 background, -2 ignored. n, m may be 0."""
+    """anchors (n, 4), truths (m, 4) -> (n,) int: truth's index, −1 background, −2 ignored. n, m may be 0.
+
+    Largest IoU >= high: that truth (the first of equals); < low: −1; between: −2. Then each truth, in order, takes its
+    best anchor (the first of equals) if their IoU is above 0, also from an earlier truth. No truths: all −1.
+    """
     # BEGIN SOLUTION
     if not (len(anchors) and len(truths)):
         return np.full(len(anchors), -1)
@@ -249,7 +259,10 @@ check(hungarian_match)
 
 # %%
 def detr_cost(probs, boxes, labels, truths, w_class=1.0, w_l1=5.0, w_giou=2.0):
-    """probs (n, classes), boxes (n, 4), labels (m,) int, truths (m, 4), corners in [0, 1] -> cost (n, m). m may be 0."""
+    """probs (n, classes), boxes (n, 4), labels (m,) int, truths (m, 4), corners in [0, 1] -> cost (n, m). m may be 0.
+
+    −w_class · p[label] + w_l1 · (sum of the four |b − t|) − w_giou · GIoU.
+    """
     # BEGIN SOLUTION
     a, b = boxes[:, None], truths[None]
     inter = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0).prod(axis=2)

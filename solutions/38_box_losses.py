@@ -89,7 +89,10 @@ plots.style()
 
 # %%
 def box_overlap(a, b, kind):
-    """a (n, 4), b (n, 4), kind "iou", "giou", "diou" or "ciou" -> (n,); ValueError for another kind."""
+    """a (n, 4), b (n, 4) the target, kind "iou", "giou", "diou" or "ciou" -> (n,), row by row; ValueError for another kind.
+
+    CIoU: v = 4/π²·(atan(w_b/h_b) − atan(w_a/h_a))², alpha = v / ((1 − IoU) + v), and 0 where v is 0.
+    """
     # BEGIN SOLUTION
     if kind not in ("iou", "giou", "diou", "ciou"):
         raise ValueError(f"kind is iou, giou, diou or ciou, not {kind!r}")
