@@ -50,25 +50,25 @@
 # Compare the noise with the signal. The **gradient noise scale** (McCandlish et al. 2018, §2.2) is the batch size at which they are equal:
 #
 # $$
-# B_{\text{noise}}=\frac{S}{\lVert\bar g\rVert^2},
+# B_{\mathrm{noise}}=\frac{S}{\lVert\bar g\rVert^2},
 # \qquad
-# \mathbb E\lVert\hat g\rVert^2=\lVert\bar g\rVert^2\Big(1+\frac{B_{\text{noise}}}{B}\Big).
+# \mathbb E\lVert\hat g\rVert^2=\lVert\bar g\rVert^2\Big(1+\frac{B_{\mathrm{noise}}}{B}\Big).
 # $$
 #
 # Now take one step of size η where the curvature is about $h$ in every direction. The loss changes on average by
 #
 # $$
-# -\eta\lVert\bar g\rVert^2+\tfrac12\eta^2h\lVert\bar g\rVert^2\Big(1+\frac{B_{\text{noise}}}{B}\Big),
+# -\eta\lVert\bar g\rVert^2+\tfrac12\eta^2h\lVert\bar g\rVert^2\Big(1+\frac{B_{\mathrm{noise}}}{B}\Big),
 # \qquad\text{best at}\qquad
-# \eta^*=\frac{1/h}{1+B_{\text{noise}}/B}.
+# \eta^*=\frac{1/h}{1+B_{\mathrm{noise}}/B}.
 # $$
 #
 # The best step lowers the loss by $\frac{\lVert\bar g\rVert^2}{2h}$ divided by the same bracket.
 # That one line answers most of the question:
 #
-# | | small batch, $B\ll B_{\text{noise}}$ | large batch, $B\gg B_{\text{noise}}$ |
+# | | small batch, $B\ll B_{\mathrm{noise}}$ | large batch, $B\gg B_{\mathrm{noise}}$ |
 # |---|---|---|
-# | best rate | $\approx B/(h\,B_{\text{noise}})$: **linear in B** | $\approx 1/h$: set by the curvature |
+# | best rate | $\approx B/(h\,B_{\mathrm{noise}})$: **linear in B** | $\approx 1/h$: set by the curvature |
 # | steps to a target | half as many when B doubles | hardly fewer |
 # | samples (epochs) to a target | the same | twice as many when B doubles |
 
@@ -248,7 +248,7 @@ print(f"{n} samples; noise scale at the start of training: {noise_scale(np.zeros
 # ### Your formula against drawn batches
 #
 # Draw 100 batches of each size. Two things to predict: how fast does the noise fall, and how well does $\hat g$ point along $\bar g$?
-# Noise and signal are nearly at right angles, so the cosine should be $1/\sqrt{1+B_{\text{noise}}/B}$.
+# Noise and signal are nearly at right angles, so the cosine should be $1/\sqrt{1+B_{\mathrm{noise}}/B}$.
 
 # %%
 rng = np.random.default_rng(0)
@@ -433,7 +433,7 @@ plt.show()
 # ### "For the same accuracy a larger batch needs more epochs"
 #
 # Every batch size has its own tuned rate. Does doubling it cost at least a quarter more epochs?
-# The idea predicts when: $(1+2B/B_{\text{noise}})/(1+B/B_{\text{noise}})$ is more than 5/4 for $B>B_{\text{noise}}/3$.
+# The idea predicts when: $(1+2B/B_{\mathrm{noise}})/(1+B/B_{\mathrm{noise}})$ is more than 5/4 for $B>B_{\mathrm{noise}}/3$.
 
 # %%
 def doubling_costs(batch, target, seed):
@@ -525,8 +525,8 @@ trial(
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Write $S/B$, and $B_{\text{noise}}=S/\lVert\bar g\rVert^2$: the batch at which noise equals signal.
-# - One step on a quadratic gives $\eta^*=\frac{1/h}{1+B_{\text{noise}}/B}$. Read off the linear rule, its end, and the two regimes.
+# - Write $S/B$, and $B_{\mathrm{noise}}=S/\lVert\bar g\rVert^2$: the batch at which noise equals signal.
+# - One step on a quadratic gives $\eta^*=\frac{1/h}{1+B_{\mathrm{noise}}/B}$. Read off the linear rule, its end, and the two regimes.
 # - Keep apart: steps per epoch ($n/B$), epochs to a target, seconds per epoch.
 # - Linear rule: $k$ small steps are about one step of $k$ times the rate, while θ hardly moves. Early in training it moves fast, hence the warm-up.
 # - The critical size grows during training, because the gradient shrinks. So some recipes raise the batch instead of lowering the rate.

@@ -181,6 +181,14 @@ def test_a_toy_never_outvotes_a_paper():
     assert ruling.data["differ"]
 
 
+def test_a_threshold_that_flips_is_told_beside_the_papers():
+    """The papers decide; the text says that ours does not."""
+    ruling = trial("it is small", lambda k: (k < 20, k < 2), over=settings(k=range(20)), published=[PAPER])
+
+    assert ruling == "holds"
+    assert "(at the papers' scale; here with one threshold it" in repr(ruling)
+
+
 def test_papers_that_disagree_decide_nothing():
     """Ours do not decide between them either."""
     for ruling in (trial("a claim", published=[PAPER, AGAINST]), share(12, 12, published=[PAPER, AGAINST])):

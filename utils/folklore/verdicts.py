@@ -6,6 +6,7 @@ from utils.folklore.ruling import FAILS, HOLDS, ONLY_IF, UNDECIDED, Trial, setti
 
 MOST, FEW, HALF = 0.95, 0.20, 0.50  # holds from here on; does not hold up to here; the other side of a condition
 LEAST = 5  # settings, in a family and on either side of a condition
+FLIPS = "with one threshold it"
 Ruling = tuple[str, str]  # verdict, reason
 
 
@@ -47,7 +48,7 @@ def of_thresholds(rulings: list[Ruling]) -> Ruling:
     other = next((ruling for ruling in rulings if ruling[0] != verdict), None)
     if other is None:
         return verdict, reason
-    return UNDECIDED, f"with one threshold it {_it(verdict)}, with another it {_it(other[0])}"
+    return UNDECIDED, f"{FLIPS} {_it(verdict)}, with another it {_it(other[0])}"
 
 
 def _it(verdict: str) -> str:
@@ -79,9 +80,10 @@ def ruled(claim: str, evidence: Any) -> Trial:
     ours = _ours(evidence) if evidence.held else None
     papers = of_papers(evidence.papers, evidence.sentence)
     verdict, reason = papers or ours or (UNDECIDED, "the papers' figures lie on one side of the condition only")
-    differ = bool(papers and ours and _direction(evidence, ours) != verdict and verdict != UNDECIDED)
+    flips = bool(ours and ours[1].startswith(FLIPS))
+    differ = bool(papers and ours and verdict != UNDECIDED and (flips or _direction(evidence, ours) != verdict))
     if differ:
-        reason = f"at the papers' scale; here {_here(evidence)}"
+        reason = f"at the papers' scale; here {ours[1] if flips else _here(evidence)}"
     return Trial(claim, verdict, _rows(evidence), reason, data=_data(evidence, verdict, reason, differ))
 
 
