@@ -5,4 +5,4 @@ from utils.exercises.efficient_cnns.gates_and_blocks import CONVNEXT, SQUEEZE
 from utils.exercises.efficient_cnns.inverted import INVERTED
 from utils.grading.spec import Question
 
-QUESTION = Question(chapter=6, minutes=45, exercises=(COST, INVERTED, SQUEEZE, CONVNEXT), torch=True)
+QUESTION = Question(chapter=6, minutes=41, exercises=(COST, INVERTED, SQUEEZE, CONVNEXT), torch=True)

@@ -4,4 +4,4 @@ from utils.exercises.metric_learning.contrast import CLIP, INFO_NCE
 from utils.exercises.metric_learning.triplets import BATCH_HARD, TRIPLET
 from utils.grading.spec import Question
 
-QUESTION = Question(chapter=6, minutes=45, exercises=(TRIPLET, BATCH_HARD, INFO_NCE, CLIP))
+QUESTION = Question(chapter=6, minutes=39, exercises=(TRIPLET, BATCH_HARD, INFO_NCE, CLIP))

@@ -293,8 +293,8 @@ CLIP_MISTAKES = named(
     ("sigmoids of all pairs (SigLIP)", "SigLIP judges each pair by itself; CLIP's softmax ties rows and columns.", _siglip),
     ("sign of the loss", "−log p of the right pair.", _clip(join=lambda one, other: -(one.mean() + other.mean()) / 2)),
     ("the most similar taken for the pair", _PAIRS, lambda i, t, T=0.07: _most_similar(i, t, T)),
-    ("overflow at a small T", _STABLE, _clip(logp=_bare)),
     ("log of 0 at a small T", _STABLE, _clip(logp=_log0)),
+    ("overflow at a small T", _STABLE, _clip(logp=_bare)),
     ("1e-12 added in the log", _STABLE, _clip(logp=_log_eps)),
 )  # fmt: skip
 
