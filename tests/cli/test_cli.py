@@ -191,7 +191,7 @@ def test_every_verb_has_help(home, words):
 def test_a_new_question_from_templates_proves_itself(tmp_path):
     """`course dev new` writes two sources that record, build and verify without a change."""
     tree = tmp_path / "course"
-    keep = shutil.ignore_patterns(".*", "work", "backups", "tests", "*.ipynb", "__pycache__", "*.npz")
+    keep = shutil.ignore_patterns(".*", "work", "backups", "tests", "*.ipynb", "__pycache__", "*.npz", "recorded")
     shutil.copytree(ROOT, tree, ignore=keep)
     for folder, pattern in (("solutions", "*"), ("notebooks", "*"), ("utils/exercises", "[!_]*")):
         for path in (tree / folder).glob(pattern):

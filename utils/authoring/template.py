@@ -23,7 +23,7 @@ _YOUR_TURN = '''
 # %%
 import numpy as np
 
-from utils import check, hint, plots, trial
+from utils import check, hint, plots, settings, trial
 
 plots.style()
 
@@ -49,9 +49,21 @@ check({slug})
 
 _TRIAL = """
 # %%
-ruling = trial("a claim in the candidate's words", {{"the condition tried": bool(np.all({slug}(np.ones(3)) == 2))}})
-assert ruling == "holds"
-ruling
+trial(
+    "a claim in the candidate's words",
+    lambda size: bool(np.all({slug}(np.full(3, size)) == 2 * size)),
+    over=settings(size=[1.0, 2.0, 3.0, 5.0, 8.0]),
+    control=dict(size=float("nan")),
+    expect="holds",
+)
+"""
+
+_SHORT = """#
+# "At most 75 words, the result first."
+#
+# ### 三十秒回答
+#
+# "中文的同一回答,至多 180 字。"
 """
 
 _EXERCISES = '''"""{number} · What is asked, and the source. Oracle: who says what is right."""
@@ -103,5 +115,6 @@ def _text(number: str, slug: str) -> str:
     for heading in HEADINGS:
         parts.append(f"\n# %% [markdown]\n# ## {heading}\n")
         parts += [_YOUR_TURN.format(slug=slug)] if heading == "Your turn" else []
+        parts += [_SHORT] if heading == "Answer in 30 seconds" else []
         parts += [_TRIAL.format(slug=slug)] if heading == "Folklore on trial" else []
     return "".join(parts)
