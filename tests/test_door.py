@@ -11,7 +11,8 @@ from utils import door
 from utils.door import FIRST, Hint, Table, check, common_mistakes, hint, hints_of
 from utils.grading import catalogue, judge
 
-history = importlib.import_module("utils.grading.progress").history  # the attribute of that name is the door's function
+progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
+history = progress.history
 
 
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
@@ -42,13 +43,46 @@ def test_check_gives_the_verdict_and_notes_the_attempt():
 
 
 def test_a_blank_leaves_no_attempt():
-    """Checking an exercise that is still blank is neutral and leaves no trace."""
+    """Checking an exercise that is still blank is no attempt; once in a kernel it is noted that it was opened."""
+    door._opened.clear()
 
     def batchnorm_forward(x, gamma, beta, eps=1e-5):
         raise NotImplementedError()
 
     assert "not attempted" == check(batchnorm_forward).status
+    assert "not attempted" == check(batchnorm_forward).status
     assert [] == history()
+    assert [("opened", "batchnorm_forward")] == [(e["event"], e["exercise"]) for e in progress.entries()]
+
+
+def test_a_lost_attempt_is_told_in_the_verdict(env):
+    """Where the log cannot be written, the verdict stands and says that the attempt does not count."""
+    (env / "progress.jsonl").mkdir()
+    verdict = check(batchnorm_forward)
+
+    assert "right" == verdict.status
+    assert "Not noted" in verdict.to_text()
+    assert "this attempt does not count" in verdict.message
+
+
+def test_the_digest_tells_a_rerun_from_a_rewrite():
+    """Comments and line numbers do not change it; another constant or another name does."""
+    texts = ["def f(x):\n    return x + 1", "\n\ndef f(x):  # the same\n    return x + 1", "def f(x):\n    return x + 2",
+             "def f(y):\n    return y + 1", "class f:\n    def g(x):\n        return x"]  # fmt: skip
+    digests = []
+    for text in texts:
+        exec(compile(text, "cell", "exec"), space := {})
+        digests.append(door._digest(space["f"]))
+
+    assert digests[0] == digests[1]
+    assert 4 == len(set(digests))
+
+
+def test_hints_are_noted():
+    """Each hint that is shown is in the log, with its step."""
+    hint("batchnorm_forward")
+
+    assert [("hint", "batchnorm_forward")] == [(e["event"], e["exercise"]) for e in progress.entries()]
 
 
 def test_what_is_no_exercise_leaves_no_attempt():

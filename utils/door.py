@@ -1,14 +1,32 @@
 """`check` and `hint`, as a learner calls them in a notebook."""
 
+import hashlib
 import html
+import os
+import re
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import CodeType
 
 from utils.grading import catalogue, judge
-from utils.grading.progress import record
-from utils.grading.report import Report
+from utils.grading.progress import note, record
+from utils.grading.report import BLANK, Report
 
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
+_opened: set[str] = set()  # exercises that this kernel has seen blank
+LOST = ("Not noted", "progress.jsonl could not be written (disk full, or read-only?); this attempt does not count.")
+
+
+def _note_notebook() -> None:
+    """A kernel that imports the course has opened a question's notebook; Jupyter says which."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem
+    if "ipykernel" in sys.modules and re.fullmatch(r"\d\d_\w+", stem):
+        note("opened", question=stem)
+
+
+_note_notebook()
 
 
 def check(function: Callable) -> Report:
@@ -17,8 +35,22 @@ def check(function: Callable) -> Report:
     It is looked up by its name, so any notebook or script will do. The attempt is noted in `progress.jsonl`.
     """
     report = judge.check(function)
-    record(report.exercise, report.status, report.mistake)
-    return report
+    if report.status == BLANK and report.exercise not in _opened:
+        _opened.add(report.exercise)
+        note("opened", exercise=report.exercise)
+    noted = record(report.exercise, report.status, report.mistake, _digest(function))
+    return report if noted else replace(report, facts=(*report.facts, LOST))
+
+
+def _digest(function: Callable) -> str:
+    """Tells an answer that is run again from one that was written again; comments and layout do not count."""
+    codes = [getattr(part, "__code__", None) for part in (function, *getattr(function, "__dict__", {}).values())]
+    return hashlib.blake2b("".join(map(_essence, filter(None, codes))).encode(), digest_size=6).hexdigest()
+
+
+def _essence(code: CodeType) -> str:
+    constants = [_essence(item) if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
+    return f"{code.co_name}{code.co_varnames}{code.co_names}{code.co_code.hex()}{constants}"
 
 
 class Hint(str):
@@ -37,6 +69,7 @@ def hint(function: Callable | str) -> Hint:
     hints = hints_of(name)
     step = min(_shown.get(name, 0), len(hints) - 1)
     _shown[name] = step + 1
+    note("hint", exercise=name, step=step + 1)
     more = "" if step + 1 < len(hints) else "\n\n(That was the last hint.)"
     return Hint(f"**Hint {step + 1} of {len(hints)} · {name}**\n\n{hints[step]}{more}")
 

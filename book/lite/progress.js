@@ -1,5 +1,5 @@
 // Marks every [data-exercise="NAME"] with data-state="right" or "tried", from the attempts that this browser keeps.
-// utils/grading/browser.py writes them. Nothing is made where nothing is: a visitor who never tried has no database.
+// utils/grading/browser.py writes them, and other entries of the log besides, which have no status. Nothing is made where nothing is: a visitor who never tried has no database.
 (() => {
   "use strict";
 
@@ -21,7 +21,7 @@
     if (!elements.length) return;
     const states = new Map();
     for (const { exercise, status } of await attempts())
-      if (status === "right" || !states.has(exercise)) states.set(exercise, status === "right" ? "right" : "tried");
+      if (status && (status === "right" || !states.has(exercise))) states.set(exercise, status === "right" ? "right" : "tried");
     for (const element of elements) {
       const state = states.get(element.dataset.exercise);
       if (state) element.dataset.state = state;

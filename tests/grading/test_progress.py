@@ -93,17 +93,17 @@ def test_it_can_be_switched_off(monkeypatch):
 def test_a_course_that_cannot_be_written_still_gives_verdicts(env, monkeypatch):
     """A missing folder, a folder in the log's place or a full disk costs the entry, not the verdict."""
     monkeypatch.setenv("COURSE_HOME", str(env / "missing"))
-    progress.record(FIRST, "right")
+    assert not progress.record(FIRST, "right")
     monkeypatch.setenv("COURSE_HOME", str(env))
     (env / "progress.jsonl").mkdir()
-    progress.record(FIRST, "right")
+    assert not progress.record(FIRST, "right")
     (env / "progress.jsonl").rmdir()
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    progress.record(FIRST, "right")
+    assert not progress.record(FIRST, "right")
 
     assert b"" == progress.log_path().read_bytes()
 
@@ -142,6 +142,59 @@ def test_line_separators_inside_a_text_are_no_line_breaks():
     progress.record(FIRST, "wrong", "one\u2028two\x85three")
 
     assert ["one\u2028two\x85three"] == [attempt["mistake"] for attempt in progress.history()]
+
+
+def test_two_torn_lines_do_not_make_a_whole_one():
+    """Lines are parsed many at a time; halves that would fit together stay halves."""
+    torn = ['{"exercise": "a", "status": "right", "more": [1', '2], "exercise": "b", "status": "right"}']
+    progress.log_path().write_text("\n".join(["", *torn, '{"exercise": "c", "status": "right"}']))
+
+    assert ["c"] == [attempt["exercise"] for attempt in progress.history()]
+
+
+def test_what_is_no_attempt_is_noted_beside_them():
+    """Openings, hints and giving up are entries with an event; attempts, states and counts do not see them."""
+    assert progress.note("opened", exercise=FIRST)
+    assert progress.note("hint", exercise=FIRST, step=1)
+    assert progress.note("gave up", exercise=FIRST)
+    assert progress.record(FIRST, "wrong", digest="0a1b")
+
+    assert ["opened", "hint", "gave up", None] == [entry.get("event") for entry in progress.entries()]
+    assert ["0a1b"] == [attempt["digest"] for attempt in progress.history()]
+    assert "tried" == progress.states()[FIRST]
+
+
+def test_opening_alone_is_no_attempt():
+    """Who only looked has not tried."""
+    progress.note("opened", exercise=FIRST)
+
+    assert "not attempted" == progress.states()[FIRST]
+
+
+def test_the_clock_can_be_stopped(monkeypatch):
+    """COURSE_NOW is the time of whatever is noted."""
+    monkeypatch.setenv("COURSE_NOW", "2027-01-02T03:04:05+00:00")
+    progress.record(FIRST, "right")
+
+    assert 1798859045 == progress.datetime.fromisoformat(progress.history()[0]["time"]).timestamp()
+
+
+def test_a_kill_loses_no_attempt_that_was_acknowledged(env):
+    """kill −9 at any moment: whatever `record` had returned for is in the log, and every whole line is readable."""
+    code = (
+        "import sys; from utils.grading.progress import record\nn = 0\nwhile True:\n"
+        "    record(sys.argv[1], 'wrong', f'{n} ' + 'x' * 300)\n    print(n, flush=True)\n    n += 1"
+    )
+    for name in (FIRST, SECOND):
+        with subprocess.Popen([sys.executable, "-c", code, name], stdout=subprocess.PIPE, text=True) as writer:
+            for _ in range(50):
+                writer.stdout.readline()
+            writer.kill()
+            acknowledged = 50 + len(writer.stdout.read().splitlines())
+        noted = [int(a["mistake"].split()[0]) for a in progress.history() if a["exercise"] == name]
+
+        assert list(range(len(noted))) == noted
+        assert acknowledged <= len(noted) <= acknowledged + 1
 
 
 def test_exercises_that_are_no_more_are_passed_over():

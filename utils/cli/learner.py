@@ -8,7 +8,8 @@ import click
 
 from utils import door
 from utils.cli.selection import stems_of
-from utils.grading.progress import progress, root
+from utils.grading import catalogue
+from utils.grading.progress import note, progress, root
 from utils.workplace import folder
 
 ROOT = root()
@@ -57,6 +58,7 @@ def hint(name: str, everything: bool) -> None:
         raise click.UsageError(str(error)) from None
     for step, text in enumerate(hints, start=1):
         click.echo(f"Hint {step} of {len(hints)}\n{text}\n")
+        note("hint", exercise=name, step=step)
         if (
             step < len(hints)
             and not everything
@@ -75,4 +77,6 @@ def reset(numbers: tuple[str, ...]) -> None:
     """
     for stem in stems_of(numbers):
         saved = folder.reset(ROOT, stem)
+        for name in catalogue.entries()[stem]["exercises"]:
+            note("opened", exercise=name)
         click.echo(f"{stem} is blank again." + (f" Your copy: {saved.relative_to(ROOT)}" if saved else ""))

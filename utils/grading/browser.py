@@ -45,6 +45,7 @@ const asked = async (mode, ask) => {
 
 _stored: list[Any] = []  # what the store holds, as last read, and what was written since
 _pending: list[dict] = []  # attempts on their way into the store
+_lost: list[dict] = []  # attempts that the store did not take
 _tasks: set[Any] = set()  # a task that nobody refers to may be collected before it has run
 
 
@@ -55,10 +56,14 @@ def _store() -> Any:
     return run_js(_SCRIPT)
 
 
-def note(attempt: dict) -> None:
-    """Keep an attempt: known at once, in the store a moment later."""
+def note(attempt: dict) -> bool:
+    """Keep an entry of the log: known at once, in the store a moment later.
+
+    False once the store has refused one, this one or an earlier one: writing takes longer than a verdict.
+    """
     _pending.append(attempt)
     _start(_write(attempt))
+    return not _lost
 
 
 def attempts() -> list[Any]:
@@ -85,6 +90,7 @@ async def _write(attempt: dict) -> None:
     try:
         await _store().add(json.dumps(attempt, ensure_ascii=False))
     except Exception:  # a private window, a full disk: a verdict is worth more than its entry
+        _lost.append(attempt)
         return
     _pending.remove(attempt)
     _stored.append(attempt)

@@ -1,22 +1,24 @@
-"""The log of attempts, `progress.jsonl` at the course's root: only ever appended to, and all state is derived from it.
+"""The log, `progress.jsonl` at the course's root: only ever appended to, and all state is derived from it.
 
 In a browser it is a store of the browser's (`browser.py`) instead of a file.
 
-One JSON object a line. Every entry starts with a line break of its own, so that a line torn by a crash spoils no
-other, and is written by one call, so that two notebooks may check at once.
+One JSON object a line, two kinds of them: an attempt has `exercise` and `status`, every other entry has `event`
+("opened", "hint", "gave up", …), so that readers of attempts, older ones too, pass it over.
+Every entry starts with a line break of its own, so that a line torn by a crash spoils no other, and is written by one
+call, so that several notebooks may check at once.
 """
 
-import contextlib
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from utils.grading import browser, catalogue
 
-_ORDER = ("not attempted", "tried", "right")
+_BLOCK = 1000  # so many lines are parsed by one call; a torn one costs its block a second, slower reading
 _SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
 
 
@@ -33,31 +35,57 @@ def log_path() -> Path:
     return root() / "progress.jsonl"
 
 
-def record(exercise: str, status: str, mistake: str | None = None) -> None:
-    """Append one attempt. COURSE_PROGRESS=off switches it off, for builds and tests."""
-    if os.environ.get("COURSE_PROGRESS") == "off" or status == "not attempted":
-        return
-    entry = {"time": datetime.now().astimezone().isoformat(timespec="seconds"), "exercise": exercise, "status": status}
-    entry |= {"mistake": mistake} if mistake else {}
-    if browser.HERE:
-        browser.note(entry)
-    else:
-        _append("\n" + json.dumps(entry, ensure_ascii=False))
+def now() -> datetime:
+    """The time, with its zone; COURSE_NOW (ISO 8601) stops the clock, for tests."""
+    stopped = os.environ.get("COURSE_NOW")
+    return (datetime.fromisoformat(stopped) if stopped else datetime.now()).astimezone()
 
 
-def _append(line: str) -> None:
-    with contextlib.suppress(OSError):  # a read-only checkout, a full disk: a verdict is worth more than its entry
+def record(exercise: str, status: str, mistake: str | None = None, digest: str | None = None) -> bool:
+    """Append one attempt; False where it was lost. `digest` tells two answers apart, where it is known."""
+    if status == "not attempted":
+        return True
+    known = {"mistake": mistake, "digest": digest}
+    return _note({"exercise": exercise, "status": status} | {key: value for key, value in known.items() if value})
+
+
+def note(event: str, **facts: object) -> bool:
+    """Append what is no attempt: an exercise opened, a hint, giving up, a card rated; False where it was lost."""
+    return _note({"event": event} | facts)
+
+
+def _note(facts: dict) -> bool:
+    """COURSE_PROGRESS=off switches it off, for builds and tests."""
+    if os.environ.get("COURSE_PROGRESS") == "off":
+        return True
+    entry = {"time": now().isoformat(timespec="seconds")} | facts
+    return browser.note(entry) if browser.HERE else append([entry])
+
+
+def append(entries: list[dict]) -> bool:
+    """Write entries by one call; False on a read-only checkout or a full disk, for a verdict is worth more."""
+    text = "".join("\n" + json.dumps(entry, ensure_ascii=False) for entry in entries).encode()
+    try:
         handle = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, line.encode())
+            return os.write(handle, text) == len(text)
         finally:
             os.close(handle)
+    except OSError:
+        return False
+
+
+def entries() -> list[dict]:
+    """All entries in the order they were written; lines that a crash tore are passed over."""
+    found = browser.attempts() if browser.HERE else _parsed(_lines())
+    return [entry for entry in found if isinstance(entry, dict)]
 
 
 def history() -> list[dict]:
-    """All attempts, oldest first; lines that a crash tore are passed over."""
-    entries = browser.attempts() if browser.HERE else map(_parsed, _lines())
-    return [entry for entry in entries if _whole(entry)]
+    """All attempts, in the order they were written."""
+    return [
+        entry for entry in entries() if isinstance(entry.get("exercise"), str) and isinstance(entry.get("status"), str)
+    ]
 
 
 def _lines() -> list[str]:
@@ -65,26 +93,32 @@ def _lines() -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
 
 
-def _parsed(line: str) -> object:
+def _parsed(lines: list[str]) -> Iterator[object]:
+    """What the lines hold, block by block: one call for many lines is several times faster than one for each."""
+    lines = [line for line in lines if line and not line.isspace()]
+    for start in range(0, len(lines), _BLOCK):
+        block = lines[start : start + _BLOCK]
+        found = _loaded(f"[{','.join(block)}]")
+        # Another number of objects than of lines: two torn ones have met. Then each line speaks for itself.
+        yield from found if isinstance(found, list) and len(found) == len(block) else map(_loaded, block)
+
+
+def _loaded(text: str) -> object:
     try:
-        return json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _whole(entry: object) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("exercise", "status"))
-
-
 def states() -> dict[str, str]:
     """Exercise → "right" once it was right, else "tried" or "not attempted"; in the course's order."""
-    state = dict.fromkeys(catalogue.exercise_names(), "not attempted")
-    for attempt in history():
-        name = attempt["exercise"]
-        reached = "right" if attempt["status"] == "right" else "tried"
-        if name in state and _ORDER.index(reached) > _ORDER.index(state[name]):
-            state[name] = reached
-    return state
+    attempts = history()
+    tried = {attempt["exercise"] for attempt in attempts}
+    right = {attempt["exercise"] for attempt in attempts if attempt["status"] == "right"}
+    return {
+        name: "right" if name in right else "tried" if name in tried else "not attempted"
+        for name in catalogue.exercise_names()
+    }
 
 
 @dataclass(frozen=True)
