@@ -7,10 +7,11 @@ from utils.door import check, common_mistakes, hint
 from utils.folklore import evidence, published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
+from utils.stages import stagecheck
 
 __all__ = [
     "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "models", "numeric_gradient",
-    "plots", "progress", "published", "settings", "trial",
+    "plots", "progress", "published", "settings", "stagecheck", "trial",
 ]  # fmt: skip
 
 

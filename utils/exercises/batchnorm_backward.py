@@ -311,5 +311,5 @@ def _exercise(name):
 
 
 QUESTION = Question(
-    chapter=2, minutes=50, exercises=(_exercise("batchnorm_backward"), _exercise("batchnorm_backward_compact"))
+    chapter=2, minutes=38, exercises=(_exercise("batchnorm_backward"), _exercise("batchnorm_backward_compact"))
 )
