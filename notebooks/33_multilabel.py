@@ -408,7 +408,7 @@ trial(
 # Improves means: average precision up by at least 4 points (second threshold: 3 points).
 
 # %%
-def average_precision(score, y):
+def ranking_precision(score, y):
     y = y.ravel()[np.argsort(-score.ravel(), kind="stable")]
     return np.sum(np.cumsum(y) / np.arange(1, len(y) + 1) * y) / y.sum()
 
@@ -425,7 +425,7 @@ def rare_precision(weighted, hidden, steps, digit):
             x, y = X[rows], Y[rows][:, [digit]]
             w = np.array([len(negatives) / len(keep)]) if weighted else np.ones(1)
             net = train(x, y, lambda z, t, w=w: bce_with_logits(z, t, w), seed, steps, lr, hidden)
-            scores.append(average_precision(net(X_test), Y_test[:, [digit]]))
+            scores.append(ranking_precision(net(X_test), Y_test[:, [digit]]))
         found.append(np.mean(scores))
     return float(max(found))
 
