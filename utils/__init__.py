@@ -3,6 +3,7 @@
 import importlib
 from types import ModuleType
 
+from utils import missing
 from utils.door import check, common_mistakes, hint
 from utils.folklore import evidence, published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
@@ -20,3 +21,6 @@ def __getattr__(name: str) -> ModuleType:
     if name in ("plots", "data", "detector", "models"):
         return importlib.import_module(f"utils.{name}")
     raise AttributeError(f"module 'utils' has no attribute {name!r}; it offers {', '.join(__all__)}")
+
+
+missing.watch()

@@ -5,14 +5,17 @@ import click
 from utils.cli.dev import dev
 from utils.cli.grade import check, grade
 from utils.cli.learner import hint, learn, reset, status
+from utils.cli.torch import torch_
+from utils.workplace import pins
 
-EPILOG = "Start with `make learn`. Every verb has --help with examples."
+EPILOG = "Start with `course learn`. Every verb has --help."
 
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(pins.installed("vision-interview-course") or "(not installed)", prog_name="course")
 def main() -> None:
     """Interview questions as notebooks that grade themselves."""
 
 
-for verb in (learn, check, grade, status, hint, reset, dev):
+for verb in (learn, check, grade, status, hint, reset, torch_, dev):
     main.add_command(verb)
