@@ -12,8 +12,8 @@ from utils.workplace import pins
 HELP = "https://pytorch.org/get-started/locally/"
 SMALL = "The CPU build: about 200 MB to download, 0.8 GB on the disk."
 LARGE = (
-    "pip finds only the build for NVIDIA graphics cards: about 3 GB to download, 5 GB on the disk. The course needs the "
-    f"CPU build alone, 0.8 GB on the disk: on {HELP} choose CPU, and give the address after --index-url to this "
+    "pip finds only the build for NVIDIA graphics cards: about 3 GB to download, 5 GB on the disk. The course needs "
+    f"the CPU build alone, 0.8 GB on the disk: on {HELP} choose CPU, and give the address after --index-url to this "
     "command: COURSE_TORCH_INDEX=https://… course torch"
 )
 
