@@ -17,4 +17,4 @@ LAYER = Exercise(
     accepts=ACCEPTS,
     verified="outputs, gradients, running statistics and mode equal torch's BatchNorm1d and 2d in float64 after every step",
 )
-QUESTION = Question(chapter=6, minutes=30, exercises=(LAYER,))
+QUESTION = Question(chapter=6, minutes=26, exercises=(LAYER,))
