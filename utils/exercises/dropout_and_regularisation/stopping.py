@@ -95,7 +95,6 @@ MIXUP = Exercise(
         ("the batch appended", "n samples come in and n go out.", dict(returned=lambda s: (np.concatenate([s.x, s.mixed_x]), np.concatenate([s.y, s.mixed_y])))),
         ("y and x exchanged", "The order is (x', y').", dict(returned=lambda s: (s.mixed_y, s.mixed_x))),
         ("both labels returned, for two losses", "A common form, with loss λ·L(y) + (1 − λ)·L(y[order]); here the labels are mixed: (x', y').", dict(returned=lambda s: (s.mixed_x, s.y, s.y2))),
-        ("x alone", "Return (x', y').", dict(returned=lambda s: s.mixed_x)),
     ),
     accepts=(
         _mixup(),
