@@ -286,7 +286,7 @@ def entropy_and_gradient(d, scaled, keys=32, rows=400, seed=0):
     return -(a * np.log2(a + 1e-300)).sum(axis=1).mean(), np.sqrt((ds**2).sum(axis=1)).mean()
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 widths = [2**i for i in range(1, 11)]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for scaled, name, colour in ((True, "with 1/√d", plots.color("right")), (False, "without", plots.color("wrong"))):

@@ -284,7 +284,7 @@ def through_relu(points, channels, seed):
 angles = np.linspace(0.5, 6 * np.pi, 300)
 spiral = np.column_stack([np.cos(angles), np.sin(angles)]) * angles[:, None] / angles.max()
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 fig, axes = plt.subplots(1, 5, figsize=(9, 2.3), layout="constrained", sharex=True, sharey=True)
 axes[0].scatter(*spiral.T, c=angles, s=4, cmap="viridis")
 axes[0].set_title("before")
@@ -306,7 +306,7 @@ plt.show()
 #
 # ImageNet top-1 accuracy along the steps from ResNet-50 (Liu et al. 2022, figure 2 and §2). How much of it is architecture?
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 LADDER = {
     "ResNet-50, old recipe": 76.1, "new recipe": 78.8, "blocks 3, 3, 9, 3": 79.4, "4×4 patches as stem": 79.5, "depthwise, width 96": 80.5,
     "inverted bottleneck": 80.6, "depthwise moved up": 79.9, "kernel 7×7": 80.6, "GELU": 80.6, "one activation": 81.3, "one norm": 81.4,

@@ -306,7 +306,7 @@ logits_of = trained(x, lambda z, rows: nn.functional.cross_entropy(z, labels[row
 logits = logits_of(x_new)
 T = fit_temperature(logits_of(x_held), y_held)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharey=True)
 for ax, t, name in zip(axes, (1.0, T), ("as trained", f"divided by T = {T:.1f}"), strict=True):
     p = softmax_of(logits / t)
@@ -358,7 +358,7 @@ def fits(distance, weight):
     return forward, best[1:]
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 for ax, distance in zip(axes, (2.0, 7.0), strict=True):
     grid, _, p, normal = humps(distance, 0.6)

@@ -280,7 +280,7 @@ plt.show()
 #
 # For 128 random pairs of unit vectors in 32 dimensions: which share of the push comes from the nearest tenth of the negatives?
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 rng = np.random.default_rng(0)
 a, b = rng.normal(size=(128, 32)), rng.normal(size=(128, 32))
 cosines = (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T

@@ -233,7 +233,7 @@ def precision_recall(labels, scores):
     return tp / (tp + fp), tpr[1:]
 
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
 for prevalence, colour, dash, place in ((0.5, "#0072B2", "-", (0.5, 1.0)), (0.1, "#B37700", "--", (0.5, 0.86)), (0.01, "#D55E00", "-.", (0.33, 0.5))):
     labels, scores = drawn(40_000, prevalence, 2.33, seed=1)
@@ -259,7 +259,7 @@ plt.show()
 #
 # The same scores at a prevalence of 5 %. F1 and accuracy, for every threshold:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 labels, scores = drawn(4000, 0.05, 2.33, seed=2)
 cuts = np.linspace(-1, 4, 101)
 f1 = [f_score(labels, (scores >= t).astype(int)) for t in cuts]
