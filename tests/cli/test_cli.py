@@ -67,7 +67,9 @@ def test_json_has_the_contracts_keys(home):
     (home / "empty.py").write_text("")
     rows = json.loads(course(home, "check", home / "answer.py", home / "empty.py", "--json", "--jobs", 1).stdout)
 
-    assert [{"file", "exercise", "status", "passed", "total", "mistake", "message"}] * 3 == [set(row) for row in rows]
+    assert [{"file", "exercise", "status", "passed", "total", "mistake", "line", "message"}] * 3 == [
+        set(row) for row in rows
+    ]
     assert ["wrong", "right", "error"] == [row["status"] for row in rows]
     assert [str(home / "answer.py")] * 2 + [str(home / "empty.py")] == [row["file"] for row in rows]
     assert rows[2]["exercise"] is None
@@ -131,11 +133,13 @@ def test_grade_says_when_a_script_has_other_answers(home):
 
 
 def test_grade_misses_a_deleted_exercise(home):
-    """An exercise that the learner's file no longer defines is an error, not forgotten."""
+    """An exercise that the learner's file no longer defines has a row all the same."""
     (home / "work" / f"{STEM}.py").write_text(RIGHT.replace("def batchnorm2d_forward", "def renamed"))
     rows = json.loads(course(home, "grade", "15", "--json").stdout)
 
-    assert {"batchnorm_forward": "right", "batchnorm2d_forward": "error"} == {r["exercise"]: r["status"] for r in rows}
+    assert {"batchnorm_forward": "right", "batchnorm2d_forward": "not attempted"} == {
+        r["exercise"]: r["status"] for r in rows
+    }
 
 
 def test_reset_backs_up_first(home):
@@ -193,7 +197,12 @@ def test_a_new_question_from_templates_proves_itself(tmp_path):
     tree = tmp_path / "course"
     keep = shutil.ignore_patterns(".*", "work", "backups", "tests", "*.ipynb", "__pycache__", "*.npz", "recorded")
     shutil.copytree(ROOT, tree, ignore=keep)
-    for folder, pattern in (("solutions", "*"), ("notebooks", "*"), ("utils/exercises", "[!_]*")):
+    for folder, pattern in (
+        ("solutions", "*"),
+        ("notebooks", "*"),
+        ("utils/exercises", "[!_]*"),
+        ("utils/recorded", "*"),
+    ):
         for path in (tree / folder).glob(pattern):
             path.unlink() if path.is_file() else shutil.rmtree(path)
     (tree / "utils" / "references").mkdir(exist_ok=True)

@@ -61,15 +61,15 @@ def test_a_reset_that_is_killed_leaves_whole_files(tmp_path, seconds):
     (tmp_path / "work").mkdir()
     for suffix in (".py", ".ipynb"):
         shutil.copy(ROOT / "notebooks" / f"{STEM}{suffix}", tmp_path / "notebooks")
-    blank = (tmp_path / "notebooks" / f"{STEM}.py").read_text()
+    blank = (tmp_path / "notebooks" / f"{STEM}.ipynb").read_text()
     mine = "mine\n" * 1000
-    (tmp_path / "work" / f"{STEM}.py").write_text(mine)
+    (tmp_path / "work" / f"{STEM}.ipynb").write_text(mine)
     code = (
         "from click.testing import CliRunner\nfrom utils.cli import main\nprint('ready')\n"
         "while True: CliRunner().invoke(main, ['reset', '15'])\n"
     )
     killed(code, tmp_path, seconds)
-    copies = [path.read_text() for path in tmp_path.glob(f"backups/*/{STEM}.py")]
+    copies = [path.read_text() for path in tmp_path.glob(f"backups/*/{STEM}.ipynb")]
 
-    assert (tmp_path / "work" / f"{STEM}.py").read_text() in (mine, blank)
-    assert mine in [*copies, (tmp_path / "work" / f"{STEM}.py").read_text()]
+    assert (tmp_path / "work" / f"{STEM}.ipynb").read_text() in (mine, blank)
+    assert mine in [*copies, (tmp_path / "work" / f"{STEM}.ipynb").read_text()]

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def record(slug: str, folder: Path = reference.FOLDER, prior: Path = reference.F
     known = _known(slug, prior)
     arrays: dict[str, np.ndarray] = {}
     trees = {
-        item.name: [_record_case(item, case, known.get((item.name, case.name)), arrays) for case in item.cases]
+        item.name: [_record_case(item, case, known.get((item.name, case.name)), arrays) for case in cases_of(item)]
         for item in question.exercises
     }
     meta = {"trees": trees, "versions": _versions(question), "digest": _digest(trees, arrays)}
@@ -38,6 +39,21 @@ def record(slug: str, folder: Path = reference.FOLDER, prior: Path = reference.F
     path.write_bytes(_npz({"meta": np.array(json.dumps(meta)), **arrays}))
     reference.load.cache_clear()
     return path
+
+
+def cases_of(exercise: Exercise) -> list[Case]:
+    """The cases of an exercise, and the first with random numbers once more with others: an answer that was kept by
+    the shapes of its arguments is found out."""
+    for case in exercise.cases:
+        twin = replace(case, name=f"{case.name}, other numbers")
+        mine, other = inputs_of(exercise, case), inputs_of(exercise, twin)
+        if not case.raises and _shapes(mine) == _shapes(other) and not confirms_inputs(mine, other):
+            return [*exercise.cases, twin]
+    return list(exercise.cases)
+
+
+def _shapes(inputs: dict[str, Any]) -> list:
+    return [getattr(value, "shape", type(value)) for value in inputs.values()]
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

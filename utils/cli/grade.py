@@ -1,9 +1,11 @@
-"""`course check` and `course grade`: files in, verdicts out."""
+"""`course check` and `course grade`: files in, verdicts out, each as soon as it is final."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -13,50 +15,61 @@ from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import record, root
 from utils.grading.report import BAD
+from utils.grading.text import printable
 from utils.workplace.folder import current
 
 ROOT = root()
+STOPPED = 130  # what a shell gives for Ctrl-C
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise click.BadParameter("a positive number of seconds is expected.")
+    return value
+
+
+def _options(verb: Callable) -> Callable:
+    """What both verbs take."""
+    for option in (
+        click.option("--timeout", type=float, default=10.0, show_default=True, callback=_finite,
+                     help="Seconds of processor time for one exercise."),
+        click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1,
+                     help="How many at once.  [default: all cores]"),
+        click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path),
+                     help="Append each row to this file as it comes; a second run grades what is new or changed."),
+        click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text."),
+    ):  # fmt: skip
+        verb = option(verb)
+    return verb
+
+
+def _paths(_: click.Context, __: click.Parameter, files: tuple[Path, ...]) -> list[Path]:
+    missing = [path for path in files if not os.path.lexists(path)]
+    if missing:
+        raise click.BadParameter(f"{printable(str(missing[0]))} does not exist.")
+    return list(files)
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="How many at once.  [default: all cores]"
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Seconds for one exercise.",
-)
-def check(files: tuple[Path, ...], as_json: bool, jobs: int, timeout: float) -> None:
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), callback=_paths)
+@_options
+def check(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None) -> None:
     """Grade any .py or .ipynb files that define exercises of the course.
 
     \b
     course check answer.py
     course check submissions/*.ipynb --json --timeout 5
+    course check submissions/*.py --jsonl rows.jsonl     stop and go on at will
 
-    Exit code: 0 when nothing is wrong, 1 otherwise, 2 for bad usage.
+    Modules beside a file can be imported. Exit code: 0 when nothing is wrong, 1 otherwise, 2 for bad usage.
     """
-    _grade(list(files), as_json, jobs, timeout)
+    _exit(_grade(files, as_json, jobs, timeout, jsonl))
 
 
 @click.command()
 @click.argument("numbers", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="How many at once.  [default: all cores]"
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="Seconds for one exercise.",
-)
-def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float) -> None:
+@_options
+def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float, jsonl: Path | None) -> None:
     """Grade your notebooks in work/ (or notebooks/ where there is none) and note the attempts.
 
     \b
@@ -72,30 +85,50 @@ def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float) ->
             click.echo(warning, err=True)
     if not files:
         raise click.UsageError(f"{folder} holds none of these questions; `course learn` copies them there.")
-    rows = _grade(
-        files, as_json, jobs, timeout, lambda path: list(catalogue.entries()[path.stem]["exercises"]), exit_=False
-    )
-    for row in rows:
+
+    def note(row: object) -> None:
         if row.report.exercise:
             record(row.report.exercise, row.report.status, row.report.mistake)
-    _exit(rows)
+
+    _exit(_grade(files, as_json, jobs, timeout, jsonl, note))
 
 
-def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float,
-           expected: Callable[[Path], list[str]] = lambda path: [], exit_: bool = True) -> list:  # fmt: skip
+def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None,
+           note: Callable = lambda row: None) -> list:  # fmt: skip
     from utils.sandbox.batch import grade_files
+    from utils.sandbox.ledger import Ledger
 
-    with progress_bar("grading", as_json) as advance:
-        rows = grade_files(
-            files, jobs, timeout, expected, on_done=lambda row, total: advance(row.report.exercise, total)
-        )
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # no name and no message ends a run, whatever the locale
+    with ExitStack() as stack:
+        ledger = stack.enter_context(_opened(Ledger, jsonl)) if jsonl else None
+        advance = stack.enter_context(progress_bar("grading", as_json))
+
+        def final(row: object) -> None:
+            if ledger:
+                ledger.write(row)
+            note(row)
+            advance(row.report.exercise)
+
+        more = {"finished": ledger.finished} if ledger else {}
+        try:
+            rows = grade_files(files, jobs, timeout, on_row=final, **more)
+        except KeyboardInterrupt:
+            kept = f" Finished rows are in {jsonl}; the same command goes on from there." if jsonl else ""
+            click.echo(f"Stopped.{kept}", err=True)
+            sys.exit(STOPPED)
     if as_json:
         click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=1))
     else:
         _print_rows(rows)
-    if exit_:
-        _exit(rows)
     return rows
+
+
+def _opened(ledger: type, path: Path) -> object:
+    try:
+        return ledger(path)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--jsonl") from None
 
 
 def _exit(rows: list) -> None:
@@ -107,7 +140,7 @@ def _print_rows(rows: list) -> None:
     previous = None
     for row in rows:
         if row.file != previous:
-            click.echo(("" if previous is None else "\n") + row.file)
+            click.echo(("" if previous is None else "\n") + printable(row.file))
         previous = row.file
         click.echo(row.report.to_text(colour), color=colour)
     count = {

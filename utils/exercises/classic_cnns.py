@@ -39,14 +39,9 @@ WIDE_PROTOCOL = (
 def run_wide(make, images, modes, **arguments):
     """Make a module from `arguments`, in order, and note what it does with images of the shape `images`.
 
-    `modes` is "both", or "evaluation" to save the passes that look for randomness. What the course's own mistakes do
-    is remembered: every wrong answer is compared with all of them.
+    `modes` is "both", or "evaluation" to save the passes that look for randomness.
     """
-    look = _remembered if make in OWN else _look
-    return look(make, tuple(images), modes, tuple(arguments.values()))
-
-
-def _look(make, images, modes, arguments):
+    images, arguments = tuple(images), tuple(arguments.values())
     module = _on_meta(make, arguments)
     counted = sum(parameter.numel() for parameter in module.parameters())
     try:
@@ -54,9 +49,6 @@ def _look(make, images, modes, arguments):
     except (RuntimeError, AssertionError, ValueError, IndexError):  # at true widths it may be right
         _raise_at_true_widths(make, images, arguments)
         return _noted(make(*arguments), images, modes, counted, functools.partial(_cut, whole=True))
-
-
-_remembered = functools.cache(_look)
 
 
 def _on_meta(make, arguments):
@@ -868,5 +860,4 @@ STACK = Exercise(
     verified="equal to the weights of a stack of torch's own convolutions, which are counted",
 )  # fmt: skip
 
-OWN = {mistake.wrong for exercise in (ALEXNET, VGG) for mistake in exercise.mistakes}
 QUESTION = Question(chapter=3, minutes=45, exercises=(LENET, ALEXNET, VGG, STACK), torch=True)

@@ -33,6 +33,8 @@ def exercise_for(function: Callable) -> Exercise:
     if not callable(function) or not isinstance(name, str):
         got = repr(function) if isinstance(function, str) else kind_of(function)
         raise ValueError(f"check() takes your function itself, as in check(adam_step); it got {got}.")
+    if owner := run.borrowed(function):
+        raise ValueError(f"{name} comes from {owner}, the course's own; define yours in a cell and check that.")
     try:
         return catalogue.exercise(name)
     except KeyError:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from utils.grading.compare import Difference
+from utils.grading.text import printable
 
 RIGHT, WRONG, BLANK, ERROR = "right", "wrong", "not attempted", "error"
 TIMEOUT, MEMORY = "timeout", "memory"
-BAD = (WRONG, ERROR, TIMEOUT, MEMORY)
+MACHINE = "machine"  # the machine's fault, after a second try: nobody's answer was judged
+BAD = (WRONG, ERROR, TIMEOUT, MEMORY, MACHINE)
 
 # Mid-tones of the Okabe–Ito palette: told apart by colour-blind readers, readable on white and on black.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
@@ -31,6 +33,8 @@ class Report:
     facts: tuple[tuple[str, str], ...] = ()  # (label, text): the call, what came, what is right, …
     advice: str = ""  # the next step
     difference: Difference | None = field(default=None, repr=False)
+    line: int | None = None  # of the function's source, from 1: where an edit makes it right
+    said: str = field(default="", repr=False)  # the message of a report that was read from a file
 
     def __bool__(self) -> bool:
         return self.status == RIGHT
@@ -38,13 +42,15 @@ class Report:
     @property
     def message(self) -> str:
         """Everything that the verdict says, in one line."""
+        if self.said:
+            return self.said
         parts = [f"Your mistake: {self.mistake}."] if self.mistake else []
         parts += [f"{label}: {text.rstrip('.')}." for label, text in self.facts]
-        return " ".join(" ".join([*parts, self.advice]).split())
+        return " ".join(printable(" ".join([*parts, self.advice])).split())
 
     def to_json(self) -> dict:
         """The contract of `course check --json`, without the file."""
-        names = ("exercise", "status", "passed", "total", "mistake", "message")
+        names = ("exercise", "status", "passed", "total", "mistake", "line", "message")
         return {name: getattr(self, name) for name in names}
 
     def to_text(self, colour: bool = False) -> str:
@@ -61,7 +67,9 @@ class Report:
             lines += _wrapped(f"  {label:<{width}}  ", text)
         if self.advice:
             lines += _wrapped("  → ", self.advice)
-        return "\n".join(lines)
+        if self.said:
+            lines += _wrapped("  ", self.said)
+        return printable("\n".join(lines)) if not colour else "\n".join([lines[0], *map(printable, lines[1:])])
 
     def _status_words(self) -> str:
         counted = self.total and self.status in (RIGHT, *BAD)

@@ -1,15 +1,20 @@
-"""Grade many files at once: files → answers → reports, in the order of the files, on several workers."""
+"""Grade many files at once: files → answers → reports, on several workers. One file never costs another's result."""
 
+import hashlib
 import queue
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils.grading import catalogue, report
 from utils.grading.report import Report
-from utils.sandbox import source
+from utils.grading.text import printable
+from utils.sandbox.file import NoTextError, content
 from utils.sandbox.worker import TIMEOUT, Answer, Worker
+
+LIMITS = (report.TIMEOUT, report.MEMORY, report.MACHINE)  # verdicts that a busy machine may have caused
 
 
 @dataclass(frozen=True)
@@ -18,77 +23,137 @@ class Row:
 
     file: str
     report: Report
+    digest: str = ""  # of the file's bytes
 
     def to_json(self) -> dict:
-        """The contract of `--json`."""
+        """The contract of `--json`: text that is valid UTF-8, whatever the file is called."""
         verdict = self.report.to_json()
-        return {"file": self.file} | verdict | {"exercise": verdict["exercise"] or None}
+        return {"file": printable(self.file)} | verdict | {"exercise": verdict["exercise"] or None}
 
 
 def grade_files(
     files: list[Path],
     jobs: int = 1,
     timeout: float = TIMEOUT,
-    expected: Callable[[Path], list[str]] = lambda path: [],
-    on_done: Callable[[Row, int], None] = lambda row, total: None,
+    expected: Callable[[Path], list[str]] | None = None,
+    on_row: Callable[[Row], None] = lambda row: None,
+    finished: Callable[[str, str, str], Row | None] = lambda file, digest, exercise: None,
 ) -> list[Row]:
     """Grade every exercise that the files define, and those that `expected(path)` says they ought to.
 
-    A file's faults stay its own: whatever one does, the rows of the others come out the same.
+    `on_row` sees each row when it is final. `finished(file, digest, exercise)` may give a row that an earlier run
+    left, and nothing is run for it. Whoever ran into a limit is tried once more, alone, at the end.
     """
-    tasks = [task for path in files for task in _tasks(path, expected(path))]
     workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    everyone = [Worker(timeout) for _ in range(max(1, min(jobs, len(tasks))))]
+    everyone = [Worker(timeout) for _ in range(max(1, min(jobs, len(files))))]
     for worker in everyone:
         workers.put(worker)
+    graders = [_FileGrader(path, (expected or expected_of)(path), finished) for path in files]
+    telling = threading.Lock()
 
-    def run(task: tuple[Path, Answer | Report]) -> Row:
-        path, work = task
-        if isinstance(work, Answer):
-            worker = workers.get()
-            try:
-                work = worker.grade(work)
-            finally:
-                workers.put(worker)
-        row = Row(str(path), work)
-        on_done(row, len(tasks))
-        return row
-
-    with ThreadPoolExecutor(len(everyone)) as pool:
+    def run(grader: "_FileGrader") -> None:
+        worker = workers.get()
         try:
-            return list(pool.map(run, tasks))
+            for row in grader.rows(worker):
+                with telling:
+                    on_row(row)
         finally:
-            for worker in everyone:
-                worker.close()
+            workers.put(worker)
 
-
-def _tasks(path: Path, expected: list[str]) -> Iterator[tuple[Path, Answer | Report]]:
-    """What there is to run in a file, or the report on why there is nothing."""
-    # A question's own notebook may show other methods for comparison, under names that are exercises elsewhere.
-    own = catalogue.entries().get(path.stem)
-    names = list(own["exercises"]) if own else catalogue.exercise_names()
-    if path.suffix not in (".py", ".ipynb"):
-        yield path, _unread("it is neither a .py nor an .ipynb file.")
-        return
+    pool = ThreadPoolExecutor(len(everyone))
     try:
-        found = source.read(path, names)
-    except (source.UnreadableError, OSError) as error:
-        for name in expected or [""]:
-            yield path, _unread(str(error), name)
-        return
-    defined = found.defined(names)
-    for name in [*defined, *(name for name in expected if name not in defined)]:
-        yield path, _work(found, name, defined)
-    if not defined and not expected:
-        yield path, _unread("it defines none of the course's exercises; a function is found by its name.")
+        _each(pool, run, graders, 2 * len(everyone))
+        alone = len(files) == 1 or len(everyone) == 1
+        for grader in graders:
+            for row in grader.again(everyone[0], alone):
+                on_row(row)
+        return [row for grader in graders for row in grader.done]
+    finally:
+        for worker in everyone:
+            worker.close()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _work(found: source.Definitions, name: str, defined: list[str]) -> Answer | Report:
-    if name not in defined:
-        return _unread(f"{name} is not defined in this file any more.", name)
-    if name in found.broken:
-        return _unread(found.broken[name], name)
-    return Answer(name, found.needed_for(name), found.torch)
+def _each(pool: ThreadPoolExecutor, run: Callable, items: list, most: int) -> None:
+    """Run all, at most so many waiting at a time, and raise what one raises: an error of ours, or Ctrl-C."""
+    waiting, todo = set(), iter(items)
+    for item in todo:
+        waiting.add(pool.submit(run, item))
+        if len(waiting) >= most:
+            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ended:
+                future.result()
+    for future in waiting:
+        future.result()
+
+
+def expected_of(path: Path) -> list[str]:
+    """The exercises that a file ought to define: those of its question, where its name tells which."""
+    own = catalogue.entries().get(path.stem)
+    return list(own["exercises"]) if own else []
+
+
+class _FileGrader:
+    """One file on its way: its rows, in order, and what has to be tried again."""
+
+    def __init__(self, path: Path, expected: list[str], finished: Callable) -> None:
+        self.path, self.expected, self.finished = path, expected, finished
+        self.done: list[Row] = []
+        self.retry: list[tuple[int, Answer]] = []
+        self.digest = ""
+
+    def rows(self, worker: Worker) -> Iterator[Row]:
+        """The rows that are final at the first try. Never raises for what the file is or does."""
+        try:
+            work = list(self._work(worker))
+        except NoTextError as error:
+            work = [_unread(str(error), name) for name in self.expected or [""]]
+        for item in work:
+            name = item.exercise
+            kept = self.finished(str(self.path), self.digest, name)
+            verdict = kept.report if kept else worker.grade(item) if isinstance(item, Answer) else item
+            if isinstance(item, Answer) and not kept and verdict.status in LIMITS:
+                self.retry.append((len(self.done), item))
+            self.done.append(Row(str(self.path), verdict, self.digest))
+            if not kept and not (self.retry and self.retry[-1][0] == len(self.done) - 1):
+                yield self.done[-1]
+
+    def again(self, worker: Worker, alone: bool) -> Iterator[Row]:
+        """A second try for whoever ran into a limit while others were running, or whose worker died."""
+        for index, answer in self.retry:
+            first = self.done[index].report
+            if not alone or first.status == report.MACHINE:
+                self.done[index] = replace(self.done[index], report=worker.grade(answer))
+            yield self.done[index]
+
+    def _work(self, worker: Worker) -> Iterator[Answer | Report]:
+        """What there is to run in the file, or the report on why there is nothing."""
+        data = content(self.path)
+        self.digest = hashlib.sha256(data).hexdigest()[:16]
+        # A question's own notebook may show other methods for comparison, under names that are exercises elsewhere.
+        own = catalogue.entries().get(self.path.stem)
+        names = list(own["exercises"]) if own else catalogue.exercise_names()
+        found = worker.take_apart(data, self.path.suffix, names)
+        if found.get("status") == report.MACHINE:
+            found = worker.take_apart(data, self.path.suffix, names)
+        if "parts" not in found:
+            yield from (
+                Report(name, found["status"], facts=(("Got", found["message"]),)) for name in self.expected or [""]
+            )
+            return
+        for name, part in found["parts"].items():
+            if "broken" in part:
+                yield _unread(part["broken"], name)
+            else:
+                yield Answer(name, part["source"], found["torch"], str(self.path), found["files"])
+        missing = [name for name in self.expected if name not in found["parts"]]
+        yield from map(_missing, missing)
+        if not found["parts"] and not missing:
+            yield _unread("it defines none of the course's exercises; a function is found by its name.")
+
+
+def _missing(name: str) -> Report:
+    return Report(name, report.BLANK, facts=(("Got", "this file does not define it."),), advice="Nothing was judged.")
 
 
 def _unread(message: str, name: str = "") -> Report:

@@ -1,6 +1,7 @@
 """A learner's .py or .ipynb → the definitions to run: only what an exercise needs, so experiments cost nothing."""
 
 import ast
+import io
 import json
 import re
 import tokenize
@@ -15,6 +16,7 @@ from utils.sandbox.statement import Statement, statement
 # IPython's own lines. None is taken out unless Python trips over it: a formula may go on with `% b` on its next line.
 _MAGIC = re.compile(r"^[%!?]|^[^=()]+=[ \t]*[%!]|^[\w.]+\?\??$")  # in a line without the blanks at its ends
 _CELL_MAGIC = re.compile(r"\s*%%(\w*).*\n?")
+_WRITEFILE = re.compile(r"\s*%%writefile[ \t]+([\w.-]+)[ \t]*\n")
 _RUN_IN_PLACE = ("time", "capture", "prun")  # cell magics whose cell is Python and binds its names as without them
 MAX_MAGICS = 300  # of IPython's lines in one cell; shell lines count once
 _NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # what the parser and the compiler raise
@@ -30,7 +32,8 @@ class Definitions:
 
     statements: list[Statement] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)  # exercise → the syntax error in its cell
-    torch: bool = False  # does anything import torch
+    torch: bool = False  # does anything speak of torch
+    files: dict[str, str] = field(default_factory=dict)  # name → text, of `%%writefile` cells
 
     def defined(self, names: list[str]) -> list[str]:
         """Those of `names` that the file defines, broken ones included, in the order of `names`."""
@@ -46,14 +49,35 @@ class Definitions:
 
 def read(path: Path, names: list[str]) -> Definitions:
     """Take a file apart; raises UnreadableError with the reason when it holds no Python."""
+    return read_bytes(path.read_bytes(), path.suffix, names)
+
+
+def read_bytes(data: bytes, suffix: str, names: list[str]) -> Definitions:
+    """The same for a file's bytes; `suffix` tells a notebook, ".ipynb", from a script."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\d" in a string is the learner's business
-        return _taken_apart(_notebook_cells(path) if path.suffix == ".ipynb" else _script_cells(path), names)
+        return _taken_apart(_notebook_cells(data) if suffix == ".ipynb" else _script_cells(data), names)
+
+
+def parts(data: bytes, suffix: str, names: list[str]) -> dict:
+    """What there is to run for each exercise, as plain data: {"parts": {name: {"source" or "broken"}}, …}."""
+    found = read_bytes(data, suffix, names)
+    return {
+        "parts": {
+            name: {"broken": found.broken[name]} if name in found.broken else {"source": found.needed_for(name)}
+            for name in found.defined(names)
+        },
+        "torch": found.torch,
+        "files": found.files,
+    }
 
 
 def _taken_apart(cells: list[str], names: list[str]) -> Definitions:
     found = Definitions()
     for cell in cells:
+        if match := _WRITEFILE.match(cell):
+            found.files[match[1]] = cell[match.end() :]
+            continue
         try:
             text, tree = _parsed(cell)
             lines = text.split("\n")
@@ -61,17 +85,27 @@ def _taken_apart(cells: list[str], names: list[str]) -> Definitions:
         except _NOT_PYTHON as error:
             found.broken |= {name: _syntax_words(error, cell) for name in _named(cell, names)}
             continue
-        found.torch = found.torch or _imports_torch(tree)
+        found.torch = found.torch or "torch" in text or "utils.models" in text or _imports_models(tree)
+    _drop_borrowed(found, set(names))
     whole = Definitions(found.statements).defined(names)
     found.broken = {name: words for name, words in found.broken.items() if name not in whole}
     return found
 
 
-def _script_cells(path: Path) -> list[str]:
+def _drop_borrowed(found: Definitions, names: set[str]) -> None:
+    """What is imported from the course under an exercise's name is no answer, and does not hide one's own."""
+    borrowed = [part for part in found.statements if part.from_course and part.binds & names]
+    found.statements = [part for part in found.statements if part not in borrowed]
+    own = set(Definitions(found.statements).defined(list(names)))
+    words = "it is imported from the course's own modules; write your own."
+    found.broken |= {name: words for part in borrowed for name in part.binds & names - own}
+
+
+def _script_cells(data: bytes) -> list[str]:
     """The whole text where Python reads it, else its cells, so that a fault in one stays its own."""
     try:
-        with tokenize.open(path) as file:  # obeys a coding line
-            text = file.read()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)  # obeys a coding line
+        text = io.TextIOWrapper(io.BytesIO(data), encoding).read()
     except (SyntaxError, ValueError, LookupError) as error:  # UnicodeError, with or without a position, is a ValueError
         raise UnreadableError(f"it is not Python text in UTF-8 ({error}). Save it as UTF-8.") from None
     if "\0" in text:
@@ -83,9 +117,9 @@ def _script_cells(path: Path) -> list[str]:
     return [text]
 
 
-def _notebook_cells(path: Path) -> list[str]:
+def _notebook_cells(data: bytes) -> list[str]:
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
+        notebook = json.loads(data.decode("utf-8-sig"))
         sheets = [notebook] if "cells" in notebook else notebook["worksheets"]  # nbformat 3 has sheets, and `input`
         cells = [cell for sheet in sheets for cell in sheet["cells"] if cell["cell_type"] == "code"]
         return ["".join(cell["source"] if "source" in cell else cell["input"]) for cell in cells]
@@ -163,10 +197,10 @@ def _syntax_words(error: Exception, cell: str) -> str:
     return f"{type(error).__name__}: {getattr(error, 'msg', error)}{shown}"
 
 
-def _imports_torch(tree: ast.Module) -> bool:
-    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
-    modules = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
-    return any(name.startswith("torch") for name in modules)  # torchvision too
+def _imports_models(tree: ast.Module) -> bool:
+    """`from utils import models` brings torch."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "utils"]
+    return any(alias.name == "models" for node in imports for alias in node.names)
 
 
 def _statements(node: ast.stmt, lines: list[str]) -> Iterator[Statement]:

@@ -25,6 +25,7 @@ class Statement:
     calls: set[str]  # what it calls for its effect, or decorates with: `setup()`
     writes: set[str]  # what a call of this function binds or changes outside
     assigns: bool  # binds its names neither as import nor as function or class
+    from_course: bool  # imports from the course's own modules
     always: bool  # kept whatever is needed: nobody knows what a star import binds
 
 
@@ -44,6 +45,7 @@ def statement(node: ast.stmt, text: str) -> Statement:
         calls={part.id for part in called if isinstance(part, ast.Name)},
         writes=_writes(node, table) if isinstance(node, _FUNCTIONS) else set(),
         assigns=not isinstance(node, _NAMED),
+        from_course=isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "utils",
         always=any(isinstance(part, ast.alias) and part.name == "*" for part in here)
         or getattr(node, "module", "") == "__future__",
     )

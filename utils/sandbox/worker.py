@@ -1,22 +1,27 @@
-"""Run a learner's file in a child process under limits; the parent, which alone holds the answers, judges.
+"""Run a learner's file in child processes under limits; this process, which alone holds the answers, judges.
 
-parent (judge)  ──job: source, inputs──►  worker (warm: NumPy, perhaps torch)  ──fork──►  child (the learner's code)
-                ◄──outcomes: arrays────                                        ◄──pipe──
+here (judge)  ──job: source, inputs──►  worker (warm: NumPy, perhaps torch)  ──fork──►  child (the learner's code)
+              ◄──outcomes: arrays────                                        ◄──pipe──
 
-One child per exercise. It gets inputs, never answers, and sends back plain arrays. A wall against accidents and
-short cuts, not against malice: who wants to break out of a Python process can.
+One child takes a file apart, one runs each exercise. A child gets inputs, never answers, neither as numbers nor as
+code, and sends back plain arrays. A wall against accidents and short cuts, not against malice.
 """
 
 import os
+import secrets
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from utils.grading import catalogue, codec, judge, reference, report, run
 from utils.grading.report import Report
 from utils.sandbox.frames import receive, send
 
-TIMEOUT = 10.0  # seconds of wall clock for one exercise
+TIMEOUT = 10.0  # seconds of processor time for one exercise
+_FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or broke off."}
+_UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,17 @@ class Answer:
     exercise: str
     source: str
     torch: bool = False
+    file: str = "answer.py"  # what `__file__` says; modules beside it can be imported
+    files: dict[str, str] = field(default_factory=dict)  # what `%%writefile` cells write
 
 
 class Worker:
-    """The parent's end of a warm process that forks a child for each answer. Not for use by two threads at once."""
+    """This process's end of a warm process that forks a child for each job. Not for use by two threads at once."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self.timeout = timeout
         self._process: subprocess.Popen | None = None
+        self._scratch: tempfile.TemporaryDirectory | None = None
 
     def __enter__(self) -> "Worker":
         return self
@@ -42,11 +50,26 @@ class Worker:
         self.close()
 
     def close(self) -> None:
-        """End the worker process."""
+        """End the worker process, its child and their scratch folder."""
         if self._process:
-            self._process.kill()
+            self._process.kill()  # its child dies with it
             self._process.communicate()
             self._process = None
+        if self._scratch:
+            from utils.sandbox.server import remove
+
+            remove(self._scratch.name)
+            self._scratch.cleanup()
+            self._scratch = None
+
+    def take_apart(self, data: bytes, suffix: str, names: list[str]) -> dict:
+        """What a file defines, as `source.parts` says, or {"status", "message"} of why there is nothing."""
+        result = self._ask({"kind": "read", "suffix": suffix, "names": names}, data)
+        return (
+            result
+            if isinstance(result, dict) and "parts" in result
+            else dict(zip(("status", "message"), _trouble(result), strict=True))
+        )
 
     def grade(self, answer: Answer) -> Report:
         """Run an answer in a child and judge it. Never raises for what the learner's code does."""
@@ -54,10 +77,11 @@ class Worker:
         slug = catalogue.slug_of(answer.exercise)
         references = reference.load(slug)[answer.exercise]
         job = {
-            "exercise": answer.exercise, "source": answer.source, "timeout": self.timeout,
-            "torch": answer.torch or catalogue.question(slug).torch,
+            "kind": "run", "exercise": answer.exercise, "source": answer.source, "file": answer.file,
+            "folder": str(Path(answer.file).resolve().parent) if Path(answer.file).exists() else "",
+            "files": answer.files, "torch": answer.torch or catalogue.question(slug).torch,
         }  # fmt: skip
-        result = self._ask(codec.to_bytes(job), codec.to_bytes([ref.inputs for ref in references]))
+        result = self._ask(job, codec.to_bytes([ref.inputs for ref in references]))
         outcomes = _outcomes(result)
         if outcomes:
             try:
@@ -68,30 +92,37 @@ class Worker:
         advice = _ADVICE.get(status, "")
         return Report(answer.exercise, status, 0, len(references) + 1, facts=(("Got", message),), advice=advice)
 
-    def _ask(self, *frames: bytes) -> dict:
+    def _ask(self, job: dict, body: bytes) -> dict:
         try:
             self._start()
-            for frame in frames:
-                send(self._process.stdin, frame)
-            return codec.from_bytes(receive(self._process.stdout))
-        except (OSError, EOFError, ValueError):
+            number = secrets.token_bytes(16)
+            send(self._process.stdin, codec.to_bytes(job | {"timeout": self.timeout, "scratch": self._scratch.name}))
+            send(self._process.stdin, body)
+            done = receive(self._process.stdout)
+            send(self._process.stdin, number)  # the child is dead by now: it cannot have known it
+            answer = receive(self._process.stdout)
+            if done or answer[: len(number)] != number:
+                raise EOFError("a frame that this worker did not send")
+        except (OSError, EOFError):
             self.close()  # the next answer gets a fresh one
-            return {"status": report.ERROR, "message": "its process was killed from outside or broke off."}
+            return _FAULT
+        try:
+            return codec.from_bytes(answer[len(number) :])
+        except Exception:  # what a child wrote into its pipe may be anything
+            return _UNREADABLE
 
     def _start(self) -> None:
         if not hasattr(os, "fork"):
             raise SystemExit("course check needs a system that can fork: Linux, macOS, or WSL on Windows.")
         if self._process is None:
+            self._scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
             # one thread: a pool would not survive the fork, and its arenas would fill the address space
             quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
             quiet |= {"MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", "from utils.sandbox.child import serve; serve()"],
+                [sys.executable, "-P", "-m", "utils.sandbox.server"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | quiet, start_new_session=True,
             )  # fmt: skip
-
-
-_UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
 
 
 def _outcomes(result: object) -> list[run.Outcome] | None:
@@ -114,4 +145,5 @@ _ADVICE = {
     report.TIMEOUT: "Look for a loop whose condition never becomes false. --timeout S allows more time.",
     report.MEMORY: "Look for an array that is larger than its inputs, or a loop that never ends appending.",
     report.ERROR: "Run the file from top to bottom yourself to see the whole traceback.",
+    report.MACHINE: "That is no fault of the answer: grade it again on a machine with less to do.",
 }

@@ -1,0 +1,7 @@
+"""Text from a stranger's code, made fit to be shown."""
+
+
+def printable(text: str) -> str:
+    """Text that any terminal and any file takes: no escape codes, no half characters. Line breaks stay."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)

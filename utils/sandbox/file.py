@@ -1,0 +1,34 @@
+"""A file's bytes, or why it has none to be graded: nothing that a folder may hold stops a run or waits for ever."""
+
+import os
+import stat
+from pathlib import Path
+
+MOST = 32 << 20  # bytes of a file that is taken apart
+_KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}  # fmt: skip
+
+
+class NoTextError(Exception):
+    """There is nothing to grade at that path; the message says what there is."""
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a .py or .ipynb file; NoTextError for anything else, without waiting for a pipe or a device."""
+    if path.suffix not in (".py", ".ipynb"):
+        raise NoTextError("it is neither a .py nor an .ipynb file.")
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        dangling = path.is_symlink() and not path.exists()
+        words = "it is a link to a file that is not there." if dangling else f"it cannot be opened ({error.strerror})."
+        raise NoTextError(words) from None
+    with open(handle, "rb") as file:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode):
+            raise NoTextError(f"it is {_KINDS.get(stat.S_IFMT(about.st_mode), 'no file')}, not a file.")
+        if about.st_size > MOST:
+            raise NoTextError(f"it is larger than {MOST >> 20} MB.")
+        return file.read(MOST)
