@@ -25,10 +25,21 @@ def content(path: Path) -> bytes:
         dangling = path.is_symlink() and not path.exists()
         words = "it is a link to a file that is not there." if dangling else f"it cannot be opened ({error.strerror})."
         raise NoTextError(words) from None
-    with open(handle, "rb") as file:
-        about = os.fstat(handle)
+    try:
+        about = os.fstat(handle)  # of what was opened, whatever lies at the path by now
         if not stat.S_ISREG(about.st_mode):
             raise NoTextError(f"it is {_KINDS.get(stat.S_IFMT(about.st_mode), 'no file')}, not a file.")
         if about.st_size > MOST:
             raise NoTextError(f"it is larger than {MOST >> 20} MB.")
-        return file.read(MOST)
+        return _all(handle)
+    except OSError as error:
+        raise NoTextError(f"it cannot be read ({error.strerror}).") from None
+    finally:
+        os.close(handle)
+
+
+def _all(handle: int) -> bytes:
+    parts = []
+    while part := os.read(handle, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
