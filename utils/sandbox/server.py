@@ -32,8 +32,7 @@ _runner = functools.cache(runner)
 
 
 def serve() -> None:
-    """Read jobs until the parent closes the pipe, or is gone."""
-    limits.die_with_parent()
+    """Read jobs until the pipe ends: the parent closed it, or is gone and there is its scratch folder to clear."""
     jobs, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):  # no standard input, and a flood of output costs nobody anything
