@@ -198,4 +198,4 @@ FORWARD_2D = Exercise(
     verified="equal to torch's batch_norm in float64 on six shapes, a constant channel and a single image included",
 )  # fmt: skip
 
-QUESTION = Question(chapter=2, minutes=35, exercises=(FORWARD, FORWARD_2D))
+QUESTION = Question(chapter=2, minutes=28, exercises=(FORWARD, FORWARD_2D))
