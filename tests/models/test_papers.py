@@ -26,13 +26,13 @@ def test_a_table_says_where_it_is_from_and_how_it_was_checked(key):
     [
         ("vgg-depth", "D (16)", 0, "vgg16", "one scale, dense"),
         ("vgg-depth", "E, scale jitter", 0, "vgg19", "one scale, dense, trained with scale jitter"),
-        ("inception-residual", "Inception v4", 0, "inception-v4", "one crop, non-blacklisted images"),
+        ("inception-residual", "Inception v4", 0, "inception-v4", "one crop, without the blacklist"),
         (
             "rethinking",
             "+ batch norm in the auxiliary head (v3)",
             0,
             "inception-v3",
-            "one crop, non-blacklisted images",
+            "one crop, without the blacklist",
         ),
         ("resnet-v2-imagenet", "152 layers", 1, "preact-resnet152", "one 320 crop"),
         ("resnet-v2-imagenet", "200 layers", 1, "preact-resnet200", "one 320 crop"),
@@ -82,3 +82,38 @@ def test_what_the_backward_pass_needs_is_counted_once():
             return self.one(x) + self.two(x)
 
     assert models.kept_for_backward(Twice(), x) == 4 * 2 * 8 * 8
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("lenet5", 5),
+        ("alexnet", 8),
+        ("vgg16", 16),
+        ("googlenet", 22),
+        ("resnet50", 50),
+        ("resnet152", 152),
+        ("densenet121", 121),
+    ],
+)
+def test_depth_is_what_the_name_says(name, layers):
+    """The longest way counts convolutions and linear layers, projections beside it do not count."""
+    assert layers == models.depth(models.build(name, device="meta").eval())
+
+
+def test_traffic_and_activations_of_one_layer():
+    """A 1×1 convolution from 2 to 3 channels on 4×4: it reads 32 numbers and 6 weights and writes 48; 48 leave it."""
+    layer = nn.Conv2d(2, 3, 1, bias=False, device="meta")
+
+    assert 4 * (32 + 6 + 48) == models.bytes_moved(layer, (2, 4, 4))
+    assert 48 == models.activations(layer, (2, 4, 4))
+
+
+def test_every_error_says_who_trained():
+    """One evaluation is not one recipe: torchvision's V1 column holds weights of three origins."""
+    v1 = [e for row in models.PUBLISHED.values() for e in row.errors if "V1" in e.protocol]
+
+    assert {"torchvision, simple recipe", "torchvision, modern recipe", "the authors, ported"} == {
+        e.trained for e in v1
+    }
+    assert all(e.resize for e in v1)

@@ -490,4 +490,4 @@ MACS = Exercise(
     verified="exact against torch's flop counter on ten networks; run on the meta device, the caller's module as it was",
 )  # fmt: skip
 
-QUESTION = Question(chapter=3, minutes=45, exercises=(COUNT, CONV, MACS), torch=True)
+QUESTION = Question(chapter=3, minutes=40, exercises=(COUNT, CONV, MACS), torch=True)

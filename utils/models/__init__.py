@@ -27,7 +27,7 @@ _HOMES = {
     "stacked": ("DigitsStack", "normalise", "standard_digits"),
     "counting": ("count_parameters", "describe", "model_macs"),
     "flow": ("dataflow",),
-    "probing": ("calls", "gradient_norms", "kept_for_backward", "kernel_sizes"),
+    "probing": ("activations", "bytes_moved", "calls", "depth", "gradient_norms", "kept_for_backward", "kernel_sizes"),
     "zoo": ("build", "measure"),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -11,11 +11,13 @@ from functools import partial
 
 @dataclass(frozen=True)
 class Error:
-    """A published error: top-1 and top-5 in percent, and how it was measured."""
+    """A published error: top-1 and top-5 in percent, how it was measured, and whose training it measures."""
 
     top1: float | None
     top5: float | None
     protocol: str
+    trained: str = "the paper's authors"  # who made the weights, by which recipe
+    resize: int | None = None  # of torchvision's weights: the shorter side in pixels before the centre crop
 
 
 @dataclass(frozen=True)
@@ -48,43 +50,47 @@ TEN_CROP = partial(Error, protocol="10 crops")
 CROPS_144 = partial(Error, protocol="144 crops")
 CROP_320 = partial(Error, protocol="one 320 crop")
 # The Inception papers left out the validation images on a blacklist of poor bounding boxes, about 1,700 of 50,000.
-NON_BLACKLISTED = partial(Error, protocol="one crop, non-blacklisted images")
+NON_BLACKLISTED = partial(Error, protocol="one crop, without the blacklist")
 DENSE = partial(Error, protocol="one scale, dense")
 JITTER = partial(Error, protocol="one scale, dense, trained with scale jitter")
 MULTI_SCALE = partial(Error, protocol="several scales")
 OPTION_A = partial(Error, protocol="10 crops, option A")
 OPTION_B = partial(Error, protocol="10 crops, option B")
-TV = partial(Error, protocol="one centre crop, torchvision's V1 weights")
-TV2 = partial(Error, protocol="one centre crop, torchvision's V2 weights (newer recipe)")
-TIMM_RUN = partial(Error, protocol="timm's results table")
+# torchvision evaluates all of its weights in one way, but did not train all of them, nor all by one recipe.
+OLD, NEW, PORTED = "torchvision, simple recipe", "torchvision, modern recipe", "the authors, ported"
+TV = partial(Error, protocol="one centre crop, torchvision's V1 weights", trained=OLD, resize=256)
+TV2 = partial(Error, protocol="one centre crop, torchvision's V2 weights (newer recipe)", trained=NEW, resize=232)
+TV_PORTED = partial(TV, trained=PORTED)
+TIMM_RUN = partial(Error, protocol="timm's results table", trained="others, in timm")
 
 LENET = partial(Published, input_shape=GRAY32, counted=HAND, source="LeCun et al. 1998, quoted second hand")
 ALEXNET = partial(Published, input_shape=RGB227, counted=REPOSITORIES,
     source="Krizhevsky et al. 2012, table 2")  # fmt: skip
 VGG = partial(Published, year=2014, input_shape=RGB224, counted=TORCHVISION,
     source="Simonyan & Zisserman 2015, tables 2–5", idea="stacks of 3×3")  # fmt: skip
-VGG_BN = partial(VGG, source="torchvision", idea="stacks of 3×3, with batch norm")
+VGG_BN = partial(VGG, year=None, source="torchvision", idea="stacks of 3×3, with batch norm")
 GOOGLENET = partial(Published, year=2014, input_shape=RGB224, macs=1_582_671_872, paper_cost="1.5 G budget",
     idea="Inception module, 1×1 reduction, global average pooling, auxiliary heads",
     source="Szegedy et al. 2015, §1, §5, §7 and table 3",
     errors=(ONE_CROP(None, 10.07), TEN_CROP(None, 9.15), CROPS_144(None, 7.89),
             Error(None, 6.67, "7 networks"), Error(29.0, 9.2, "Google's later figure")))  # fmt: skip
 GOOGLENET_TV = partial(Published, year=None, input_shape=RGB224, macs=1_498_376_192, counted=TORCHVISION,
-    idea="batch norm, no bias, 3×3 in the place of 5×5", source="torchvision, issue 906",
-    errors=(TV(30.222, 10.47),))  # fmt: skip
+    idea="batch norm, no bias, 3×3 instead of 5×5", source="torchvision, issue 906",
+    errors=(TV_PORTED(30.222, 10.47),))  # fmt: skip
 BN_INCEPTION = partial(Published, year=2015, input_shape=RGB224, macs=2_032_600_064,
     source="Ioffe & Szegedy 2015, §4.2")  # fmt: skip
 INCEPTION3 = partial(Published, year=2015, input_shape=RGB299, macs=5_713_216_096, paper_cost="4.8 G",
     idea="1×7 with 7×1, grid reduction, label smoothing, RMSProp, batch norm in the auxiliary head",
     source="Szegedy et al. 2016 (Rethinking), §6–10", counted="by hand, torchvision 0.28 and timm",
-    errors=(NON_BLACKLISTED(21.2, 5.6), Error(None, 3.5, "4 networks"), TV(22.706, 6.55)))  # fmt: skip
+    errors=(NON_BLACKLISTED(21.2, 5.6), Error(None, 3.5, "4 networks"),
+            TV_PORTED(22.706, 6.55, resize=342)))  # fmt: skip
 INCEPTION4 = partial(Published, year=2016, input_shape=RGB299, source="Szegedy et al. 2017 (Inception-v4)",
     counted=TIMM)  # fmt: skip
 RESNET = partial(Published, year=2015, input_shape=RGB224, counted=TORCHVISION,
     idea="residual learning, basic block",
     source="He et al. 2016 (Deep residual learning), tables 1–5")  # fmt: skip
 BOTTLENECK = partial(RESNET, idea="residual learning, bottleneck")
-V1_5 = partial(RESNET, idea="bottleneck with the stride on its 3×3", source="torchvision")
+V1_5 = partial(RESNET, year=None, idea="bottleneck with the stride on its 3×3", source="torchvision")
 RESNET_A = partial(RESNET, idea="residual learning, shortcuts without parameters", macs=None, counted=HAND)
 CIFAR = partial(RESNET, input_shape=RGB32, idea="residual learning for 32×32 images", macs=None, counted=HAND)
 PREACT = partial(Published, year=2016, input_shape=RGB224, counted=TIMM,
@@ -178,10 +184,10 @@ PUBLISHED = {
     "cifar-resnet44": CIFAR("ResNet-44 for CIFAR-10", parameters=658_586),
     "cifar-resnet56": CIFAR("ResNet-56 for CIFAR-10", parameters=853_018),
     "cifar-resnet110": CIFAR("ResNet-110 for CIFAR-10", parameters=1_727_962),
-    "preact-resnet18": PREACT("ResNet-18 v2", parameters=11_687_720, macs=1_814_073_344),
-    "preact-resnet34": PREACT("ResNet-34 v2", parameters=21_795_880, macs=3_663_761_408),
-    "preact-resnet50": PREACT("ResNet-50 v2", parameters=25_549_352, macs=4_089_184_256),
-    "preact-resnet101": PREACT("ResNet-101 v2", parameters=44_541_480, macs=7_801_405_440),
+    "preact-resnet18": PREACT("ResNet-18 v2", year=None, parameters=11_687_720, macs=1_814_073_344),
+    "preact-resnet34": PREACT("ResNet-34 v2", year=None, parameters=21_795_880, macs=3_663_761_408),
+    "preact-resnet50": PREACT("ResNet-50 v2", year=None, parameters=25_549_352, macs=4_089_184_256),
+    "preact-resnet101": PREACT("ResNet-101 v2", year=None, parameters=44_541_480, macs=7_801_405_440),
     "preact-resnet152": PREACT("ResNet-152 v2", parameters=60_185_128, macs=11_513_626_624,
         errors=(CROP_320(21.1, 5.5),)),
     "preact-resnet200": PREACT("ResNet-200 v2", parameters=64_666_152, macs=15_007_481_856, counted=HAND,
@@ -197,15 +203,15 @@ PUBLISHED = {
         errors=(TV(20.688, 5.474), TV2(17.166, 3.772))),
     "resnext101-64x4d": RESNEXT("ResNeXt-101 64×4d", parameters=83_455_272, macs=15_460_270_080,
         paper_cost="about 15.6 G", errors=(ONE_CROP(20.4, None), CROP_320(None, 4.4),
-            Error(16.754, 3.546, "one centre crop, torchvision's weights (newer recipe)"))),
+            Error(16.754, 3.546, "one centre crop, torchvision's weights (newer recipe)", NEW, 232))),
     "densenet121": DENSENET("DenseNet-121", parameters=7_978_856, macs=2_834_161_664,
-        errors=(ONE_CROP(25.02, 7.71), TEN_CROP(23.61, 6.66), TV(25.566, 8.028))),
+        errors=(ONE_CROP(25.02, 7.71), TEN_CROP(23.61, 6.66), TV_PORTED(25.566, 8.028))),
     "densenet169": DENSENET("DenseNet-169", parameters=14_149_480, macs=3_359_843_328,
-        errors=(ONE_CROP(23.80, 6.85), TEN_CROP(22.08, 5.92), TV(24.4, 7.194))),
+        errors=(ONE_CROP(23.80, 6.85), TEN_CROP(22.08, 5.92), TV_PORTED(24.4, 7.194))),
     "densenet201": DENSENET("DenseNet-201", parameters=20_013_928, macs=4_291_365_888,
-        paper_parameters="20 M", errors=(ONE_CROP(22.58, 6.34), TEN_CROP(21.46, 5.54), TV(23.104, 6.63))),
+        paper_parameters="20 M", errors=(ONE_CROP(22.58, 6.34), TEN_CROP(21.46, 5.54), TV_PORTED(23.104, 6.63))),
     "densenet161": DENSENET("DenseNet-161", parameters=28_681_000, macs=7_727_907_072,
-        source="torchvision; only in an early version of the paper", errors=(TV(22.862, 6.44),)),
+        source="torchvision; only in an early version of the paper", errors=(TV_PORTED(22.862, 6.44),)),
     "mobilenet-v2": Published("MobileNetV2", 2018, RGB224, parameters=3_504_872, macs=300_774_272,
         idea="inverted residuals around depthwise 3×3, linear bottlenecks", counted=TORCHVISION,
         source="Sandler et al. 2018, table 4", paper_parameters="3.4 M", paper_cost="300 M",
@@ -221,12 +227,11 @@ PUBLISHED = {
     "efficientnet-b0": Published("EfficientNet-B0", 2019, RGB224, parameters=5_288_548, macs=385_814_752,
         idea="gated inverted residuals found by search; depth, width and resolution scaled together",
         counted=TORCHVISION, source="Tan & Le 2019, table 2", paper_parameters="5.3 M", paper_cost="0.39 G",
-        errors=(Error(22.9, 6.7, "one crop"), Error(22.308, 6.468, "one centre crop, ported weights in torchvision"))),
+        errors=(Error(22.9, 6.7, "one crop"), TV_PORTED(22.308, 6.468))),
     "convnext-t": Published("ConvNeXt-T", 2022, RGB224, parameters=28_589_128, macs=4_455_531_264,
         idea="a ResNet in a Transformer's proportions: depthwise 7×7, layer norm, GELU, one of each in a block",
         counted=TORCHVISION, source="Liu et al. 2022, table 1", paper_parameters="29 M", paper_cost="4.5 G",
-        errors=(Error(17.9, None, "one crop, 300 epochs"),
-            Error(17.48, 3.854, "one centre crop, torchvision's weights (newer recipe)"))),
+        errors=(Error(17.9, None, "one crop, 300 epochs"), TV(17.48, 3.854, trained=NEW, resize=236))),
     "densenet264": DENSENET("DenseNet-264", parameters=33_337_704, macs=5_751_653_376, counted=HAND,
         errors=(ONE_CROP(22.15, 6.12), TEN_CROP(20.80, 5.29))),
 }
