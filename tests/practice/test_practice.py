@@ -1,0 +1,198 @@
+"""What next, the plans, and reviews as a learner goes through them on the command line."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import utils
+from utils.grading import catalogue
+from utils.practice import plans, review
+from utils.practice.due import due
+from utils.practice.replay import replay
+from utils.practice.upnext import choose
+
+progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
+ROOT = Path(__file__).parents[2]
+STEM, NAME, OTHER = "15_batchnorm_forward", "batchnorm_forward", "batchnorm2d_forward"
+
+
+def course(home, *words, day="2026-12-01", answers=None):
+    """Run the command at nine in the morning of a day."""
+    env = os.environ | {"COURSE_HOME": str(home), "COURSE_NOW": f"{day}T09:00:00+00:00"}
+    command = [sys.executable, "-m", "utils.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, input=answers or "")
+
+
+def at(monkeypatch, time):
+    monkeypatch.setenv("COURSE_NOW", f"{time}+00:00")
+
+
+# ---- plans --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "questions"), [(1, 8), (3, 21), (7, 34)])
+def test_the_plans_are_those_of_the_study_page(days, questions):
+    """Each plan has the page's questions, all of them in the course, each once."""
+    stems = [stem for part in plans.plan(days) for stem, _ in part.questions]
+
+    assert questions == len(stems) == len(set(stems))
+    assert set(stems) <= set(catalogue.entries())
+    assert days == len({part.day for part in plans.plan(days)})
+
+
+def test_a_plan_as_a_calendar():
+    """A whole-day event for each part, on consecutive days, and the same bytes each time."""
+    from icalendar import Calendar
+
+    text = plans.as_calendar(7, date(2026, 12, 30))
+    events = Calendar.from_ical(text).walk("VEVENT")
+
+    assert plans.as_calendar(7, date(2026, 12, 30)) == text
+    assert [date(2026, 12, 30), date(2026, 12, 31), date(2027, 1, 1)] == [e["DTSTART"].dt for e in events][:3]
+    assert 7 == len({str(event["UID"]) for event in events})
+
+
+def test_the_command_follows_a_plan(tmp_path):
+    """`course plan 3` prints it, notes the choice, and `course plan` shows it again with what is passed."""
+    done = course(tmp_path, "plan", "3", "--ics", tmp_path / "plan.ics")
+    again = course(tmp_path, "plan", day="2026-12-02")
+
+    assert (0, 0) == (done.returncode, again.returncode)
+    assert "Day 1 · optimisation" in again.stdout
+    assert (tmp_path / "plan.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
+    assert "plan of three days" in course(tmp_path, "next", day="2026-12-03").stdout
+    assert 2 == course(tmp_path / "nowhere", "plan").returncode
+
+
+# ---- next ---------------------------------------------------------------------------------------------------------
+
+
+def test_next_is_the_plan_then_what_is_due(monkeypatch):
+    """Without a history the plan's first question; what is due goes before the plan."""
+    today = date(2026, 12, 24)
+    assert "01_gradient_descent" == choose(replay([]), today).name
+
+    at(monkeypatch, "2026-12-01T09:00:00")
+    progress.note("plan", days=1)
+    assert STEM == choose(replay(progress.entries()), date(2026, 12, 1)).name
+    progress.record(NAME, "right")
+    found = choose(replay(progress.entries()), today)
+
+    assert ("exercise", NAME) == (found.what, found.name)
+    assert "due since 2026-12-03: right at once" in found.why
+
+
+def test_the_door_has_next_up(monkeypatch):
+    """`from utils import next_up` tells in a notebook what `course next` tells in a terminal."""
+    at(monkeypatch, "2026-12-01T09:00:00")
+
+    assert "Question 01" in repr(utils.next_up())
+
+
+def test_weak_spots_come_when_all_is_passed(monkeypatch):
+    """With everything passed and nothing due, the exercise that took most."""
+    at(monkeypatch, "2026-12-01T09:00:00")
+    for name in catalogue.exercise_names():
+        for status in ["wrong"] * (4 if name == OTHER else 0) + ["right"]:
+            progress.record(name, status)
+    found = choose(replay(progress.entries()), date(2026, 12, 1))
+
+    assert (OTHER, "your hardest so far: 4 wrong verdicts, 0 hints") == (found.name, found.why)
+
+
+def test_nothing_heavy_for_what_next():
+    """`course next` and `course review` load neither torch nor Jupyter."""
+    probe = "import sys; from utils import next_up; next_up(); from utils.practice import due, schedule; schedule._scheduler(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "fsrs" in loaded
+    assert set() == {"torch", "matplotlib", "nbformat", "genanki", "icalendar", "watchfiles"} & set(loaded)
+
+
+# ---- review -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def passed(tmp_path, monkeypatch):
+    """A course where one exercise was right on 1 December, with the answer in work/."""
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / f"{STEM}.ipynb").write_text("the earlier answer")
+    at(monkeypatch, "2026-12-01T09:00:00")
+    progress.record(NAME, "right")
+    return tmp_path
+
+
+def test_a_review_from_blank_to_verdict(passed):
+    """A fresh blank, wrong, then right: rated hard, due on another day, and the earlier answer as it was."""
+    told = course(passed, "review", day="2026-12-05")
+    blank = passed / "work" / "review" / "2026-12-05" / f"{STEM}.ipynb"
+    first = course(passed, "review", "--grade", day="2026-12-05")
+    solved = (ROOT / "solutions" / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    blank.write_text(solved.replace("(xmu**2).mean(axis=0)", "(xmu**2).sum(axis=0) / (len(x) - 1)"), encoding="utf-8")
+    wrong = course(passed, "review", "--grade", day="2026-12-05")
+    blank.write_text(solved, encoding="utf-8")
+    right = course(passed, "review", "--grade", day="2026-12-05")
+
+    assert NAME in told.stdout
+    assert "not attempted" in first.stdout
+    assert "unbiased variance" in wrong.stdout
+    assert OTHER not in right.stdout, "only what is due is graded"
+    assert "right" in right.stdout
+    assert "Nothing of today's reviews is open" in course(passed, "review", "--grade", day="2026-12-05").stdout
+    assert ["right at once", "right after 1 wrong verdict"] == [
+        r.why for r in replay(progress.entries()).exercises[NAME].reviews
+    ]
+    assert "the earlier answer" == (passed / "work" / f"{STEM}.ipynb").read_text()
+
+
+def test_a_blank_is_written_once_a_day(passed):
+    """A second `course review` leaves what was begun; another day has a blank of its own."""
+    found = [one for one in due(replay(progress.entries()), date(2026, 12, 5)) if one.kind == "exercise"]
+    (path,) = review.blanks(passed, found, date(2026, 12, 5))
+    path.write_text("begun")
+    (again,) = review.blanks(passed, found, date(2026, 12, 5))
+    (later,) = review.blanks(passed, found, date(2026, 12, 6))
+
+    assert (path, "begun") == (again, again.read_text())
+    text = "".join("".join(cell["source"]) for cell in json.loads(later.read_text(encoding="utf-8"))["cells"])
+    assert "raise NotImplementedError()" in text
+    assert "check(batchnorm_forward)" in text
+    assert "Answer in 30 seconds" not in text
+
+
+def test_json_writes_nothing(passed):
+    """`--json` lists what is due and leaves work/ alone."""
+    rows = json.loads(course(passed, "review", "--json", day="2026-12-05").stdout)
+
+    assert [NAME] == [row["exercise"] for row in rows if "exercise" in row]
+    assert all({"due", "stability", "reason"} < set(row) for row in rows)
+    assert not (passed / "work" / "review").exists()
+
+
+def test_giving_up_brings_it_back_tomorrow(passed):
+    """Given up is rated again: not today, but tomorrow."""
+    course(passed, "review", "--give-up", NAME, day="2026-12-05")
+    days = {day: [row.get("exercise") for row in json.loads(course(passed, "review", "--json", day=day).stdout)]
+            for day in ("2026-12-05", "2026-12-06")}  # fmt: skip
+
+    assert NAME not in days["2026-12-05"]
+    assert NAME in days["2026-12-06"]
+
+
+def test_a_solution_is_shown_after_passing_or_giving_up(tmp_path):
+    """It asks first; with a yes the open exercises are given up, and the page is named."""
+    asked = course(tmp_path, "solution", "15")
+    given = course(tmp_path, "solution", "15", "--yes")
+    later = course(tmp_path, "solution", "15")
+
+    assert (1, 0, 0) == (asked.returncode, given.returncode, later.returncode)
+    assert "solutions" not in asked.stdout
+    assert STEM in later.stdout
+    assert 2 == (tmp_path / "progress.jsonl").read_text().count("gave up")

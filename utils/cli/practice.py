@@ -1,0 +1,167 @@
+"""`course next`, `course plan`, `course review`, `course solution`: what to do now, and what comes back."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from utils.cli.selection import stems_of
+from utils.grading import catalogue
+from utils.grading.progress import entries, note, now, root
+
+ROOT = root()
+
+
+def _state() -> object:
+    from utils.practice.replay import replay
+
+    return replay(entries())
+
+
+@click.command("next")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
+def next_(as_json: bool) -> None:
+    """The one thing to do now, and why: what is due, then the plan, then what was hardest."""
+    from utils.practice.upnext import choose
+
+    found = choose(_state(), now().date())
+    click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1) if as_json else repr(found))
+
+
+@click.command()
+@click.argument("days", type=click.Choice(["1", "3", "7"]), required=False)
+@click.option("--ics", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a calendar file.")
+def plan(days: str | None, ics: Path | None) -> None:
+    """Show a plan of 1, 3 or 7 days and follow it from today; without a number, the plan that you follow.
+
+    \b
+    course plan 3
+    course plan 7 --ics plan.ics
+    """
+    from utils.practice import plans
+
+    state, today = _state(), now().date()
+    if days is None and state.plan is None:
+        raise click.UsageError("you follow no plan yet; choose one: course plan 1, 3 or 7")
+    chosen = int(days) if days else state.plan[0]
+    if days and (state.plan is None or state.plan[0] != chosen):
+        note("plan", days=chosen)
+    click.echo(plans.as_text(state, chosen))
+    if ics:
+        ics.write_bytes(plans.as_calendar(chosen, today))
+        click.echo(f"\nThe calendar, from {today.isoformat()}: {ics}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print what is due as a JSON list, and write nothing.")
+@click.option("--grade", "grading", is_flag=True, help="Grade today's blanks in work/review/ and note the attempts.")
+@click.option("--give-up", metavar="EXERCISE", help="Give an exercise up for today; it comes back tomorrow.")
+@click.option("--no-cards", is_flag=True, help="Exercises only.")
+def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) -> None:
+    """What is due today: a fresh blank in work/review/ for each exercise, and cards to answer aloud.
+
+    \b
+    course review            writes the blanks, then asks the cards
+    course review --grade    after you have written them
+
+    When something comes back follows from what happened: right at once, with hints, after wrong verdicts, given up.
+    """
+    from utils.practice.due import due
+
+    today = now().date()
+    found = due(_state(), today)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
+    elif give_up:
+        _give_up(give_up)
+    elif grading:
+        _grade([one for one in found if one.kind == "exercise"], today)
+    else:
+        _write([one for one in found if one.kind == "exercise"], today)
+        _ask([] if no_cards else [one for one in found if one.kind == "card"])
+
+
+def _give_up(name: str) -> None:
+    if name not in catalogue.exercise_names():
+        raise click.UsageError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
+    note("gave up", exercise=name)
+    click.echo(f"{name} comes back tomorrow. `course solution` opens the solved page.")
+
+
+def _write(due: list, today: object) -> None:
+    from utils.practice import review as reviewing
+
+    if not due:
+        click.echo("No exercise is due today.")
+        return
+    for one in due:
+        click.echo(f"{one.name}  ({one.reason})")
+    for path in reviewing.blanks(ROOT, due, today):
+        click.echo(f"  → {path.relative_to(ROOT)}")
+    click.echo("Write them again, then: course review --grade")
+
+
+def _grade(due: list, today: object) -> None:
+    from utils.practice import review as reviewing
+
+    files = reviewing.open_names(ROOT, today, due)
+    if not files:
+        click.echo("Nothing of today's reviews is open; `course review` writes the blanks.")
+    bad = False
+    for path, names in files.items():
+        for row in reviewing.grade(path, names):
+            click.echo(row.report.to_text(sys.stdout.isatty()))
+            bad |= row.report.status != "right"
+    sys.exit(1 if bad else 0)
+
+
+def _ask(due: list) -> None:
+    from utils.practice import cards
+
+    if due:
+        click.echo(f"\n{len(due)} cards to answer aloud.")
+    if not sys.stdin.isatty():
+        return
+    for one in due:
+        card = cards.find(one.name, solved=True)
+        click.echo(f"\n{card.kind} · question {card.number}\n{card.front}")
+        click.prompt("Answer aloud, then press Enter", default="", show_default=False, prompt_suffix=" ")
+        click.echo("\n".join(filter(None, [card.back, card.chinese])))
+        rating = click.prompt("again, hard, good, easy, or stop", type=click.Choice(
+            ["again", "hard", "good", "easy", "stop"]), default="good")  # fmt: skip
+        if rating == "stop":
+            return
+        if not note("rated", card=one.name, rating=rating):
+            click.echo("progress.jsonl could not be written; this card does not count.", err=True)
+
+
+@click.command()
+@click.argument("number")
+@click.option("--yes", is_flag=True, help="Give up what is not passed without being asked.")
+def solution(number: str, yes: bool) -> None:
+    """Open the solved page of a question that you passed or give up.
+
+    \b
+    course solution 15
+    """
+    from utils.practice.plans import passed
+
+    (stem,) = stems_of([number])
+    state = _state()
+    known = state.exercises
+    names = [
+        n for n in catalogue.entries()[stem]["exercises"] if n not in known or not (known[n].right or known[n].given_up)
+    ]
+    if names and not passed(state, stem):
+        question = f"{', '.join(names)}: not right yet. Which line would you try next? Give up and see the solution?"
+        if not yes and not (sys.stdin.isatty() and click.confirm(question, default=False)):
+            click.echo("Nothing was given up. `course hint` goes one step further.")
+            sys.exit(1)
+        for name in names:
+            note("gave up", exercise=name)
+    page = ROOT / "book" / "_build" / "html" / "questions" / f"{stem}.html"
+    page = page if page.exists() else ROOT / "solutions" / f"{stem}.ipynb"
+    click.echo(str(page))
+    if sys.stdout.isatty():
+        click.launch(str(page))

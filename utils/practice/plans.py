@@ -1,0 +1,96 @@
+"""The plans of one, three and seven days, read from the book's study page, which is the one place they stand in."""
+
+import functools
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.grading import catalogue
+from utils.practice.replay import Replay, day_of
+
+PAGE = Path(__file__).parents[2] / "book" / "study.md"
+HEADINGS = {1: "One day", 3: "Three days", 7: "Seven days"}
+_PART = re.compile(r"(?m)^\*\*((?:Day \d+|Block \d+) · .+?)\*\*")
+_ROW = re.compile(r"(?m)^\| \[\d\d · .+?\]\(questions/(\w+)\.ipynb\) \| (.+?) \|$")
+
+
+class Part(NamedTuple):
+    """A day of a plan, or a block of the plan of one day."""
+
+    title: str
+    day: int  # from 0
+    questions: tuple[tuple[str, str], ...]  # (stem, what to say aloud)
+
+
+@functools.cache
+def plan(days: int) -> tuple[Part, ...]:
+    """The parts of a plan in order; empty where the study page is not at hand (in a browser)."""
+    if not PAGE.exists():
+        return ()
+    text = re.split(rf"(?m)^## {HEADINGS[days]}$", PAGE.read_text(encoding="utf-8"))[1]
+    _, *found = _PART.split(re.split(r"(?m)^## ", text)[0])
+    parts = zip(found[::2], found[1::2], strict=True)
+    return tuple(
+        Part(title.rstrip("."), 0 if days == 1 else index, tuple(_ROW.findall(rows)))
+        for index, (title, rows) in enumerate(parts)
+    )
+
+
+def passed(state: Replay, stem: str) -> bool:
+    """Was every exercise of a question right at some time?"""
+    names = catalogue.entries().get(stem, {"exercises": ()})["exercises"]
+    return all(name in state.exercises and state.exercises[name].right for name in names)
+
+
+def next_in_plan(state: Replay, days: int, today: date) -> tuple[str, str] | None:
+    """(stem, why) of the first question that is not passed, or None when the plan is done."""
+    chosen = state.plan is not None
+    begun = day_of(state.plan[1]) if state.plan else today
+    for part in plan(days):
+        for stem, _ in part.questions:
+            if stem in catalogue.entries() and not passed(state, stem):
+                behind = (today - begun).days - part.day
+                when = f"{part.title}{', still open' if chosen and behind > 0 else ''}"
+                return stem, f"next in the plan of {HEADINGS[days].lower()}: {when}"
+    return None
+
+
+def as_text(state: Replay, days: int) -> str:
+    """A plan with a sign for each question: ● passed, ○ open."""
+    lines = [f"The plan of {HEADINGS[days].lower()}"]
+    for part in plan(days):
+        lines += ["", part.title]
+        for stem, aloud in part.questions:
+            title = catalogue.entries().get(stem, {}).get("title", stem)
+            lines += [f"  {'●' if passed(state, stem) else '○'} {stem[:2]} {title}", f"       say: {aloud}"]
+    return "\n".join(lines)
+
+
+def as_calendar(days: int, start: date) -> bytes:
+    """The plan as iCalendar: a whole-day event for each part, the same bytes for the same start."""
+    from icalendar import Calendar, Event
+
+    calendar = Calendar()
+    calendar.add("prodid", "-//vision-interview-course//plan//EN")
+    calendar.add("version", "2.0")
+    for index, part in enumerate(plan(days)):
+        event, day = Event(), start + timedelta(days=part.day)
+        event.add("uid", f"plan-{days}-{index}-{start.isoformat()}@vision-interview-course")
+        event.add("dtstamp", _midnight(start))
+        event.add("dtstart", day)
+        event.add("dtend", day + timedelta(days=1))
+        event.add("summary", part.title)
+        event.add("description", "\n".join(_line(stem, aloud) for stem, aloud in part.questions))
+        calendar.add_component(event)
+    return calendar.to_ical()
+
+
+def _line(stem: str, aloud: str) -> str:
+    return f"{stem[:2]} {catalogue.entries().get(stem, {}).get('title', stem)} (say: {aloud})"
+
+
+def _midnight(day: date) -> object:
+    from datetime import UTC, datetime
+
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,177 @@
+"""The log replayed: what happened with each exercise and each spoken card, and which of it counts as a review.
+
+Dates are the learner's: each entry's own local day. Per day an exercise is reviewed once, by what came of it first.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+AGAIN, HARD, GOOD, EASY = 1, 2, 3, 4  # the ratings of FSRS
+RATINGS = {"again": AGAIN, "hard": HARD, "good": GOOD, "easy": EASY}
+EASY_SECONDS = 120  # a review that is right at once and within so long of the blank is easy
+
+
+class Review(NamedTuple):
+    """One review that counts."""
+
+    day: str  # ISO date
+    rating: int
+    why: str  # in words
+
+
+@dataclass
+class Since:
+    """What happened with an exercise since it was last right or given up."""
+
+    opened: str = ""  # when its blank was opened
+    wrong: int = 0
+    hints: int = 0
+
+
+@dataclass
+class Standing:
+    """One exercise as the log tells it."""
+
+    opened: str = ""  # first opening of the exercise or of its question
+    right: str = ""  # when it was first right
+    given_up: str = ""  # when it was first given up
+    wrong: int = 0
+    hints: int = 0
+    mistakes: Counter = field(default_factory=Counter)  # name → how often
+    mistake_days: dict[str, set[str]] = field(default_factory=dict)
+    reviews: list[Review] = field(default_factory=list)
+    since: Since = field(default_factory=Since)
+    digests: set[str] = field(default_factory=set)  # of answers that were right
+
+    @property
+    def seconds(self) -> int | None:
+        """From the first opening to the first time right; None where one of them is not known."""
+        return _between(self.opened, self.right) if self.opened and self.right else None
+
+
+@dataclass
+class Replay:
+    """All that the log tells."""
+
+    exercises: dict[str, Standing] = field(default_factory=dict)
+    cards: dict[str, list[Review]] = field(default_factory=dict)
+    questions: dict[str, str] = field(default_factory=dict)  # stem → when it was first opened
+    days: Counter = field(default_factory=Counter)  # ISO date → attempts and cards
+    plan: tuple[int, str] | None = None  # days, and the date it was chosen
+    ticks: list[dict] = field(default_factory=list)  # what mock interviews noted
+
+
+def replay(entries: Iterable[dict]) -> Replay:
+    """Walk through the log in the order of time; two logs merged by union need not be in it."""
+    state = Replay()
+    for entry in in_order(entries):
+        name, event = entry.get("exercise"), entry.get("event")
+        if event == "rated":
+            _rated(state, entry)
+        elif event == "plan" and isinstance(entry.get("days"), int):
+            state.plan = (entry["days"], entry["time"][:10])
+        elif event == "mock":
+            state.ticks.append(entry)
+        elif event == "opened" and isinstance(stem := entry.get("question"), str):
+            state.questions.setdefault(stem, entry["time"])
+        elif isinstance(name, str):
+            if name not in state.exercises:
+                state.exercises[name] = Standing()
+            _happened(state.exercises[name], entry)
+            if isinstance(entry.get("status"), str):
+                state.days[entry["time"][:10]] += 1
+    return state
+
+
+def in_order(entries: Iterable[dict]) -> list[dict]:
+    """Entries that have a time, oldest first."""
+    timed = [entry for entry in entries if moment_of(entry.get("time"))]
+    one_zone = len({entry["time"][19:] for entry in timed}) < 2  # then the texts sort as the moments do, and faster
+    return sorted(timed, key=lambda entry: entry["time"] if one_zone else moment_of(entry["time"]))
+
+
+def moment_of(text: object) -> datetime | None:
+    """An ISO time with a zone (UTC where it names none); None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _rated(state: Replay, entry: dict) -> None:
+    key, rating, day = entry.get("card"), RATINGS.get(entry.get("rating")), entry["time"][:10]
+    if isinstance(key, str) and rating:
+        seen = state.cards.setdefault(key, [])
+        state.days[day] += 1
+        if not seen or seen[-1].day != day:
+            seen.append(Review(day, rating, f"rated {entry['rating']}"))
+
+
+def _happened(one: Standing, entry: dict) -> None:
+    event, status = entry.get("event"), entry.get("status")
+    if event == "opened":
+        one.opened = one.opened or entry["time"]
+        one.since.opened = one.since.opened or entry["time"]
+    elif event == "hint":
+        one.hints += 1
+        one.since.hints += 1
+    elif event == "gave up":
+        one.given_up = one.given_up or entry["time"]
+        _concluded(one, entry, AGAIN, "given up")
+    elif status == "right":
+        _was_right(one, entry)
+    elif isinstance(status, str):
+        _was_wrong(one, entry)
+
+
+def _was_wrong(one: Standing, entry: dict) -> None:
+    one.wrong += 1
+    one.since.wrong += 1
+    if isinstance(name := entry.get("mistake"), str):
+        one.mistakes[name] += 1
+        one.mistake_days.setdefault(name, set()).add(entry["time"][:10])
+
+
+def _was_right(one: Standing, entry: dict) -> None:
+    """A review, unless it is the same answer run again: that shows a file, not a memory."""
+    digest, since, first = entry.get("digest"), one.since, not one.right
+    anew = first or since.opened or since.wrong or (digest and one.digests and digest not in one.digests)
+    one.right = one.right or entry["time"]
+    if digest:
+        one.digests.add(digest)
+    if anew:
+        _concluded(one, entry, *_rating(since, entry["time"], first))
+
+
+def _rating(since: Since, time: str, first: bool) -> tuple[int, str]:
+    if since.wrong:
+        return HARD, f"right after {_count(since.wrong, 'wrong verdict')}"
+    if since.hints:
+        return HARD, f"right with {_count(since.hints, 'hint')}"
+    if not first and since.opened and _between(since.opened, time) <= EASY_SECONDS:
+        return EASY, f"right at once, within {EASY_SECONDS // 60} minutes"
+    return GOOD, "right at once"
+
+
+def _concluded(one: Standing, entry: dict, rating: int, why: str) -> None:
+    day = entry["time"][:10]
+    if not one.reviews or one.reviews[-1].day < day:  # nothing comes back the same day
+        one.reviews.append(Review(day, rating, why))
+    one.since = Since()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _between(start: str, end: str) -> int:
+    return round((moment_of(end) - moment_of(start)).total_seconds())
+
+
+def day_of(text: str) -> date:
+    """The date of an ISO time or date."""
+    return date.fromisoformat(text[:10])

@@ -1,0 +1,78 @@
+"""A review: fresh blanks in work/review/DATE/, and their grading. Answers of earlier days are never touched."""
+
+import hashlib
+import json
+import os
+from datetime import date
+from pathlib import Path
+
+from utils.grading.progress import note, record
+from utils.practice.cards import ROOT
+from utils.practice.due import Due
+from utils.practice.upnext import stem_of
+
+
+def folder(home: Path, day: date) -> Path:
+    """Where the blanks of a day lie."""
+    return home / "work" / "review" / day.isoformat()
+
+
+def blanks(home: Path, due: list[Due], day: date) -> list[Path]:
+    """A blank for each question with an exercise that is due, unless that day has one; the openings are noted."""
+    by_stem: dict[str, list[str]] = {}
+    for one in due:
+        by_stem.setdefault(stem_of(one.name), []).append(one.name)
+    return [_blank(home, stem, names, day) for stem, names in sorted(by_stem.items())]
+
+
+def _blank(home: Path, stem: str, names: list[str], day: date) -> Path:
+    path = folder(home, day) / f"{stem}.ipynb"
+    if not path.exists():
+        write_blank(path, stem, f"Review of {day.isoformat()}: {', '.join(names)}.")
+        for name in names:
+            note("opened", exercise=name)
+    return path
+
+
+def write_blank(path: Path, stem: str, first: str) -> None:
+    """The exercises of a question without the text around them; all of the file or nothing."""
+    notebook = json.loads((ROOT / "notebooks" / f"{stem}.ipynb").read_text(encoding="utf-8"))
+    lead = {"cell_type": "markdown", "id": "review", "metadata": {}, "source": [first]}
+    notebook["cells"] = [notebook["cells"][0], lead, *_exercises(notebook["cells"][1:])]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def _exercises(cells: list[dict]) -> list[dict]:
+    """The imports, and everything under "Your turn"."""
+    kept, inside = [], False
+    for cell in cells:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and text.startswith("## "):
+            inside = text.startswith("## Your turn")
+        if inside or (cell["cell_type"] == "code" and "import " in text and not kept):
+            kept.append(cell)
+    return kept
+
+
+def grade(path: Path, names: list[str], timeout: float = 10.0) -> list:
+    """Grade the exercises of `names` in a file, in a child process as ever, and note the attempts; their rows."""
+    from utils.sandbox.batch import grade_files
+
+    rows = [row for row in grade_files([path], 1, timeout, lambda _: names) if row.report.exercise in names]
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=6).hexdigest()
+    for row in rows:
+        record(row.report.exercise, row.report.status, row.report.mistake, digest)
+    return rows
+
+
+def open_names(home: Path, day: date, due: list[Due]) -> dict[Path, list[str]]:
+    """Each blank of the day with the exercises in it that are still due."""
+    files: dict[Path, list[str]] = {}
+    for one in due:
+        path = folder(home, day) / f"{stem_of(one.name)}.ipynb"
+        if path.exists():
+            files.setdefault(path, []).append(one.name)
+    return files

@@ -1,0 +1,37 @@
+"""When something is due again, by FSRS: no fuzz, no steps within a day, so that the same log gives the same dates."""
+
+import functools
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import NamedTuple
+
+from utils.practice.replay import Review
+
+
+class Memory(NamedTuple):
+    """What FSRS knows about one exercise or card."""
+
+    due: date
+    stability: float  # days until recall falls to 90 %
+
+
+def memory(reviews: Sequence[Review]) -> Memory:
+    """Replay at least one review. All happen at noon: only the days between them count."""
+    from fsrs import Card, Rating, State
+
+    scheduler = _scheduler()
+    card = Card(card_id=0, state=State.Learning, due=_noon(reviews[0].day))
+    for review in reviews:
+        card, _ = scheduler.review_card(card, Rating(review.rating), _noon(review.day))
+    return Memory(card.due.date(), round(card.stability, 2))
+
+
+@functools.cache
+def _scheduler() -> object:
+    from fsrs import Scheduler
+
+    return Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=365)
+
+
+def _noon(day: str) -> datetime:
+    return datetime(int(day[:4]), int(day[5:7]), int(day[8:10]), 12, tzinfo=UTC)

@@ -1,0 +1,103 @@
+"""The one thing to do now, and why: what is due, then the plan, then what was hardest."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from utils.grading import catalogue
+from utils.grading.progress import entries, now
+from utils.practice import cards, plans
+from utils.practice.replay import Replay, Standing, replay
+
+COURSE_ORDER = 7  # whoever chose no plan follows that of seven days
+
+
+@dataclass(frozen=True)
+class Next:
+    """One thing to do."""
+
+    what: str  # "exercise", "card", "question" or "nothing"
+    name: str
+    title: str
+    why: str
+    how: str
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n  why: {self.why}\n  how: {self.how}"
+
+    def to_json(self) -> dict:
+        """For programs."""
+        return {key: getattr(self, key) for key in ("what", "name", "title", "why", "how")}
+
+
+def next_up() -> Next:
+    """What to do now: a review that is due, else the next question of your plan, else your weakest exercise."""
+    return choose(replay(entries()), now().date())
+
+
+def choose(state: Replay, today: date) -> Next:
+    """The same from a log that was replayed and a date."""
+    return _review(state, today) or _planned(state, today) or _unseen(state) or _weakest(state) or _done()
+
+
+def _review(state: Replay, today: date) -> Next | None:
+    try:
+        from utils.practice.due import due, due_exercises
+
+        found = due_exercises(state, today) or due(state, today)
+    except ModuleNotFoundError:  # no fsrs: a browser
+        return None
+    if not found:
+        return None
+    first = found[0]
+    if first.kind == "exercise":
+        stem = stem_of(first.name)
+        title = f"Write {first.name} again (question {stem[:2]})"
+        return Next("exercise", first.name, title, f"due since {first.due}: {first.reason}", "course review")
+    card = cards.find(first.name)
+    title = f"Say aloud: {card.front} (question {card.number})"
+    return Next("card", first.name, title, f"due since {first.due}: {first.reason}", "course review")
+
+
+def _planned(state: Replay, today: date) -> Next | None:
+    days = state.plan[0] if state.plan and state.plan[0] in plans.HEADINGS else COURSE_ORDER
+    found = plans.next_in_plan(state, days, today)
+    return _question(*found) if found else None
+
+
+def _unseen(state: Replay) -> Next | None:
+    """The next question outside the plan."""
+    stem = next((stem for stem in catalogue.entries() if not plans.passed(state, stem)), None)
+    return _question(stem, "not passed yet, in no plan that you follow") if stem else None
+
+
+def _question(stem: str, why: str) -> Next:
+    entry = catalogue.entries()[stem]
+    title = f"Question {stem[:2]}: {entry['title']} ({entry['minutes']} min)"
+    return Next("question", stem, title, why, f"open work/{stem}.ipynb")
+
+
+def weakness(one: Standing | None) -> float:
+    """How hard an exercise has been: wrong verdicts and hints, giving up and mistakes that came back count more."""
+    if one is None:
+        return 1.0
+    back = sum(len(days) > 1 for days in one.mistake_days.values())
+    return one.wrong + one.hints + 3 * bool(one.given_up) + 2 * back
+
+
+def _weakest(state: Replay) -> Next | None:
+    known = [name for name in catalogue.exercise_names() if name in state.exercises]
+    name = max(known, key=lambda n: weakness(state.exercises[n]), default=None)
+    if name is None or weakness(state.exercises[name]) == 0:
+        return None
+    one, stem = state.exercises[name], stem_of(name)
+    why = f"your hardest so far: {one.wrong} wrong verdicts, {one.hints} hints"
+    return Next("exercise", name, f"Write {name} again (question {stem[:2]})", why, f"course reset {stem[:2]}")
+
+
+def _done() -> Next:
+    return Next("nothing", "", "Nothing is due and everything is passed.", "well done", "course mock")
+
+
+def stem_of(exercise: str) -> str:
+    """The stem of the question that has an exercise."""
+    return next(stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"])
