@@ -15,7 +15,7 @@ from utils.authoring import build, proof, recording
 from utils.grading import catalogue, fingerprint, reference
 
 ROOT = Path(__file__).parents[1]
-MODULE_LINES = 300
+MODULE_LINES, FACTS_LINES = 300, 400
 SOURCES = [path for folder in ("utils", "tests", "solutions", "notebooks") for path in (ROOT / folder).rglob("*.py")]
 
 
@@ -47,6 +47,8 @@ def test_modules_and_functions_stay_short():
     ]
 
     assert [] == [p.name for p in machine if len(p.read_text(encoding="utf-8").splitlines()) > MODULE_LINES]
+    facts = (ROOT / "utils" / "exercises").rglob("*.py")
+    assert [] == [p.name for p in facts if len(p.read_text(encoding="utf-8").splitlines()) > FACTS_LINES]
     assert statistics.median(lengths) <= 10
 
 
