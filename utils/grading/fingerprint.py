@@ -52,6 +52,11 @@ def agreeing(one: Prints, many: Prints, rtol: float, atol: float) -> np.ndarray:
     return ((one.forms == many.forms) & near | unknown).all(axis=2)
 
 
+def known(one: Prints, many: Prints) -> np.ndarray:
+    """(functions, cases) of bool: where neither side hangs on rounding, so that agreement is certain."""
+    return ((one.forms != ANY) & (many.forms != ANY)).all(axis=2)
+
+
 def steady(prints: Prints, again: Prints, rtol: float, atol: float) -> Prints:
     """`prints`, but ANY where the same functions on nearly the same inputs gave something else."""
     shaky = ~agreeing(prints, again, rtol, atol)[:, :, None]

@@ -20,29 +20,42 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     Where several do, the one that also agrees on most of the other cases, and then the one listed first.
     """
     failing = [index for index in failing if index < len(pairs)]
-    for mistake in _proposed(exercise, pairs, failing):
-        if all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
-            return mistake
-    return None
+    best, most = None, (0, 0)  # agreements, and minus the place in the list
+    for place, certain, possible in _proposed(exercise, pairs, failing):
+        mistake = exercise.mistakes[place]
+        if (possible, -place) > most and all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
+            count = certain if certain == possible else sum(_agrees(exercise, mistake, *pair) for pair in pairs)
+            best, most = max((best, most), (mistake, (count, -place)), key=lambda found: found[1])
+    return best
 
 
-def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Mistake]:
-    """The mistakes that can be it by their recorded fingerprints, the likeliest first; all where none are recorded."""
+def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tuple[int, int, int]]:
+    """(place in the list, cases on which it agrees for certain, cases on which it may agree), the likeliest first.
+
+    Those mistakes that can be it by their recorded fingerprints; all, by running them, where none are recorded.
+    """
     slug = catalogue.slug_of(exercise.name)
     recorded = fingerprint.load(slug).get(exercise.name) if slug else None
     if recorded is None or len(recorded.forms) != len(exercise.mistakes) or recorded.forms.shape[1] < len(pairs):
-        return _ranked(exercise, pairs, failing)
+        return _run_all(exercise, pairs, failing)
     recorded = recorded.first(len(pairs))
     mine = fingerprint.of([outcome for outcome, _ in pairs], value_names(exercise))
     agreeing = fingerprint.agreeing(mine, recorded, exercise.rtol, exercise.atol)
-    likely = np.flatnonzero(agreeing[:, failing].all(axis=1))
-    return [exercise.mistakes[i] for i in likely[np.argsort(-agreeing[likely].sum(axis=1), kind="stable")]]
+    certain = agreeing & fingerprint.known(mine, recorded)
+    rows = [
+        (int(i), int(certain[i].sum()), int(agreeing[i].sum())) for i in np.flatnonzero(agreeing[:, failing].all(1))
+    ]
+    return sorted(rows, key=lambda row: (-row[2], -row[1], row[0]))
 
 
-def _ranked(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Mistake]:
+def _run_all(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tuple[int, int, int]]:
     """The same by running every mistake: for an exercise whose fingerprints are not recorded yet."""
-    fits = [m for m in exercise.mistakes if all(_agrees(exercise, m, *pairs[index]) for index in failing)]
-    return sorted(fits, key=lambda m: -sum(_agrees(exercise, m, *pair) for pair in pairs))
+    rows = []
+    for place, mistake in enumerate(exercise.mistakes):
+        if all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
+            count = sum(_agrees(exercise, mistake, *pair) for pair in pairs)
+            rows.append((place, count, count))
+    return sorted(rows, key=lambda row: (-row[2], row[0]))
 
 
 def _agrees(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> bool:
