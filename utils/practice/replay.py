@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
+from utils.grading.report import BAD, MACHINE
+
 AGAIN, HARD, GOOD, EASY = 1, 2, 3, 4  # the ratings of FSRS
 RATINGS = {"again": AGAIN, "hard": HARD, "good": GOOD, "easy": EASY}
 EASY_SECONDS = 120  # a review that is right at once and within so long of the blank is easy
@@ -61,7 +63,6 @@ class Replay:
     questions: dict[str, str] = field(default_factory=dict)  # stem → when it was first opened
     days: Counter = field(default_factory=Counter)  # ISO date → attempts and cards
     plan: tuple[int, str] | None = None  # days, and the date it was chosen
-    ticks: list[dict] = field(default_factory=list)  # what mock interviews noted
 
 
 def replay(entries: Iterable[dict]) -> Replay:
@@ -73,8 +74,6 @@ def replay(entries: Iterable[dict]) -> Replay:
             _rated(state, entry)
         elif event == "plan" and isinstance(entry.get("days"), int):
             state.plan = (entry["days"], entry["time"][:10])
-        elif event == "mock":
-            state.ticks.append(entry)
         elif event == "opened" and isinstance(stem := entry.get("question"), str):
             state.questions.setdefault(stem, entry["time"])
         elif isinstance(name, str):
@@ -124,7 +123,7 @@ def _happened(one: Standing, entry: dict) -> None:
         _concluded(one, entry, AGAIN, "given up")
     elif status == "right":
         _was_right(one, entry)
-    elif isinstance(status, str):
+    elif status in BAD and status != MACHINE:
         _was_wrong(one, entry)
 
 
@@ -149,9 +148,9 @@ def _was_right(one: Standing, entry: dict) -> None:
 
 def _rating(since: Since, time: str, first: bool) -> tuple[int, str]:
     if since.wrong:
-        return HARD, f"right after {_count(since.wrong, 'wrong verdict')}"
+        return HARD, f"right after {counted(since.wrong, 'wrong verdict')}"
     if since.hints:
-        return HARD, f"right with {_count(since.hints, 'hint')}"
+        return HARD, f"right with {counted(since.hints, 'hint')}"
     if not first and since.opened and _between(since.opened, time) <= EASY_SECONDS:
         return EASY, f"right at once, within {EASY_SECONDS // 60} minutes"
     return GOOD, "right at once"
@@ -164,7 +163,8 @@ def _concluded(one: Standing, entry: dict, rating: int, why: str) -> None:
     one.since = Since()
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """1 hint, 2 hints."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from utils.grading import catalogue
 from utils.grading.progress import entries, now
 from utils.practice import cards, plans
-from utils.practice.replay import Replay, Standing, replay
+from utils.practice.replay import Replay, Standing, counted, replay
 
 COURSE_ORDER = 7  # whoever chose no plan follows that of seven days
 
@@ -90,7 +90,7 @@ def _weakest(state: Replay) -> Next | None:
     if name is None or weakness(state.exercises[name]) == 0:
         return None
     one, stem = state.exercises[name], stem_of(name)
-    why = f"your hardest so far: {one.wrong} wrong verdicts, {one.hints} hints"
+    why = f"your hardest so far: {counted(one.wrong, 'wrong verdict')}, {counted(one.hints, 'hint')}"
     return Next("exercise", name, f"Write {name} again (question {stem[:2]})", why, f"course reset {stem[:2]}")
 
 

@@ -1,0 +1,150 @@
+"""Mock interviews: one deadline, written once; facts from the log; a sitting goes on after a crash."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from utils.grading import catalogue
+from utils.practice import cards, mock, mock_report
+from utils.practice.replay import Replay, Standing
+
+progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
+ROOT = Path(__file__).parents[2]
+EMPTY = Replay()
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set the clock to a time of 1 December and return it."""
+
+    def set_clock(time):
+        monkeypatch.setenv("COURSE_NOW", f"2026-12-01T{time}+00:00")
+        return progress.now()
+
+    return set_clock
+
+
+@pytest.fixture
+def sitting(env, at):
+    """A sitting of 45 minutes that began at ten."""
+    at("10:00:00")
+    return mock.start(env, EMPTY, 45, seed=3)
+
+
+def test_three_parts_of_three_questions():
+    """Code, spoken with follow-ups, folklore; the same seed draws the same, chapters are kept to."""
+    for seed in range(20):
+        _, spoken, folklore = parts = mock.draw(EMPTY, seed, (1, 2))
+        assert ["code", "spoken", "folklore"] == [part.kind for part in parts]
+        assert 3 == len({part.stem for part in parts})
+        assert {1, 2} >= {catalogue.entries()[part.stem]["chapter"] for part in parts}
+        assert 1 <= len(spoken.follow_ups) <= mock.FOLLOW_UPS
+        assert cards.FOLKLORE == cards.find(folklore.name).kind
+        assert parts == mock.draw(EMPTY, seed, (1, 2))
+    assert 1 < len({mock.draw(EMPTY, seed) for seed in range(5)})
+
+
+def test_weak_exercises_are_likelier():
+    """What took wrong verdicts is drawn more often than what was right at once."""
+    state = Replay(exercises={"adam_step": Standing(wrong=500)})
+
+    assert 10 < sum(mock.draw(state, seed)[0].name == "adam_step" for seed in range(20))
+
+
+def test_the_deadline_is_written_once(sitting, env):
+    """It is read from the file, whatever the clock says when one comes back."""
+    assert (
+        "2026-12-01T10:45:00"
+        == sitting.deadline.astimezone(datetime.fromisoformat("2026-12-01T00:00+00:00").tzinfo).isoformat()[:19]
+    )
+    assert sitting == mock.latest(env)
+    assert sitting.blank.exists()
+
+
+def test_it_ends_at_the_deadline_however_late_one_looks(sitting, at):
+    """Checks after it are not counted, and its end is the deadline."""
+    name = sitting.parts[0].name
+    at("10:10:00")
+    progress.record(name, "wrong", "a mistake")
+    progress.note("hint", exercise=name, step=1)
+    assert None is mock.ended(sitting, progress.entries(), progress.now())
+    at("10:46:00")
+    progress.record(name, "right")
+    mock.happened(sitting, "done", part=0)
+    late = at("23:00:00")
+    found = mock_report.facts(sitting, progress.entries(), late)
+    code = found["parts"][0]
+
+    assert sitting.deadline == mock.ended(sitting, progress.entries(), late)
+    assert (1, 1, None, ["a mistake"], 2700) == (
+        code["checks"],
+        code["hints"],
+        code["right_after_seconds"],
+        code["mistakes"],
+        code["seconds"],
+    )
+    assert [0, 0] == [part["seconds"] for part in found["parts"][1:]]
+
+
+def test_facts_of_a_whole_sitting(sitting, at):
+    """Time by part, what was said, which points were ticked; no score; the page escapes what it shows."""
+    at("10:20:00")
+    progress.record(sitting.parts[0].name, "right")
+    mock.happened(sitting, "done", part=0)
+    at("10:30:00")
+    mock.happened(sitting, "ticked", part=1, points=[1])
+    mock.happened(sitting, "done", part=1)
+    at("10:35:00")
+    mock.happened(sitting, "said", part=2, verdict="does not hold")
+    mock.happened(sitting, "done", part=2)
+    mock.happened(sitting, "end")
+    found = mock_report.facts(sitting, progress.entries(), at("11:00:00"))
+    mock_report.write(sitting, found)
+    page = (sitting.folder / "report.html").read_text(encoding="utf-8")
+
+    assert [1200, 600, 300] == [part["seconds"] for part in found["parts"]]
+    assert 1200 == found["parts"][0]["right_after_seconds"]
+    assert [True, False] == [point["said"] for point in found["parts"][1]["points"]][:2]
+    assert "does not hold" == found["parts"][2]["said"]
+    assert found == json.loads((sitting.folder / "report.json").read_text(encoding="utf-8"))
+    assert "score" not in page.lower()
+    assert "<script" not in mock_report.as_html(
+        found | {"started": "2026", "parts": [found["parts"][2] | {"claim": "<script>"}]}
+    )
+
+
+def test_a_sitting_goes_on_after_a_crash(sitting, env, at):
+    """Which part is on comes from the log, so another terminal goes on where the first was killed."""
+    assert 0 == mock.current(sitting, progress.entries())
+    at("10:05:00")
+    mock.happened(sitting, "done", part=0)
+
+    assert 1 == mock.current(mock.latest(env), progress.entries())
+
+
+def course(home, *words, time="10:00:00"):
+    """Run the command at a time of 1 December, without a terminal."""
+    env = os.environ | {"COURSE_HOME": str(home), "COURSE_NOW": f"2026-12-01T{time}+00:00"}
+    command = [sys.executable, "-m", "utils.cli", "mock", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=env, stdin=subprocess.DEVNULL)
+
+
+def test_the_command_begins_goes_on_and_reports(tmp_path):
+    """The second call goes on with the sitting, `--end` ends it, `--json` has the facts."""
+    first, second = course(tmp_path, "--seed", "1", "--chapters", "1,2"), course(tmp_path, time="10:15:30")
+    ended = course(tmp_path, "--end", time="10:20:00")
+    found = json.loads(course(tmp_path, "--json", time="12:00:00").stdout)
+
+    assert "45:00 left · part 1 of 3" in first.stdout
+    assert "29:30 left · part 1 of 3" in second.stdout
+    assert "report.html" in ended.stdout
+    assert 1200 == found["parts"][0]["seconds"]
+    assert 1 == len(list((tmp_path / "mock").iterdir()))
+    assert 2 == course(tmp_path, "--clock", time="12:00:00").returncode
+    assert 2 == course(tmp_path, "--chapters", "9").returncode
