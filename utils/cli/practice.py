@@ -165,3 +165,18 @@ def solution(number: str, yes: bool) -> None:
     click.echo(str(page))
     if sys.stdout.isatty():
         click.launch(str(page))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+def deck(file: Path) -> None:
+    """Write the spoken cards as a deck for Anki: 30 seconds, follow-ups, folklore, red flags.
+
+    \b
+    course deck interviews.apkg
+
+    A later import updates the cards and keeps your schedule.
+    """
+    from utils.practice import deck as decks
+
+    click.echo(f"{decks.write(file)} notes: {file}")
