@@ -5,4 +5,4 @@ from utils.exercises.lr_schedules.clipping import CLIP
 from utils.exercises.lr_schedules.schedules import COSINE, PLATEAU
 from utils.grading.spec import Question
 
-QUESTION = Question(chapter=6, minutes=45, exercises=(COSINE, PLATEAU, CLIP, AVERAGE))
+QUESTION = Question(chapter=6, minutes=44, exercises=(COSINE, PLATEAU, CLIP, AVERAGE))
