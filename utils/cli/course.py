@@ -5,6 +5,7 @@ import click
 from utils.cli.dev import dev
 from utils.cli.grade import check, grade
 from utils.cli.learner import hint, learn, reset, status
+from utils.cli.log import log, watch
 from utils.cli.mock import mock
 from utils.cli.practice import deck, next_, plan, review, solution
 from utils.cli.torch import torch_
@@ -19,5 +20,22 @@ def main() -> None:
     """Interview questions as notebooks that grade themselves."""
 
 
-for verb in (learn, next_, plan, review, mock, deck, check, grade, status, hint, solution, reset, torch_, dev):
+for verb in (
+    learn,
+    next_,
+    plan,
+    review,
+    mock,
+    deck,
+    check,
+    grade,
+    watch,
+    status,
+    log,
+    hint,
+    solution,
+    reset,
+    torch_,
+    dev,
+):
     main.add_command(verb)

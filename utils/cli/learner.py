@@ -9,7 +9,7 @@ import click
 from utils import door
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
-from utils.grading.progress import note, progress, root
+from utils.grading.progress import entries, note, now, progress, root
 from utils.workplace import folder
 
 ROOT = root()
@@ -38,9 +38,24 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
 
 
 @click.command()
-def status() -> None:
+@click.option(
+    "--html",
+    "page",
+    is_flag=False,
+    flag_value="progress.html",
+    type=click.Path(dir_okay=False),
+    help="Write a page: bars, a calendar, mistakes that come back, what is due.  [default: progress.html]",
+)
+def status(page: str | None) -> None:
     """Show your progress by chapter: ● right, ◐ tried, ○ not attempted."""
-    click.echo(repr(progress()))
+    if page is None:
+        click.echo(repr(progress()))
+        return
+    from utils.practice import overview
+    from utils.practice.replay import replay
+
+    Path(page).write_text(overview.page(replay(entries()), now().date()), encoding="utf-8")
+    click.echo(page)
 
 
 @click.command()

@@ -90,7 +90,7 @@ def history() -> list[dict]:
 
 def _lines() -> list[str]:
     path = log_path()
-    return path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []
+    return path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
 
 
 def _parsed(lines: list[str]) -> Iterator[object]:
