@@ -11,6 +11,7 @@ import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from jupytext.async_contentsmanager import build_async_jupytext_contents_manager_class as jupytext_manager
 
+from utils import editions
 from utils.workplace import folder
 from utils.workplace.answers import answers
 
@@ -128,11 +129,13 @@ def test_a_broken_script_is_not_lost(home):
 def test_a_full_disk_leaves_no_half_notebook(home, monkeypatch):
     """A copy that fails leaves nothing behind, so that the next run copies it anew."""
 
-    def full(source, target):
-        Path(target).write_text("{half")
+    write_text = Path.write_text
+
+    def full(path, text, **options):
+        write_text(path, "{half", **options)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folder.shutil, "copyfile", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="No space"):
         folder.fill(home)
 
@@ -191,7 +194,7 @@ def test_reset_keeps_a_copy_and_leaves_one_file(home):
     saved = folder.reset(home, STEM)
 
     assert [f"{STEM}.ipynb"] == [path.name for path in work.iterdir()]
-    assert (home / "notebooks" / f"{STEM}.ipynb").read_bytes() == (work / f"{STEM}.ipynb").read_bytes()
+    assert editions.as_text(editions.blank(STEM, home)) == (work / f"{STEM}.ipynb").read_text(encoding="utf-8")
     assert {"py", "ipynb"} == {path.suffix[1:] for path in saved.iterdir()}
 
 
@@ -227,3 +230,60 @@ def test_a_script_and_its_notebook_have_equal_answers(home):
     jupytext.write(jupytext.read(work / f"{STEM}.ipynb"), work / f"{STEM}.py", fmt="py:percent")
 
     assert answers(work / f"{STEM}.py", NAMES) == answers(work / f"{STEM}.ipynb", NAMES)
+
+
+def new_edition(home):
+    """The question changes: another title, and a cell more."""
+    path = home / "notebooks" / f"{STEM}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source += "\n\nA new edition."
+    notebook.cells.insert(1, nbformat.v4.new_markdown_cell("A new cell.", id="cell-new"))
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_untouched_copy_is_brought_up_to_date(home, known):
+    """Silently: nothing of a learner's is in it. A copy of an earlier version counts while it is the present edition."""
+    folder.fill(home)
+    mine = home / "work" / f"{STEM}.ipynb"
+    if not known:
+        shutil.copy(home / "notebooks" / f"{STEM}.ipynb", mine)
+        folder.fill(home)
+    new_edition(home)
+    done = folder.fill(home)
+
+    assert ([], [], []) == (done.new, done.old, done.told)
+    assert editions.as_text(editions.blank(STEM, home)) == mine.read_text(encoding="utf-8")
+
+
+def test_an_edited_copy_waits_for_update(home):
+    """`fill` leaves it, byte for byte, and names it; `update` carries the answer over, after a backup."""
+    folder.fill(home)
+    answered(mine := home / "work" / f"{STEM}.ipynb")
+    before = mine.read_bytes()
+    assert [] == folder.outdated(home)
+    new_edition(home)
+
+    assert [STEM] == folder.fill(home).old == folder.outdated(home)
+    assert before == mine.read_bytes()
+    done, saved = folder.update(home, STEM)
+    text = mine.read_text(encoding="utf-8")
+    assert MARK in text
+    assert "A new edition." in text
+    assert "A new cell." in text
+    assert ["batchnorm_forward"] == done.answers
+    assert before == (saved / mine.name).read_bytes()
+    assert [] == folder.outdated(home)
+    nbformat.validate(nbformat.read(mine, as_version=4))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 3, "nbformat": 4}', '{"cells": [3], "nbformat": 4}'])
+def test_what_cannot_be_read_is_left_alone(home, text):
+    """A broken file is somebody's work too."""
+    folder.fill(home)
+    (mine := home / "work" / f"{STEM}.ipynb").write_text(text)
+    folder.fill(home)
+    with pytest.raises(ValueError, match="course reset 15"):
+        folder.update(home, STEM)
+
+    assert text == mine.read_text()

@@ -1,13 +1,16 @@
 """work/: one notebook a question, and no script beside it that jupytext could take for the notebook's newer half."""
 
+import json
 import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from utils import editions
 from utils.grading import catalogue
 from utils.workplace.answers import answers
+from utils.workplace.merge import Merged, merge
 
 
 @dataclass
@@ -15,6 +18,7 @@ class Filled:
     """What `fill` did, for the learner to read."""
 
     new: list[str] = field(default_factory=list)  # stems copied
+    old: list[str] = field(default_factory=list)  # stems of edited copies whose question has changed
     told: list[str] = field(default_factory=list)  # a sentence for each script that was more than a blank
 
 
@@ -22,18 +26,64 @@ def fill(home: Path) -> Filled:
     """Copy the notebooks that work/ lacks, and bring scripts of earlier versions over; nothing of a learner's is lost.
 
     `home` is the course's folder. A script beside a notebook is moved to backups/; where it alone has answers, the
-    notebook is made from it.
+    notebook is made from it. A copy that nobody has edited is brought up to date, an edited one waits for `update`.
     """
     work, done = home / "work", Filled()
-    work.mkdir(exist_ok=True)
-    for blank in sorted((home / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        mine, script = work / blank.name, work / f"{blank.stem}.py"
+    work.mkdir(parents=True, exist_ok=True)
+    for stem in editions.stems(home):
+        blank = editions.folder("notebooks", home) / f"{stem}.ipynb"
+        mine, script = work / blank.name, work / f"{stem}.py"
         if script.is_file():
             done.told += _bring_over(home, blank, mine, script)
         if not mine.exists():
-            replace(blank, mine)
-            done.new.append(blank.stem)
+            done.new.append(stem)
+            write(mine, editions.as_text(editions.blank(stem, home)))
+        elif _is_untouched(mine, blank):
+            write(mine, editions.as_text(editions.blank(stem, home)), only_if_other=True)
+        elif editions.is_old(stem, mine, home):
+            done.old.append(stem)
     return done
+
+
+def _is_untouched(mine: Path, blank: Path) -> bool:
+    """Is the copy, outputs aside, what an edition gave? Of an earlier version's copy only the present one is known."""
+    notebook = read(mine)
+    if notebook is None:
+        return False
+    now = editions.edition(notebook["cells"])
+    given = editions.made_from(notebook)[0] or editions.edition(json.loads(blank.read_text(encoding="utf-8"))["cells"])
+    ran = any(cell.get("outputs") or cell.get("attachments") for cell in notebook["cells"])
+    return now == given and not (ran and editions.made_from(notebook)[0] is None)
+
+
+def read(path: Path) -> dict | None:
+    """A notebook of today's format, or None: what cannot be read is left alone."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    cells = notebook.get("cells") if isinstance(notebook, dict) and notebook.get("nbformat") == 4 else None
+    return notebook if isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells) else None
+
+
+def outdated(home: Path) -> list[str]:
+    """The questions that have changed since the learner's copies were made."""
+    return [stem for stem in editions.stems(home) if editions.is_old(stem, home / "work" / f"{stem}.ipynb", home)]
+
+
+def update(home: Path, stem: str) -> tuple[Merged, Path]:
+    """Carry the learner's cells into the present edition; (what was done, the backup's folder).
+
+    ValueError for a copy that is none or cannot be read.
+    """
+    mine = home / "work" / f"{stem}.ipynb"
+    notebook = read(mine)
+    if notebook is None:
+        raise ValueError(f"{mine} is missing or no notebook; `course reset {stem[:2]}` gives a fresh one, after a backup.")
+    merged = merge(notebook, editions.blank(stem, home), list(catalogue.entries()[stem]["exercises"]))
+    saved = back_up(home, stem)
+    write(mine, editions.as_text(merged.notebook))
+    return merged, saved
 
 
 def _bring_over(home: Path, blank: Path, mine: Path, script: Path) -> list[str]:
@@ -76,7 +126,7 @@ def current(folder: Path, stem: str) -> tuple[Path | None, str]:
     pair = [path for suffix in (".ipynb", ".py") if (path := folder / f"{stem}{suffix}").is_file()]
     if len(pair) < 2:
         return (pair[0] if pair else None), ""
-    blank = folder.parent / "notebooks" / f"{stem}.ipynb"
+    blank = editions.folder("notebooks", folder.parent) / f"{stem}.ipynb"
     own = {path: _own(path, blank) for path in pair}
     answered = [path for path in pair if own[path]] or pair[:1]
     chosen = max(answered, key=lambda path: path.stat().st_mtime)
@@ -102,17 +152,19 @@ def back_up(home: Path, stem: str) -> Path | None:
 def reset(home: Path, stem: str) -> Path | None:
     """Put a question back to its blank, after a backup, whose folder is returned."""
     saved = back_up(home, stem)
-    (home / "work").mkdir(exist_ok=True)
-    replace(home / "notebooks" / f"{stem}.ipynb", home / "work" / f"{stem}.ipynb")
+    (home / "work").mkdir(parents=True, exist_ok=True)
+    write(home / "work" / f"{stem}.ipynb", editions.as_text(editions.blank(stem, home)))
     (home / "work" / f"{stem}.py").unlink(missing_ok=True)
     return saved
 
 
-def replace(source: Path, target: Path) -> None:
+def write(target: Path, text: str, only_if_other: bool = False) -> None:
     """All or nothing: a crash or a full disk leaves the old file or the new one, never half of one."""
+    if only_if_other and target.read_text(encoding="utf-8") == text:
+        return
     part = target.with_name(f"{target.name}.part")
     try:
-        shutil.copyfile(source, part)
+        part.write_text(text, encoding="utf-8")
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
