@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import utils
-from utils import door
+from utils import door, editions
 from utils.door import FIRST, Hint, Table, check, common_mistakes, hint, hints_of
 from utils.grading import catalogue, judge
+from utils.grading.report import Report
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 history = progress.history
@@ -195,3 +196,44 @@ def test_the_door_names_what_it_offers():
     with pytest.raises(AttributeError, match="has no attribute 'chek'; it offers check, common_mistakes"):
         utils.chek  # noqa: B018
     assert all(callable(thing) or isinstance(thing, ModuleType) for thing in (getattr(utils, n) for n in utils.__all__))
+
+
+def test_the_solution_comes_after_a_question(env):
+    """The first call asks, the second shows the code without markers, and lays the notebook into work/solutions/."""
+    (env / "work").mkdir()
+    first, second = str(utils.solution("batchnorm2d_forward")), str(utils.solution("batchnorm2d_forward"))
+
+    assert "say aloud" in first
+    assert "def " not in first
+    assert "def batchnorm2d_forward(" in second
+    assert "SOLUTION" not in second
+    assert "solutions/15_batchnorm_forward.ipynb" in second
+    assert (env / "work" / "solutions" / "15_batchnorm_forward.ipynb").exists()
+
+
+@pytest.mark.parametrize("name", catalogue.exercise_names())
+def test_every_exercise_has_a_solution_to_show(name):
+    """The solved cell of each is found by its name."""
+    _, code = editions.solved(name)
+
+    assert f" {name}" in code
+    assert "NotImplementedError" not in code or "raise NotImplementedError()" not in code
+
+
+def test_a_right_verdict_leads_on():
+    """To the next exercise of the notebook, then to the next question."""
+    assert "Next in this notebook: batchnorm2d_forward." == door._onward("batchnorm_forward")
+    assert "Next question: 16 · " in door._onward("batchnorm2d_forward")
+
+
+def test_the_first_check_says_when_the_question_has_changed(monkeypatch, env):
+    """Once in a kernel, and only for the notebook that is open."""
+    path = env / "15_batchnorm_forward.ipynb"
+    notebook = editions.blank("15_batchnorm_forward")
+    notebook["metadata"]["course"]["edition"] = "older"
+    path.write_text(editions.as_text(notebook), encoding="utf-8")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    monkeypatch.setattr(door, "_told", set())
+
+    assert "course update 15" in dict(door._with_news(Report("batchnorm_forward", "wrong")).facts)["News"]
+    assert () == door._with_news(Report("batchnorm_forward", "wrong")).facts

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from utils import missing
-from utils.door import check, common_mistakes, hint
+from utils.door import check, common_mistakes, hint, solution
 from utils.folklore import evidence, published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
@@ -13,7 +13,7 @@ from utils.stages import stagecheck
 
 __all__ = [
     "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "models", "next_up",
-    "numeric_gradient", "plots", "progress", "published", "settings", "stagecheck", "trial",
+    "numeric_gradient", "plots", "progress", "published", "settings", "solution", "stagecheck", "trial",
 ]  # fmt: skip
 
 

@@ -1,20 +1,22 @@
-"""`check` and `hint`, as a learner calls them in a notebook."""
+"""`check`, `hint` and `solution`, as a learner calls them in a notebook."""
 
 import hashlib
 import html
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType
 
-from utils.grading import catalogue, judge
-from utils.grading.progress import note, record
+from utils import editions
+from utils.grading import browser, catalogue, judge
+from utils.grading.progress import note, record, root, states
 from utils.grading.report import BLANK, Report
 
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
+_asked: set[str] = set()  # exercises whose solution was asked for once
+_told: set[str] = set()  # questions whose new edition was spoken of
 _opened: set[str] = set()  # exercises that this kernel has seen blank
 LOST = ("Not noted", "progress.jsonl could not be written (disk full, or read-only?); this attempt does not count.")
 
@@ -22,7 +24,7 @@ LOST = ("Not noted", "progress.jsonl could not be written (disk full, or read-on
 def _note_notebook() -> None:
     """A kernel that imports the course has opened a question's notebook; Jupyter says which."""
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem
-    if "ipykernel" in sys.modules and re.fullmatch(r"\d\d_\w+", stem):
+    if "ipykernel" in sys.modules and stem in catalogue.entries():
         note("opened", question=stem)
 
 
@@ -39,7 +41,39 @@ def check(function: Callable) -> Report:
         _opened.add(report.exercise)
         note("opened", exercise=report.exercise)
     noted = record(report.exercise, report.status, report.mistake, _digest(function))
-    return report if noted else replace(report, facts=(*report.facts, LOST))
+    return _with_news(report if noted else replace(report, facts=(*report.facts, LOST)))
+
+
+def _with_news(report: Report) -> Report:
+    """A right verdict leads on, and the first one says so when the question has changed since the copy was made.
+
+    Not where attempts are not noted: what a build shows does not hang on the order of questions.
+    """
+    if os.environ.get("COURSE_PROGRESS") == "off":
+        return report
+    if report:
+        report = replace(report, advice=report.advice or _onward(report.exercise))
+    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    stem = path.stem
+    if stem in catalogue.entries() and stem not in _told:
+        _told.add(stem)
+        if editions.is_old(stem, path):
+            news = f"This question has a new edition: `course update {stem[:2]}` carries your cells over."
+            report = replace(report, facts=(*report.facts, ("News", news)))
+    return report
+
+
+def _onward(exercise: str) -> str:
+    """The next exercise of the notebook, else the next question."""
+    stem = next(stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"])
+    names = list(catalogue.entries()[stem]["exercises"])
+    if exercise != names[-1]:
+        return f"Next in this notebook: {names[names.index(exercise) + 1]}."
+    after = editions.following(stem)
+    if not after:
+        return "That was the last question."
+    place = "" if browser.HERE else f" ({after}.ipynb)"
+    return f"Next question: {editions.title(after)}{place}."
 
 
 def _digest(function: Callable) -> str:
@@ -70,8 +104,39 @@ def hint(function: Callable | str) -> Hint:
     step = min(_shown.get(name, 0), len(hints) - 1)
     _shown[name] = step + 1
     note("hint", exercise=name, step=step + 1)
-    more = "" if step + 1 < len(hints) else "\n\n(That was the last hint.)"
+    more = "" if step + 1 < len(hints) else f"\n\nThat was the last hint; `solution({name})` shows the solved code."
     return Hint(f"**Hint {step + 1} of {len(hints)} · {name}**\n\n{hints[step]}{more}")
+
+
+def solution(function: Callable | str) -> Hint:
+    """The solved code of an exercise, with the notebook that explains it. The first call asks; the second shows."""
+    name = function if isinstance(function, str) else judge.exercise_for(function).name
+    hints_of(name)  # ValueError for a name that is none
+    if name not in _asked:
+        _asked.add(name)
+        return Hint(
+            f"**Before you look:** say aloud what your {name} still lacks, or which line you doubt. "
+            f"What you find yourself stays with you.\n\nRun `solution({name})` once more to see the solved code."
+        )
+    found = editions.solved(name)
+    if found is None:
+        return Hint(f"The solved code of {name} stands on this question's page in the book.")
+    stem, code = found
+    if states().get(name) != "right":
+        note("gave up", exercise=name)
+    link = _copy_of_solution(stem)
+    return Hint(f"```python\n{code}\n```\n\nExplained step by step: {link}. Close it, and write yours from memory.")
+
+
+def _copy_of_solution(stem: str) -> str:
+    """A link to the executed notebook, laid into work/solutions/, for JupyterLab opens nothing outside work/."""
+    source, work = editions.folder("solutions") / f"{stem}.ipynb", root() / "work"
+    try:
+        (work / "solutions").mkdir(exist_ok=True)
+        (work / "solutions" / source.name).write_bytes(source.read_bytes())
+    except OSError:  # no work/, or a full disk
+        return str(source)
+    return f"[solutions/{source.name}](solutions/{source.name})"
 
 
 def hints_of(name: str) -> list[str]:

@@ -1,7 +1,7 @@
 """A question's blank notebook as it is laid into work/, and which edition of it a learner's copy was made from.
 
-A copy's metadata hold the edition, and a digest of each given cell: so a learner's own cells can be told from given ones
-when the question changes, without keeping the old edition.
+A copy's metadata hold the edition, and a digest of each given cell: so a learner's own cells can be told from given
+ones when the question changes, without keeping the old edition.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ def stems(home: Path | None = None) -> list[str]:
 
 
 def blank(stem: str, home: Path | None = None) -> dict:
-    """The blank notebook for work/, as nbformat's JSON: with its edition, and at its end the way to the next question."""
+    """The blank notebook for work/, as nbformat's JSON: with its edition, and a link to the next question."""
     notebook = json.loads((folder("notebooks", home) / f"{stem}.ipynb").read_text(encoding="utf-8"))
     cells = notebook["cells"]
     for cell in cells:

@@ -159,13 +159,13 @@ def test_learn_copies_what_is_missing_and_touches_nothing_else(home):
     (home / "work" / f"{STEM}.py").write_text(RIGHT)
     code = (
         "import os, sys\nfrom utils.cli import learner, main\n"
-        "learner.os.execvp = lambda name, command: print(*command[1:])\n"
+        "learner.os.execv = lambda name, command: print(*command[1:])\n"
         "sys.argv = ['course', 'learn', '--no-browser', '--port=9']\nmain()"
     )
     env = os.environ | {"COURSE_HOME": str(home)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=ROOT)
 
-    assert [f"{STEM}.ipynb"] == [path.name for path in (home / "work").iterdir()]
+    assert {f"{STEM}.ipynb", "00_start_here.ipynb"} == {path.name for path in (home / "work").iterdir()}
     assert f"{STEM}.ipynb was made from your {STEM}.py; the script is in backups/{STEM}_" in done.stdout
     assert str(home / "work") in done.stdout
     assert done.stdout.endswith("--no-browser --port=9\n")
@@ -177,7 +177,7 @@ def test_hint_walks_down_or_shows_all(home):
 
     assert "Hint 1 of" in first.stdout
     assert "Hint 2 of" not in first.stdout
-    assert first.stdout.strip() in everything.stdout
+    assert first.stdout.split("\n\n`course hint")[0] in everything.stdout
     assert "Hint 3 of 3" in everything.stdout
 
 

@@ -35,7 +35,9 @@ def sources(book):
 TEXTS = st.sampled_from(["my own words", "def first(x):\n    return x", "def second(x):\n    return 2 * x",
                          "def first(x):\n    return 1\n\ndef second(x):\n    return 2", "class Third:\n    mine = 1",
                          "def broken(", "plt.show()", "print(1)", "check(first)"])  # fmt: skip
-EDIT = st.tuples(st.sampled_from(["edit", "add", "delete", "move", "copy"]), st.integers(0, 30), st.integers(0, 30), TEXTS)
+EDIT = st.tuples(
+    st.sampled_from(["edit", "add", "delete", "move", "copy"]), st.integers(0, 30), st.integers(0, 30), TEXTS
+)
 EDITION = st.lists(st.sampled_from([*GIVEN, "a new cell", "print('new')", "# another title"]), max_size=14)
 
 

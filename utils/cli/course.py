@@ -9,6 +9,7 @@ from utils.cli.log import log, watch
 from utils.cli.mock import mock
 from utils.cli.practice import deck, next_, plan, review, solution
 from utils.cli.torch import torch_
+from utils.cli.upkeep import update
 from utils.workplace import pins
 
 EPILOG = "Start with `course learn`. Every verb has --help."
@@ -35,6 +36,7 @@ for verb in (
     hint,
     solution,
     reset,
+    update,
     torch_,
     dev,
 ):

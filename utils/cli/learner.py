@@ -10,15 +10,18 @@ from utils import door
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, progress, root
-from utils.workplace import folder
+from utils.workplace import folder, start
 
 ROOT = root()
+
+
+SETTINGS = Path(folder.__file__).with_name("jupyter")  # no news, no update check, the kernel's name and its silence
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("jupyter_args", nargs=-1, type=click.UNPROCESSED)
 def learn(jupyter_args: tuple[str, ...]) -> None:
-    """Copy the notebooks that work/ lacks and open JupyterLab there.
+    """Copy the notebooks that work/ lacks and open JupyterLab on its start page.
 
     \b
     course learn                 opens the browser
@@ -28,13 +31,26 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
     for sentence in filled.told:
         click.echo(sentence)
     new = len(filled.new)
-    click.echo(f"{new} new in work/." if new else "work/ has every question; nothing of yours was touched.")
-    lab = Path(sys.executable).with_name("jupyter-lab")
-    # The course works offline, so JupyterLab need not ask for news; root is who one is in a container.
-    quiet = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
-    quiet += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [str(lab if lab.exists() else "jupyter-lab"), str(ROOT / "work"), *quiet, *jupyter_args]
-    os.execvp(command[0], command)
+    place = ROOT / "work"
+    click.echo(f"{new} new in {place}." if new else f"{place} has every question; nothing of yours was touched.")
+    _tell_old(filled.old)
+    page = start.lay_out(ROOT)
+    click.echo("JupyterLab starts; it takes some seconds. Ctrl+C in this window ends it.")
+    # Errors only; the address is printed all the same. Root is who one is in a container.
+    options = [f"--ServerApp.root_dir={place}", f"--LabApp.default_url=/lab/tree/{page.name}"]
+    options += ["--log-level=ERROR", "--LabApp.log_level=ERROR"]
+    options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    for variable in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
+        os.environ[variable] = os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get(variable)]))
+    command = [sys.executable, "-m", "jupyterlab", *options, *jupyter_args]
+    os.execv(command[0], command)
+
+
+def _tell_old(stems: list[str]) -> None:
+    if stems:
+        numbers = " ".join(stem[:2] for stem in stems)
+        words = "has a new edition" if len(stems) == 1 else "have new editions"
+        click.echo(f"{numbers} {words}: `course update {numbers}` carries your cells over, after a backup.")
 
 
 @click.command()
@@ -50,6 +66,7 @@ def status(page: str | None) -> None:
     """Show your progress by chapter: ● right, ◐ tried, ○ not attempted."""
     if page is None:
         click.echo(repr(progress()))
+        _tell_old(folder.outdated(ROOT))
         return
     from utils.practice import overview
     from utils.practice.replay import replay
@@ -73,12 +90,16 @@ def hint(name: str, everything: bool) -> None:
         raise click.UsageError(str(error)) from None
     for step, text in enumerate(hints, start=1):
         click.echo(f"Hint {step} of {len(hints)}\n{text}\n")
+        if step == len(hints):
+            number = next(stem[:2] for stem, entry in catalogue.entries().items() if name in entry["exercises"])
+            click.echo(f"That was the last hint; `course solution {number}` opens the solved page.")
         note("hint", exercise=name, step=step)
         if (
             step < len(hints)
             and not everything
             and not (sys.stdin.isatty() and click.confirm("The next one?", default=True))
         ):
+            click.echo(f"`course hint {name} --all` prints all of them.")
             break
 
 

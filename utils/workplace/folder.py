@@ -79,7 +79,9 @@ def update(home: Path, stem: str) -> tuple[Merged, Path]:
     mine = home / "work" / f"{stem}.ipynb"
     notebook = read(mine)
     if notebook is None:
-        raise ValueError(f"{mine} is missing or no notebook; `course reset {stem[:2]}` gives a fresh one, after a backup.")
+        raise ValueError(
+            f"{mine} is missing or no notebook; `course reset {stem[:2]}` gives a fresh one, after a backup."
+        )
     merged = merge(notebook, editions.blank(stem, home), list(catalogue.entries()[stem]["exercises"]))
     saved = back_up(home, stem)
     write(mine, editions.as_text(merged.notebook))
