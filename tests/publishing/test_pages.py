@@ -10,7 +10,7 @@ from utils import models
 from utils.authoring import build
 from utils.folklore import trial
 from utils.grading import catalogue
-from utils.publishing import pages, verdict_page
+from utils.publishing import pages, study_page, verdict_page
 
 ROOT = Path(__file__).parents[2]
 SOURCE = build.Source(ROOT / "solutions" / "15_batchnorm_forward.py", nbformat.v4.new_notebook())
@@ -92,7 +92,8 @@ def test_the_folklore_page_says_what_the_notebooks_computed():
     assert text.startswith("3 claims: 1 hold, 1 hold only under a condition, 1 do not hold, 0 are not decided here.")
     assert "“a &lt; b”</span> <b>holds</b>" in text
     assert "<b>holds only if x</b>" in text
-    assert 3 == text.count('href="questions/15_batchnorm_forward.html#folklore-on-trial"')
+    assert 1 == text.count('href="questions/15_batchnorm_forward.html#folklore-on-trial"')
+    assert 3 == text.count("<details>")
 
 
 def test_the_folklore_of_the_course_is_complete():
@@ -168,33 +169,67 @@ def test_the_map_has_every_question_in_both_languages():
 
 STUDY = (ROOT / "book" / "study.md").read_text(encoding="utf-8")
 ROW = re.compile(r"(?m)^\| \[(\d\d · .+?)\]\(questions/(\w+)\.ipynb\)")
-BLOCKS = re.findall(
-    r"(?m)^\*\*(?:Block|Day) \d[^*]*about ([\d½]+) hours[^*]*\*\*\n((?:(?!\*\*(?:Block|Day)|## ).*\n)+)", STUDY
-)
+PLANS = study_page.plans(STUDY)
+
+
+def stems(plan):
+    return [stem for part in PLANS[plan] for stem in part.stems]
 
 
 def test_the_plans_name_questions_by_their_titles():
     """A title that changes in its notebook changes in the plans too."""
-    rows = ROW.findall(STUDY)
+    rows = [(text, stem) for text, stem in ROW.findall(STUDY) if stem in catalogue.entries()]
 
     assert len(rows) > len(catalogue.entries())
     assert [] == [(text, stem) for text, stem in rows if text != f"{stem[:2]} · {catalogue.entries()[stem]['title']}"]
 
 
-def test_the_plans_hours_are_those_of_the_catalogue():
-    """Each block's "about N hours" is the sum of its questions' minutes, to a quarter of an hour."""
-    assert len(BLOCKS) == 10
-    for hours, text in BLOCKS:
-        said = float(hours.replace("½", ".5"))
-        needed = sum(catalogue.entries()[stem]["minutes"] for _, stem in ROW.findall(text)) / 60
+def test_the_page_states_the_catalogue_s_hours():
+    """Behind each part's title stand the minutes of its questions, to half an hour; no marker is left."""
+    page = study_page.page(STUDY)
 
-        assert said == pytest.approx(needed, abs=0.25), text[:200]
+    assert "<!--" not in page
+    for part in (part for parts in PLANS.values() for part in parts):
+        assert f"**{part.title} · about {study_page.halves(part.hours)} hour" in page
+        assert part.hours == pytest.approx(sum(catalogue.entries()[stem]["minutes"] for stem in part.stems) / 60)
 
 
-def test_the_long_plan_and_the_front_page_count_every_question():
-    """Seven days hold each question once, and the front page says how many there are."""
-    week = STUDY.split("## Seven days")[1].split("\n## ")[0]
+@pytest.mark.parametrize(("hours", "text"), [(1.7, "1½"), (1.25, "1½"), (1.76, "2"), (3.0, "3"), (0.4, "½")])
+def test_hours_are_told_in_halves(hours, text):
+    """A plan to the minute would promise what nobody keeps."""
+    assert text == study_page.halves(hours)
+
+
+def test_no_day_is_longer_than_a_day_of_study():
+    """At most five hours of core paths in any part, so that what is said beside the plans stays true."""
+    assert [] == [(part.title, part.hours) for parts in PLANS.values() for part in parts if part.hours > 5]
+
+
+def test_the_table_of_plans_counts_their_questions():
+    """Each row of the first table says how many questions its plan has."""
+    rows = re.findall(r"(?m)^\| \[.+?\]\(#[\w-]+\) \| (\d+).*<!-- hours: (.+?) -->", STUDY)
+
+    assert [plan for _, plan in rows] == list(PLANS)
+    for number, plan in rows:
+        missing = [stem for _, stem in ROW.findall(STUDY) if stem not in catalogue.entries() and "modern" in plan]
+        assert int(number) == len(stems(plan)) + len(missing), plan
+
+
+def test_the_plans_reach_every_question():
+    """Seven days hold chapters 1 to 4, each question once; the two special plans hold chapters 5 and 6."""
+    by_chapter = {chapter: [stem for stem, entry in catalogue.entries().items() if entry["chapter"] == chapter]
+                  for chapter in catalogue.CHAPTERS}  # fmt: skip
+
+    assert sorted(stems("Seven days")) == sorted(stem for chapter in (1, 2, 3, 4) for stem in by_chapter[chapter])
+    assert set(by_chapter[5]) < set(stems("An interview on detection"))
+    assert set(by_chapter[6]) < set(stems("An interview on training and modern networks"))
+
+
+def test_the_front_page_counts_every_question():
+    """How many there are, and how many run in the browser, comes from the catalogue."""
+    entries = catalogue.entries().values()
     front = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
 
-    assert sorted(stem for _, stem in ROW.findall(week)) == sorted(catalogue.entries())
-    assert f"{len(catalogue.entries())} interview questions" in front
+    assert "<!-- course: count -->" in front
+    assert pages.count().startswith(f"{len(entries)} interview questions in 6 chapters; ")
+    assert f"{sum(not entry['torch'] for entry in entries)} of them" in pages.count()

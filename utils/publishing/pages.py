@@ -126,6 +126,14 @@ def _dots(entry: dict) -> str:
 # ---- blocks of the authored pages -------------------------------------------------------------------------------
 
 
+def count() -> str:
+    """What the course has, in figures: questions, chapters, and the questions that run in the browser."""
+    known = catalogue.entries().values()
+    chapters = len({entry["chapter"] for entry in known})
+    browser = sum(not entry["torch"] for entry in known)
+    return f"{len(known)} interview questions in {chapters} chapters; {browser} of them need NumPy only"
+
+
 def chapter_map() -> str:
     """All questions by chapter: English and Chinese titles, minutes, and whether each runs in the browser."""
     parts = []
@@ -240,6 +248,6 @@ def _work(uses: list[tuple[str, re.Match]]) -> str:
 def blocks(sources: list[Source], notebooks: dict[str, NotebookNode]) -> dict[str, Callable[[], str]]:
     """What stands where an authored page says `<!-- course: NAME -->`."""
     return {
-        "map": chapter_map, "folklore": lambda: folklore(notebooks), "zoo": zoo, "mistakes": mistakes,
+        "count": count, "map": chapter_map, "folklore": lambda: folklore(notebooks), "zoo": zoo, "mistakes": mistakes,
         "references": lambda: references(sources),
     }  # fmt: skip

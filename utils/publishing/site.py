@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from utils.authoring import build
-from utils.publishing import pages
+from utils.publishing import pages, study_page
 
 BLOCK = re.compile(r"<!-- course: (\w+) -->")
 AUTHORED = ("_config.yml", "_toc.yml", "_static", "_extensions", "images")
@@ -60,7 +60,7 @@ def stage(root: Path, in_browser: bool) -> Path:
     notebooks = {item.stem: nbformat.read(item.path.with_suffix(".ipynb"), as_version=4) for item in sources}
     blocks = pages.blocks(sources, notebooks)
     for page in (root / "book").glob("*.md"):
-        text = BLOCK.sub(lambda match: blocks[match[1]](), page.read_text(encoding="utf-8"))
+        text = BLOCK.sub(lambda match: blocks[match[1]](), study_page.page(page.read_text(encoding="utf-8")))
         (source / page.name).write_text(text, encoding="utf-8")
     for item in sources:
         page = pages.question_page(item, notebooks[item.stem], in_browser)

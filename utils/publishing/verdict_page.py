@@ -21,10 +21,9 @@ def folklore(notebooks: dict[str, NotebookNode]) -> str:
     """Every claim of the course with its verdict, chapter by chapter, after a count of each kind."""
     parts, entries = [], catalogue.entries()
     for chapter, (english, _) in catalogue.CHAPTERS.items():
-        rows = [(stem, ruling) for stem in entries if entries[stem]["chapter"] == chapter
-                for ruling in rulings(notebooks[stem])]  # fmt: skip
         parts.append(f"## {chapter} · {english}\n")
-        parts.append('<ul class="course-folklore">' + "".join(_row(*row) for row in rows) + "</ul>\n")
+        of_chapter = [stem for stem in entries if entries[stem]["chapter"] == chapter]
+        parts += [_question(stem, rulings(notebooks[stem])) for stem in of_chapter]
     return _tally(notebooks) + "\n\n" + "\n".join(parts)
 
 
@@ -37,14 +36,20 @@ def _tally(notebooks: dict[str, NotebookNode]) -> str:
     )
 
 
-def _row(stem: str, ruling: dict) -> str:
+def _question(stem: str, claims: list[dict]) -> str:
+    """The claims of one question under its title; what each verdict rests on is folded."""
+    title = f"{stem[:2]} · {html.escape(catalogue.entries()[stem]['title'])}"
+    head = f'<p class="course-claims"><a href="questions/{stem}.html#folklore-on-trial">{title}</a></p>'
+    return f'{head}<ul class="course-folklore">{"".join(map(_row, claims))}</ul>\n'
+
+
+def _row(ruling: dict) -> str:
     verdict = ruling["verdict"]
     grounds = "".join(f"<li>{html.escape(line)}</li>" for line in _grounds(ruling))
+    folded = f'<details><summary>what it rests on</summary><ul class="course-grounds">{grounds}</ul></details>'
     return (
         f'<li class="course-{CLASS[kind(verdict)]}"><span>“{html.escape(ruling["claim"])}”</span> '
-        f"<b>{html.escape(verdict)}</b> "
-        f'<a href="questions/{stem}.html#folklore-on-trial">question {stem[:2]}</a>'
-        f'<ul class="course-grounds">{grounds}</ul></li>'
+        f"<b>{html.escape(verdict)}</b>{folded if grounds else ''}</li>"
     )
 
 
