@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from utils.grading import catalogue, recognise, reference, report, run
+from utils.grading import catalogue, diagnosis, reference, report, run
 from utils.grading.compare import Difference, difference, kind_of
+from utils.grading.diagnosis import Finding
 from utils.grading.reference import Reference
 from utils.grading.report import Report
 from utils.grading.run import Failure, Outcome
-from utils.grading.spec import Exercise
+from utils.grading.spec import Exercise, call
 
+SMALL = 24  # entries that a message shows, and that can be done on paper
 AGAIN = "the first case once more"
 _NEXT = {
     "shape": "Write the shape of every intermediate array beside its line, and see where it goes astray.",
@@ -16,6 +18,7 @@ _NEXT = {
     "raises": "Check the arguments first, and raise the exception that the docstring names.",
     "length": "Count the items by hand for the smallest case.",
     "nonfinite": "Look for a division by zero, a log of zero or an overflow on the way, and rearrange the formula.",
+    "large": "Look at the first entries that differ and at what sets them apart; try a case of your own that is small.",
     "value": "Do this small case on paper and compare it line by line with yours.",
 }
 
@@ -66,15 +69,13 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     repeated = index == total - 1
     outcome, ref = pairs[index]
     found = findings[index] or Failure("raised", "it ended before all cases were done")
-    mistake = None if repeated or not failing else recognise.recognise(exercise, pairs[: total - 1], failing)
-    name, advice = (mistake.name, mistake.advice) if mistake else (None, _advice(exercise, found, repeated))
-    if not mistake and not repeated and isinstance(found, tuple):
-        single = [i for i in failing if i < total - 1]
-        name = recognise.factor([findings[i] for i in single], [references[i] for i in single])
+    known = None if repeated or not failing else diagnosis.of(exercise, pairs[: total - 1], findings[: total - 1])
+    name, advice = (known.name, known.advice) if known else (None, "")
+    facts = _facts(exercise, outcome, AGAIN if repeated else ref.case, found)
     return Report(
         exercise.name, _status(found), passed, total, name,
-        _facts(exercise, outcome, AGAIN if repeated else ref.case, found), advice,
-        None if isinstance(found, Failure) else found[1],
+        (*(known.facts if known else ()), *facts), advice or _advice(exercise, found, repeated),
+        None if isinstance(found, Failure) else found[1], inputs=run.copied(ref.inputs),
     )  # fmt: skip
 
 
@@ -82,9 +83,6 @@ def blank(name: str, total: int = 0) -> Report:
     """The verdict on an exercise that still raises NotImplementedError."""
     advice = f"Write your answer in place of `raise NotImplementedError()`. Stuck? hint({name}) gives a first hint."
     return Report(name, report.BLANK, 0, total, advice=advice)
-
-
-Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
 
 
 def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
@@ -137,9 +135,21 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
         return "The same call gave another answer the second time: keep nothing between calls, in no global or default."
     if isinstance(found, Failure):
         return {
-            "raised": f"Run that call by itself in a cell to see the whole traceback; hint({exercise.name}) helps on.",
+            "raised": _again(exercise, found),
             "memory": "Look for an array that is larger than its inputs, or a loop that never ends appending.",
             "changed": "Assign to new names inside the function; use np.copy where you must write into an array.",
             "not attempted": "Finish the branch that still raises NotImplementedError.",
         }.get(found.kind, "Look at the return line.")
-    return f"{_NEXT[found[1].kind]} hint({exercise.name}) helps on."
+    small = found[1].want is None or found[1].want.size <= SMALL
+    kind = found[1].kind if small or found[1].kind != "value" else "large"
+    return f"{_NEXT[kind]} hint({exercise.name}) helps on."
+
+
+def _again(exercise: Exercise, failure: Failure) -> str:
+    """How to see the whole traceback; `check` keeps the arguments of the case."""
+    if "backward() needs" in failure.message:
+        return "Write `out = out + shortcut` in place of `out += shortcut`, and ReLU without inplace=True."
+    name = exercise.name
+    if exercise.run is not call:
+        return f"What that case starts from is in check({name}).inputs. hint({name}) helps on."
+    return f"The whole traceback: {name}(*check({name}).inputs.values()). hint({name}) helps on."

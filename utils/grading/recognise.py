@@ -1,11 +1,12 @@
 """Which listed mistake, or which common factor, explains what the learner's function gave."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from utils.grading import catalogue, fingerprint, run
+from utils.grading import catalogue, fingerprint, reference, run
 from utils.grading.compare import Difference, same
 from utils.grading.reference import Reference
 from utils.grading.run import Outcome
@@ -20,6 +21,8 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     Where several do, the one that also agrees on most of the other cases, and then the one listed first.
     """
     failing = [index for index in failing if index < len(pairs)]
+    if accidental(pairs):
+        return None
     best, most = None, (0, 0)  # agreements, and minus the place in the list
     for place, certain, possible in _proposed(exercise, pairs, failing):
         mistake = exercise.mistakes[place]
@@ -27,6 +30,23 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
             count = certain if certain == possible else sum(_agrees(exercise, mistake, *pair) for pair in pairs)
             best, most = max((best, most), (mistake, (count, -place)), key=lambda found: found[1])
     return best
+
+
+_ACCIDENT = re.compile(
+    r"has no attribute '|unsupported operand|out of (bounds|range)|not (subscriptable|callable|iterable|defined)|"
+    r"positional arguments?|unexpected keyword|not supported|cannot (access|unpack)|required"
+)
+
+
+def accidental(pairs: Pairs) -> bool:
+    """Did the answer end in a slip of Python's on every case that asks for a value? That tells nothing of its idea."""
+    failures = [outcome.failure for outcome, ref in pairs if reference.RAISES not in ref.values]
+    return bool(failures) and all(
+        failure is not None and failure.type in _SLIPS and bool(_ACCIDENT.search(failure.text)) for failure in failures
+    )
+
+
+_SLIPS = {"AttributeError", "TypeError", "NameError", "UnboundLocalError", "IndexError", "KeyError", "AxisError"}
 
 
 def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tuple[int, int, int]]:

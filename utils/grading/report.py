@@ -33,6 +33,7 @@ class Report:
     facts: tuple[tuple[str, str], ...] = ()  # (label, text): the call, what came, what is right, …
     advice: str = ""  # the next step
     difference: Difference | None = field(default=None, repr=False)
+    inputs: dict = field(default_factory=dict, repr=False, compare=False)  # the arguments of the case that is shown
     line: int | None = None  # of the function's source, from 1: where an edit makes it right
     said: str = field(default="", repr=False)  # the message of a report that was read from a file
 

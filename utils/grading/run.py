@@ -9,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from types import FunctionType
 from typing import Any
@@ -40,13 +41,19 @@ class Failure:
     text: str = ""  # what the exception said: two failures of one type and text are taken for the same mistake
 
 
+allowed: ContextVar[bool] = ContextVar("allowed", default=False)  # may an answer write into what it was given?
+
+
 class InputChangedError(Exception):
     """A function wrote into one of its arguments."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one case gave: a value for each name, or a failure; and the first call, as a reader would type it."""
+    """What one case gave: a value for each name, or a failure; and the first call, as a reader would type it.
+
+    Both where an answer changed its arguments: the values are those that it gives on copies.
+    """
 
     values: dict[str, Any] | None
     failure: Failure | None
@@ -123,8 +130,23 @@ def outcome(function: Callable, exercise: Exercise, inputs: dict[str, Any], watc
         return Outcome(codec.decode(tree, arrays), None, call)
     except KeyboardInterrupt:  # the learner's own stop button
         raise
+    except InputChangedError as error:
+        return Outcome(_on_copies(function, exercise, inputs), failure_of(error), call)
     except BaseException as error:  # sys.exit too: it ends that case, not the grading
         return Outcome(None, failure_of(error), call)
+
+
+def _on_copies(function: Callable, exercise: Exercise, inputs: dict[str, Any]) -> dict[str, Any] | None:
+    """What an answer that writes into its arguments gives when each call has its own; None when it fails even then."""
+
+    def spared(*args: Any, **kwargs: Any) -> Any:
+        return function(*copied(args), **copied(kwargs))
+
+    token = allowed.set(True)
+    try:
+        return outcome(spared, exercise, inputs, watch=False).values
+    finally:
+        allowed.reset(token)
 
 
 def by_name(returned: Any, names: tuple[str | None, ...], named: bool = True) -> dict[str, Any] | Failure:
@@ -157,8 +179,19 @@ def failure_of(error: BaseException) -> Failure:
         return Failure("changed", str(error), kind)
     if isinstance(error, MemoryError):
         return Failure("memory", "it asked for more memory than there is", kind)
+    text = _clearer(text)
     place = f", at `{line if len(line) <= MAX_TEXT else f'{line[:MAX_TEXT]}…'}`" if line else ""
     return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind, text)
+
+
+def _clearer(text: str) -> str:
+    """torch's words where they point away from the learner's line."""
+    if "modified by an inplace operation" in text:
+        return (
+            "the forward pass works, but backward() needs a tensor that was overwritten on the way: an in-place "
+            "operation (out += …, x *= …, ReLU(inplace=True))"
+        )
+    return text
 
 
 def _first_line(error: BaseException) -> str:

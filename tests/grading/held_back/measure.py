@@ -39,7 +39,7 @@ def define(text, name):
 
     file = f"<held back {hash(text)}>"
     linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    scope = {"__name__": "answer", "__file__": file}
+    scope = {"np": np, "__name__": "answer", "__file__": file}
     exec(compile(text, file, "exec"), scope)
     return scope[name]
 

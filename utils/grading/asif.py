@@ -1,0 +1,238 @@
+"""Answers that are right for other arguments: one that is ignored, exchanged or counted otherwise, and two slips.
+
+A right answer in another style, which every exercise lists, is run on changed arguments. Where it gives what the
+learner's gave on every case, the learner's answer works *as if* the arguments were those. The same with a listed
+mistake in its place names two slips.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from utils.grading import reference, run, slips
+from utils.grading.compare import same
+from utils.grading.reference import Reference
+from utils.grading.run import Outcome
+from utils.grading.spec import Exercise
+
+SECONDS = 0.15  # that a search takes at most
+Change = Callable[[dict], dict]
+Pairs = list[tuple[Outcome, Reference]]
+
+
+def named(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
+    """(what the answer does, advice), where one change of the arguments explains every case; else None."""
+    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
+    if not asked or any(outcome.values is None for outcome, _ in asked):
+        return None
+    deadline = time.monotonic() + SECONDS
+    right = _right(exercise, asked)
+    for words, advice, change in changes([ref.inputs for _, ref in asked], right) if right else ():
+        if time.monotonic() > deadline:
+            break
+        if _explains(exercise, right, change, asked):
+            return words, advice
+    return None
+
+
+def two(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
+    """A listed mistake and a slip besides, together; only where cases are many enough to tell."""
+    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
+    if len(asked) < 4 or any(outcome.values is None for outcome, _ in asked):
+        return None
+    deadline = time.monotonic() + 2 * SECONDS
+    right = _right(exercise, asked)
+    tried = list(changes([ref.inputs for _, ref in asked], right)) if right else []
+    for mistake in exercise.mistakes:
+        for words, advice, change in tried:
+            if time.monotonic() > deadline:
+                return None
+            if _explains(exercise, mistake.wrong, change, asked):
+                return f"two slips: {mistake.name}; and {words}", f"{mistake.advice} {advice}"
+    return None
+
+
+def by_value(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
+    """Two slips in an answer of several values: one listed mistake for each value that is wrong."""
+    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
+    if any(outcome.values is None for outcome, _ in asked):
+        return None
+    wrong = [
+        name for name in asked[0][1].values
+        if not all(_same(exercise, outcome.values.get(name), ref.values[name]) for outcome, ref in asked)
+    ]  # fmt: skip
+    if len(wrong) < 2:
+        return None
+    deadline = time.monotonic() + SECONDS
+    found: dict[str, Any] = {}
+    for mistake in exercise.mistakes:
+        if time.monotonic() > deadline or len(found) == len(wrong):
+            break
+        for name in _values_of(exercise, mistake.wrong, asked, [name for name in wrong if name not in found]):
+            found[name] = mistake
+    if len(found) < len(wrong):
+        return None
+    names = list(dict.fromkeys(f"{found[name].name} (in {name})" for name in wrong))
+    advice = " ".join(dict.fromkeys(found[name].advice for name in wrong))
+    return f"two slips: {'; '.join(names)}", advice
+
+
+def _values_of(exercise: Exercise, wrong: Callable, asked: Pairs, names: list[str]) -> list[str]:
+    """Those of `names` that the mistake gives as the learner did on all cases."""
+    for outcome, ref in sorted(asked, key=lambda pair: _size(pair[1].inputs)):
+        if not names:
+            break
+        theirs = run.outcome(wrong, exercise, ref.inputs, watch=False)
+        names = [
+            n for n in names if theirs.values and n in theirs.values
+            and _same(exercise, outcome.values.get(n), theirs.values[n])
+        ]  # fmt: skip
+    return names
+
+
+def changes(all_inputs: list[dict], right: Callable) -> Iterator[tuple[str, str, Change]]:
+    """(words, advice, change of a case's arguments), the likeliest first."""
+    names = list(dict.fromkeys(name for inputs in all_inputs for name in inputs))
+    for name in names:
+        values = [inputs[name] for inputs in all_inputs if name in inputs]
+        if all(isinstance(value, (bool, int, float, str, type(None))) for value in values):
+            yield from _ignored(name, values, right, names)
+    for name in names:
+        values = [inputs[name] for inputs in all_inputs if name in inputs]
+        if all(type(value) is int for value in values):
+            for word, step in (("one less", -1), ("one more", 1)):
+                yield (f"it works as if {name} were {word}", f"Count {name} by hand for the smallest case.",
+                       _of(name, lambda value, step=step: value + step))  # fmt: skip
+        if all(type(value) in (int, float) for value in values):
+            for words, change in _NUMBERS:
+                yield f"it works as if {name} were {words.format(name)}", f"Check how {name} enters.", _of(name, change)
+        if all(isinstance(value, np.ndarray) and value.dtype.kind == "f" for value in values):
+            for words, change in _ARRAYS:
+                yield f"it works as if {name} were {words}", f"Check how {name} is used.", _of(name, change)
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            if all(_alike(inputs.get(a), inputs.get(b)) for inputs in all_inputs if a in inputs and b in inputs):
+                yield f"{a} and {b} are exchanged", f"Check where {a} and {b} stand.", _exchange(a, b)
+
+
+_NUMBERS: tuple[tuple[str, Callable], ...] = (
+    ("1 − {0}", lambda value: 1 - value),
+    ("{0}²", lambda value: value**2),
+    ("√{0}", lambda value: float(np.sqrt(value))),
+    ("−{0}", lambda value: -value),
+    ("2·{0}", lambda value: 2 * value),
+    ("{0}/2", lambda value: value / 2),
+    ("1/{0}", lambda value: 1 / value),
+)
+_ARRAYS: tuple[tuple[str, Callable], ...] = (
+    ("transposed", lambda value: np.ascontiguousarray(value.swapaxes(-1, -2))),
+    ("of opposite sign", lambda value: -value),
+    ("turned round along its first axis", lambda value: value[::-1].copy()),
+    ("turned round along its last axis", lambda value: value[..., ::-1].copy()),
+    ("squared", lambda value: value**2),
+    ("its square root", np.sqrt),
+    ("its logarithm", np.log),
+    ("its exponential", np.exp),
+    ("passed through a sigmoid", lambda value: 1 / (1 + np.exp(-value))),
+    ("passed through a softmax", slips._softmax),
+    ("zero", np.zeros_like),
+    ("one everywhere", np.ones_like),
+)
+
+
+def _ignored(name: str, values: list, right: Callable, names: list[str]) -> Iterator[tuple[str, str, Change]]:
+    """The argument held at its default, at what other cases give, or at a plain number."""
+    usual = [_default(right, name), *values]
+    if any(type(value) in (int, float) for value in values):
+        usual += [0, 1, 0.01, 1e-5, 1e-8, 1e-10, 1e-3, 0.9, 0.999, 0.99, 0.1, 0.5, 2]
+    if any(isinstance(value, bool) for value in values):
+        usual = [False, True]
+    if any(value is None for value in values):
+        usual.append(None)
+    tried: list[str] = []
+    for value in usual:
+        if repr(value) in tried or value is inspect.Parameter.empty:
+            continue
+        tried.append(repr(value))
+        words = f"you do not use `{name}`: it works as if {name} were always {value!r}"
+        yield words, f"Use the argument {name} wherever its value stands.", _held(name, value, names)
+
+
+def _default(right: Callable, name: str) -> Any:
+    try:
+        return inspect.signature(right).parameters[name].default
+    except (KeyError, TypeError, ValueError):
+        return inspect.Parameter.empty
+
+
+def _of(name: str, change: Callable) -> Change:
+    return lambda inputs: inputs | {name: change(inputs[name])} if name in inputs else inputs
+
+
+def _held(name: str, value: Any, names: list[str]) -> Change:
+    """The argument held at a value, also where a case leaves it to its default and nothing else follows."""
+
+    def change(inputs: dict) -> dict:
+        place = names.index(name)
+        return inputs | {name: value} if name in inputs or list(inputs) == names[:place] else inputs
+
+    return change
+
+
+def _exchange(a: str, b: str) -> Change:
+    return lambda inputs: inputs | {a: inputs[b], b: inputs[a]} if a in inputs and b in inputs else inputs
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype.kind == other.dtype.kind
+    return type(one) is type(other) and type(one) in (int, float)
+
+
+def _right(exercise: Exercise, asked: Pairs) -> Callable | None:
+    """A right answer that can be run here, without the import of what the answer itself does not need."""
+    for function in exercise.accepts:
+        outcomes = (run.outcome(function, exercise, ref.inputs, watch=False) for _, ref in asked[:3])
+        if not _heavy(function) and all(
+            o.values is not None and all(_same(exercise, o.values.get(n), v) for n, v in ref.values.items())
+            for o, (_, ref) in zip(outcomes, asked[:3], strict=True)
+        ):
+            return function
+    return None
+
+
+def _heavy(function: Callable) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and bool({"torch", "scipy", "sklearn"} & {*code.co_names, *code.co_varnames})
+
+
+def _explains(exercise: Exercise, function: Callable, change: Change, asked: Pairs) -> bool:
+    """Does the function with changed arguments give what the learner's gave, on all cases? Failing ones first."""
+    order = sorted(asked, key=lambda pair: (_right_there(exercise, *pair), _size(pair[1].inputs)))
+    for outcome, ref in order:
+        try:
+            with np.errstate(all="ignore"):
+                inputs = change(ref.inputs)
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError, IndexError, np.exceptions.AxisError):
+            return False
+        theirs = run.outcome(function, exercise, inputs, watch=False)
+        if theirs.values is None or outcome.values.keys() != theirs.values.keys():
+            return False
+        if not all(_same(exercise, outcome.values[name], value) for name, value in theirs.values.items()):
+            return False
+    return True
+
+
+def _right_there(exercise: Exercise, outcome: Outcome, ref: Reference) -> bool:
+    return all(_same(exercise, outcome.values.get(name), value) for name, value in ref.values.items())
+
+
+def _same(exercise: Exercise, got: Any, want: Any) -> bool:
+    return same(got, want, exercise.rtol, exercise.atol)
+
+
+def _size(inputs: dict) -> int:
+    return sum(np.size(value) for value in inputs.values() if isinstance(value, np.ndarray))

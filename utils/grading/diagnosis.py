@@ -1,0 +1,119 @@
+"""Why an answer is wrong, in words: the listed mistake, the missing guard, the slip, or two of them together."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from utils.grading import asif, recognise, slips
+from utils.grading.compare import Difference
+from utils.grading.reference import RAISES, Reference
+from utils.grading.run import Failure, Outcome
+from utils.grading.spec import Exercise
+
+Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
+Pairs = list[tuple[Outcome, Reference]]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What explains every failing case; no name where only the values are known to be right."""
+
+    name: str | None
+    advice: str = ""
+    facts: tuple[tuple[str, str], ...] = ()  # what stands first in the verdict
+
+
+def of(exercise: Exercise, pairs: Pairs, findings: list[Finding]) -> Diagnosis | None:
+    """The diagnosis of an answer that fails on some case, or None."""
+    failing = [index for index, found in enumerate(findings) if found]
+    listed = recognise.recognise(exercise, pairs, failing)
+    unguarded = [i for i in failing if RAISES in pairs[i][1].values]
+    changing = any(_changed(found) for found in findings)
+    stripped = [_on_copies(pair) for pair in pairs]
+    wrong = [i for i in failing if i not in unguarded and not _right(exercise, *stripped[i])]
+    facts = _values_right(pairs, unguarded, changing) if not wrong and len(unguarded) < len(pairs) else ()
+    if listed:
+        return Diagnosis(listed.name, listed.advice, facts)
+    if not wrong:
+        return Diagnosis(None, _guards(pairs, unguarded) if unguarded else "", facts) if facts else None
+    name, advice = _values_wrong(exercise, stripped, findings, wrong) or (None, "")
+    besides = _besides(pairs, unguarded, changing)
+    return Diagnosis(f"{name}{besides}", advice) if name else None
+
+
+def _values_wrong(exercise: Exercise, pairs: Pairs, findings: list[Finding], wrong: list[int]) -> tuple | None:
+    """(name, advice) of what explains the cases whose values are wrong."""
+    mistake = recognise.recognise(exercise, pairs, wrong)
+    if mistake:
+        return mistake.name, mistake.advice
+    if any(pairs[i][0].failure for i in wrong):
+        return None
+    seen = [
+        slips.Seen(outcome.values, ref.values, index in wrong)
+        for index, (outcome, ref) in enumerate(pairs)
+        if RAISES not in ref.values and outcome.values is not None
+    ]
+    try:
+        return _slip(exercise, pairs, seen, findings, wrong)
+    except Exception:  # whatever an answer returned, it gets its verdict
+        return None
+
+
+def _slip(exercise: Exercise, pairs: Pairs, seen: list[slips.Seen], findings: list[Finding], wrong: list[int]) -> Any:
+    """A slip that no list of the exercise's has, or two together."""
+    slip = slips.named(exercise, seen)
+    if slip:
+        return slip, ""
+    known = asif.named(exercise, pairs)
+    if known:
+        return known
+    names = {name for case in seen for name in case.want if not recognise.same(
+        case.got.get(name), case.want[name], exercise.rtol, exercise.atol)}  # fmt: skip
+    if len(names) == 1 and not any(_changed(findings[i]) for i in wrong):
+        factor = recognise.factor([findings[i] for i in wrong], [pairs[i][1] for i in wrong])
+        if factor:
+            return factor, ""
+    return asif.by_value(exercise, pairs) or asif.two(exercise, pairs)
+
+
+def _values_right(pairs: Pairs, unguarded: list[int], changing: bool) -> tuple[tuple[str, str], ...]:
+    asked = sum(RAISES not in ref.values for _, ref in pairs)
+    right = f"right in all {asked} cases that ask for one"
+    if unguarded and changing:
+        return (("Values", f"{right}; but an exception is missing, and the answer writes into its arguments"),)
+    if changing:
+        return (("Values", f"{right}; but the answer writes into its arguments"),)
+    return (("Values", f"{right}; only an exception is missing"),)
+
+
+def _guards(pairs: Pairs, unguarded: list[int]) -> str:
+    kinds = " and ".join(dict.fromkeys(str(pairs[i][1].values[RAISES]) for i in unguarded))
+    cases = "; ".join(pairs[i][1].case for i in unguarded[:3])
+    more = f" and {len(unguarded) - 3} more" if len(unguarded) > 3 else ""
+    return f"Your formula is right. Check the arguments first and raise {kinds} ({cases}{more})."
+
+
+def _besides(pairs: Pairs, unguarded: list[int], changing: bool) -> str:
+    words = ["; and besides it writes into its arguments"] if changing else []
+    kinds = " and ".join(dict.fromkeys(str(pairs[i][1].values[RAISES]) for i in unguarded))
+    return "".join([*words, f"; and besides {kinds} is not raised where it is asked for" if unguarded else ""])
+
+
+def _changed(found: Finding) -> bool:
+    return isinstance(found, Failure) and found.kind == "changed"
+
+
+def _on_copies(pair: tuple[Outcome, Reference]) -> tuple[Outcome, Reference]:
+    """The pair with the values that an answer gives on copies, where it wrote into its arguments."""
+    outcome, ref = pair
+    if outcome.failure and outcome.failure.kind == "changed" and outcome.values is not None:
+        return replace(outcome, failure=None), ref
+    return pair
+
+
+def _right(exercise: Exercise, outcome: Outcome, ref: Reference) -> bool:
+    if outcome.failure or outcome.values is None:
+        return False
+    return all(
+        name in outcome.values and recognise.same(outcome.values[name], want, exercise.rtol, exercise.atol)
+        for name, want in ref.values.items()
+    )
