@@ -9,7 +9,7 @@ from utils.cli.log import log, watch
 from utils.cli.mock import mock
 from utils.cli.practice import deck, next_, plan, review, solution
 from utils.cli.torch import torch_
-from utils.cli.upkeep import update
+from utils.cli.upkeep import doctor, update
 from utils.workplace import pins
 
 EPILOG = "Start with `course learn`. Every verb has --help."
@@ -37,6 +37,7 @@ for verb in (
     solution,
     reset,
     update,
+    doctor,
     torch_,
     dev,
 ):

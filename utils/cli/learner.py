@@ -34,6 +34,8 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
     place = ROOT / "work"
     click.echo(f"{new} new in {place}." if new else f"{place} has every question; nothing of yours was touched.")
     _tell_old(filled.old)
+    for path in folder.shadowing(ROOT):
+        click.echo(f"{path} hides the package of that name from your notebooks: give it another name.")
     page = start.lay_out(ROOT)
     click.echo("JupyterLab starts; it takes some seconds. Ctrl+C in this window ends it.")
     # Errors only; the address is printed all the same. Root is who one is in a container.

@@ -1,4 +1,7 @@
-"""The verbs that keep a course in order: update."""
+"""The verbs that keep a course in order: doctor, update."""
+
+import json
+import sys
 
 import click
 
@@ -7,6 +10,7 @@ from utils.grading.progress import root
 from utils.workplace import folder
 
 ROOT = root()
+_SIGN = {"ok": "✓", "note": "·", "fault": "✗"}
 
 
 @click.command()
@@ -30,3 +34,23 @@ def update(numbers: tuple[str, ...]) -> None:
         if done.beside:
             click.echo(f"  your other cells, each after the cell it followed: {done.beside}")
     click.echo("Close the notebook if it is open, without saving it, and open it again.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text.")
+def doctor(as_json: bool) -> None:
+    """Look for what is wrong with the installation, and say the command that mends it.
+
+    Exit code: 0 when the course can run, 1 when something has to be mended first.
+    """
+    from utils.workplace.doctor import FAULT, examine
+
+    found = examine(ROOT)
+    faults = sum(one.state == FAULT for one in found)
+    if as_json:
+        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
+    else:
+        for one in found:
+            click.echo(f"{_SIGN[one.state]} {one.about}: {one.words}" + (f"\n    → {one.mend}" if one.mend else ""))
+        click.echo(f"{faults} to mend." if faults else "The course can run.")
+    sys.exit(1 if faults else 0)

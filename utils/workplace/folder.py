@@ -66,6 +66,13 @@ def read(path: Path) -> dict | None:
     return notebook if isinstance(cells, list) and all(isinstance(cell, dict) for cell in cells) else None
 
 
+def shadowing(home: Path) -> list[Path]:
+    """Files of the learner's own that a notebook beside them would import in the place of a package."""
+    names = ("utils", "numpy", "matplotlib", "torch", "scipy", "random")
+    places = [home / "work" / part for name in names for part in (f"{name}.py", name)]
+    return [place for place in places if place.is_file() or (place / "__init__.py").is_file()]
+
+
 def outdated(home: Path) -> list[str]:
     """The questions that have changed since the learner's copies were made."""
     return [stem for stem in editions.stems(home) if editions.is_old(stem, home / "work" / f"{stem}.ipynb", home)]
