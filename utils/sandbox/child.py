@@ -17,18 +17,33 @@ PARSING = 1 << 30  # bytes of address space for taking a file apart
 NO_MEMORY = {"status": report.MEMORY, "message": "it asked for more memory than there is."}
 
 
+def prepare() -> None:
+    """Once, in the worker: load what every child needs after its fork."""
+    import builtins
+    import linecache
+    import resource
+    import types
+
+    _ = builtins, linecache, resource, types
+    limits.walls()
+
+
 def take_apart(job: dict, data: bytes, writer: int) -> NoReturn:
     """Send the definitions that a file's text holds: nothing of it runs."""
     limits.bound(PARSING, job["timeout"])
+    _reply(writer, definitions(job, data))
+
+
+def definitions(job: dict, data: bytes) -> dict:
+    """What a file's text defines, or why nothing can be read out of it."""
     try:
-        answer = source.parts(data, job["suffix"], job["names"])
+        return source.parts(data, job["suffix"], job["names"])
     except source.UnreadableError as error:
-        answer = {"status": report.ERROR, "message": str(error)}
+        return {"status": report.ERROR, "message": str(error)}
     except MemoryError:
-        answer = NO_MEMORY
+        return NO_MEMORY
     except RecursionError:
-        answer = {"status": report.ERROR, "message": "it is nested too deeply to be read."}
-    _reply(writer, answer)
+        return {"status": report.ERROR, "message": "it is nested too deeply to be read."}
 
 
 def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratch: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import sys
@@ -49,7 +50,7 @@ def landlock(scratch: str, beside: str = "") -> Callable[[], None] | None:
         return None
     try:
         rules = Landlock(strict=False)
-        files, folders = _split(_readable(beside))
+        files, folders = _split(_readable() + ([beside] if beside else []))
         rules.add_path_rule(*files, access=AccessFs.READ_FILE)
         rules.allow_read(*folders).allow_read_write(scratch, *_existing("/dev/shm"))
         rules.add_path_rule(scratch, access=AccessFs.MAKE_FIFO | AccessFs.REFER)
@@ -60,11 +61,12 @@ def landlock(scratch: str, beside: str = "") -> Callable[[], None] | None:
     return rules.apply
 
 
-def _readable(beside: str) -> list[str]:
+@functools.cache
+def _readable() -> list[str]:
     """Python, its packages and the system's libraries; of `utils` all but what answers questions."""
     system = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/dev/urandom", "/proc", "/sys/devices/system/cpu"]
     packages = [os.path.join(PACKAGE, name) for name in os.listdir(PACKAGE) if name not in (*SECRET, "__pycache__")]
-    return _existing(*system, sys.prefix, sys.base_prefix, sys.exec_prefix, *packages, *([beside] if beside else []))
+    return _existing(*system, sys.prefix, sys.base_prefix, sys.exec_prefix, *packages)
 
 
 def _split(paths: list[str]) -> tuple[list[str], list[str]]:
