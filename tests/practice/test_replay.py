@@ -92,6 +92,20 @@ def test_an_old_log_is_readable():
     assert [NAME] == [one.name for one in due_exercises(state, date(2026, 12, 1))]
 
 
+@pytest.mark.parametrize(
+    "key", ["exercise", "status", "event", "card", "rating", "digest", "mistake", "time", "days", "question"]
+)
+@pytest.mark.parametrize("junk", [[1], {"a": 1}, None, 3, "nonsense"])
+def test_junk_in_the_log_is_passed_over(key, junk):
+    """A value of another kind, from a hand or a later version, topples nothing."""
+    kinds = [{"exercise": NAME, "status": "right", "digest": "a", "mistake": "b"}, {"event": "plan", "days": 3},
+             {"event": "rated", "card": f"{NAME}/30-seconds", "rating": "good"}, {"event": "opened", "question": "15_x"},
+             {"event": "opened", "exercise": NAME}]  # fmt: skip
+    rows = [{"time": "2026-12-01T09:00:00+00:00"} | kind | {key: junk} for kind in kinds]
+
+    due(replay(rows), date(2026, 12, 5))
+
+
 def test_dates_are_fsrs_own():
     """The stability after one good answer is FSRS' default, and a lapse comes back the next day."""
     from fsrs.scheduler import DEFAULT_PARAMETERS

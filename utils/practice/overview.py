@@ -63,7 +63,7 @@ def _bars(state: Replay) -> Iterator[str]:
 
 def _calendar(days: Counter, today: date) -> str:
     monday = today - timedelta(days=today.weekday() + 7 * (WEEKS - 1))
-    squares = []
+    squares, shown = [], {day: number for day, number in days.items() if day >= monday.isoformat()}
     for index in range((today - monday).days + 1):
         day = monday + timedelta(days=index)
         number = days[day.isoformat()]
@@ -72,7 +72,7 @@ def _calendar(days: Counter, today: date) -> str:
         squares.append(f'<rect x="{x}" y="{y}" width="13" height="13"{level}><title>{day}: {number}</title></rect>')
         if day.day == 1:
             squares.append(f'<text x="{x}" y="9">{day:%b}</text>')
-    label = f"{sum(days.values())} checks and cards on {len(days)} days"
+    label = f"{sum(shown.values())} checks and cards on {len(shown)} days"
     drawn = f'<svg width="{WEEKS * 16}" height="128" role="img" aria-label="{label}">{"".join(squares)}</svg>'
     return f'<div class="scroll" tabindex="0">{drawn}</div><p>{label}.</p>'
 

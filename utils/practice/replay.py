@@ -3,15 +3,17 @@
 Dates are the learner's: each entry's own local day. Per day an exercise is reviewed once, by what came of it first.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
-from utils.grading.report import BAD, MACHINE
+from utils.grading.report import BAD, MACHINE, RIGHT
 
 AGAIN, HARD, GOOD, EASY = 1, 2, 3, 4  # the ratings of FSRS
+_WRONG = frozenset(BAD) - {MACHINE}  # a busy machine is nobody's mistake
 RATINGS = {"again": AGAIN, "hard": HARD, "good": GOOD, "easy": EASY}
 EASY_SECONDS = 120  # a review that is right at once and within so long of the blank is easy
 
@@ -24,7 +26,7 @@ class Review(NamedTuple):
     why: str  # in words
 
 
-@dataclass
+@dataclass(slots=True)
 class Since:
     """What happened with an exercise since it was last right or given up."""
 
@@ -33,11 +35,11 @@ class Since:
     hints: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Standing:
     """One exercise as the log tells it."""
 
-    opened: str = ""  # first opening of the exercise or of its question
+    opened: str = ""  # first opening of its blank
     right: str = ""  # when it was first right
     given_up: str = ""  # when it was first given up
     wrong: int = 0
@@ -67,29 +69,34 @@ class Replay:
 
 def replay(entries: Iterable[dict]) -> Replay:
     """Walk through the log in the order of time; two logs merged by union need not be in it."""
-    state = Replay()
+    state, known = Replay(), {}
     for entry in in_order(entries):
-        name, event = entry.get("exercise"), entry.get("event")
-        if event == "rated":
-            _rated(state, entry)
-        elif event == "plan" and isinstance(entry.get("days"), int):
-            state.plan = (entry["days"], entry["time"][:10])
-        elif event == "opened" and isinstance(stem := entry.get("question"), str):
-            state.questions.setdefault(stem, entry["time"])
-        elif isinstance(name, str):
-            if name not in state.exercises:
-                state.exercises[name] = Standing()
-            _happened(state.exercises[name], entry)
-            if isinstance(entry.get("status"), str):
+        name, status = entry.get("exercise"), entry.get("status")
+        if isinstance(name, str):
+            one = known.get(name) or known.setdefault(name, Standing())
+            if "event" in entry:
+                _happened(one, entry)
+            elif isinstance(status, str):
                 state.days[entry["time"][:10]] += 1
+                if status == RIGHT:
+                    _was_right(one, entry)
+                elif status in _WRONG:
+                    _was_wrong(one, entry)
+        else:
+            _besides(state, entry)
+    state.exercises = known
     return state
 
 
 def in_order(entries: Iterable[dict]) -> list[dict]:
     """Entries that have a time, oldest first."""
-    timed = [entry for entry in entries if moment_of(entry.get("time"))]
+    timed = list(entries)
+    try:  # the usual log, in one go: a hundred thousand entries are read while somebody waits
+        deque(map(datetime.fromisoformat, map(itemgetter("time"), timed)), maxlen=0)
+    except (KeyError, TypeError, ValueError):
+        timed = [entry for entry in timed if moment_of(entry.get("time"))]
     one_zone = len({entry["time"][19:] for entry in timed}) < 2  # then the texts sort as the moments do, and faster
-    return sorted(timed, key=lambda entry: entry["time"] if one_zone else moment_of(entry["time"]))
+    return sorted(timed, key=itemgetter("time") if one_zone else lambda entry: moment_of(entry["time"]))
 
 
 def moment_of(text: object) -> datetime | None:
@@ -101,8 +108,19 @@ def moment_of(text: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _besides(state: Replay, entry: dict) -> None:
+    """An entry of no exercise."""
+    event = entry.get("event")
+    if event == "rated":
+        _rated(state, entry)
+    elif event == "plan" and entry.get("days") in (1, 3, 7):
+        state.plan = (entry["days"], entry["time"][:10])
+    elif event == "opened" and isinstance(stem := entry.get("question"), str):
+        state.questions.setdefault(stem, entry["time"])
+
+
 def _rated(state: Replay, entry: dict) -> None:
-    key, rating, day = entry.get("card"), RATINGS.get(entry.get("rating")), entry["time"][:10]
+    key, rating, day = entry.get("card"), RATINGS.get(str(entry.get("rating"))), entry["time"][:10]
     if isinstance(key, str) and rating:
         seen = state.cards.setdefault(key, [])
         state.days[day] += 1
@@ -111,7 +129,7 @@ def _rated(state: Replay, entry: dict) -> None:
 
 
 def _happened(one: Standing, entry: dict) -> None:
-    event, status = entry.get("event"), entry.get("status")
+    event = entry["event"]
     if event == "opened":
         one.opened = one.opened or entry["time"]
         one.since.opened = one.since.opened or entry["time"]
@@ -121,10 +139,6 @@ def _happened(one: Standing, entry: dict) -> None:
     elif event == "gave up":
         one.given_up = one.given_up or entry["time"]
         _concluded(one, entry, AGAIN, "given up")
-    elif status == "right":
-        _was_right(one, entry)
-    elif status in BAD and status != MACHINE:
-        _was_wrong(one, entry)
 
 
 def _was_wrong(one: Standing, entry: dict) -> None:
@@ -137,7 +151,7 @@ def _was_wrong(one: Standing, entry: dict) -> None:
 
 def _was_right(one: Standing, entry: dict) -> None:
     """A review, unless it is the same answer run again: that shows a file, not a memory."""
-    digest, since, first = entry.get("digest"), one.since, not one.right
+    digest, since, first = str(entry.get("digest") or ""), one.since, not one.right
     anew = first or since.opened or since.wrong or (digest and one.digests and digest not in one.digests)
     one.right = one.right or entry["time"]
     if digest:
