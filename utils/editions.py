@@ -12,12 +12,14 @@ from utils.grading import catalogue
 from utils.grading.progress import root
 
 _PACKAGE = Path(__file__).parent
+# Where notebooks/, solutions/ and book/ lie: the checkout, or what the wheel carries.
+AROUND = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else _PACKAGE / "carried"
 
 
 def folder(name: str, home: Path | None = None) -> Path:
-    """`notebooks` or `solutions`: those of the course's folder, else the package's own, else the checkout's."""
-    places = ((home or root()) / name, _PACKAGE / "carried" / name, _PACKAGE.parent / name)
-    return next((place for place in places if place.is_dir()), places[0])
+    """`notebooks` or `solutions`: those of the course's folder, else the checkout's or the wheel's."""
+    own = (home or root()) / name
+    return own if own.is_dir() else AROUND / name
 
 
 def stems(home: Path | None = None) -> list[str]:

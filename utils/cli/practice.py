@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from utils import editions
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
@@ -161,7 +162,7 @@ def solution(number: str, yes: bool) -> None:
         for name in names:
             note("gave up", exercise=name)
     page = ROOT / "book" / "_build" / "html" / "questions" / f"{stem}.html"
-    page = page if page.exists() else ROOT / "solutions" / f"{stem}.ipynb"
+    page = page if page.exists() else editions.folder("solutions") / f"{stem}.ipynb"
     click.echo(str(page))
     if sys.stdout.isatty():
         click.launch(str(page))

@@ -23,11 +23,16 @@ _SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
 
 
 def root() -> Path:
-    """The course's folder: COURSE_HOME, else the checkout this package lies in, else (in a browser) the current one."""
+    """The course's folder: COURSE_HOME, else the checkout this package lies in, else ~/vision-interviews.
+
+    In a browser it is the current one.
+    """
     if "COURSE_HOME" in os.environ:
         return Path(os.environ["COURSE_HOME"])
     checkout = Path(__file__).resolve().parents[2]
-    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+    if (checkout / "pyproject.toml").exists():
+        return checkout
+    return Path.cwd() if browser.HERE else Path.home() / "vision-interviews"
 
 
 def log_path() -> Path:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.editions import AROUND as ROOT
 from utils.folklore.ruling import MIME
 from utils.grading import catalogue
 
-ROOT = Path(__file__).parents[2]
 SECONDS, FOLLOW_UP, FOLKLORE, RED_FLAGS = "30-seconds", "follow-up", "folklore", "red-flags"
 _DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
 _CLAIM = re.compile(r'(?m)^### (?:Deeper: )?["“](.+?)["”]\s*$')

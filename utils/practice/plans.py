@@ -3,13 +3,13 @@
 import functools
 import re
 from datetime import date, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
+from utils.editions import AROUND
 from utils.grading import catalogue
 from utils.practice.replay import Replay, day_of
 
-PAGE = Path(__file__).parents[2] / "book" / "study.md"
+PAGE = AROUND / "book" / "study.md"
 HEADINGS = {1: "One day", 3: "Three days", 7: "Seven days"}
 _PART = re.compile(r"(?m)^\*\*((?:Day \d+|Block \d+) · .+?)\*\*")
 _ROW = re.compile(r"(?m)^\| \[\d\d · .+?\]\(questions/(\w+)\.ipynb\) \| (.+?) \|$")

@@ -4,16 +4,15 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from utils.grading.progress import root
+from utils.editions import AROUND
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
 def path() -> Path | None:
     """constraints.txt, of the checkout or of the installed package."""
-    package = Path(__file__).parents[1]
-    places = (package.parent / "constraints.txt", package / "carried" / "constraints.txt", root() / "constraints.txt")
-    return next((place for place in places if place.is_file()), None)
+    place = AROUND / "constraints.txt"
+    return place if place.is_file() else None
 
 
 def pins() -> dict[str, str]:
