@@ -84,7 +84,10 @@ plots.style()
 
 # %%
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
-    """x (N, D), gamma (D,), beta (D,) -> (out (N, D), cache)."""
+    """x (N, D), gamma (D,), beta (D,) -> (out (N, D), cache).
+
+    Mean and biased variance over the samples, eps under the root, gamma before beta. cache: anything. x stays as it was.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -123,7 +126,10 @@ check(batchnorm_forward)
 
 # %%
 def batchnorm2d_forward(x, gamma, beta, eps=1e-5):
-    """x (N, C, H, W), gamma (C,), beta (C,) -> out (N, C, H, W)."""
+    """x (N, C, H, W), gamma (C,), beta (C,) -> out (N, C, H, W).
+
+    One mean and one biased variance for each channel, over N, H and W; eps under the root. x stays as it was.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

@@ -130,7 +130,11 @@ plots.style()
 
 # %%
 def batchnorm_train(x, gamma, beta, running_mean, running_var, momentum=0.1, eps=1e-5):
-    """x (N, D), the others (D,) -> (out (N, D), running_mean (D,), running_var (D,))."""
+    """x (N, D), N >= 2, the others (D,) -> (out (N, D), running_mean (D,), running_var (D,)).
+
+    out: by the batch's mean and biased variance, eps under the root. New running = (1 - momentum) * old + momentum * batch,
+    with the unbiased variance (divided by N - 1). Returns new arrays; the inputs stay as they were.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -169,7 +173,7 @@ check(batchnorm_train)
 
 # %%
 def batchnorm_eval(x, gamma, beta, running_mean, running_var, eps=1e-5):
-    """x (N, D), the others (D,) -> out (N, D)."""
+    """x (N, D), the others (D,) -> out (N, D), by the running statistics alone; N may be 1; eps under the root."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -201,7 +205,10 @@ check(batchnorm_eval)
 
 # %%
 def fold_batchnorm(weight, bias, gamma, beta, running_mean, running_var, eps=1e-5):
-    """weight (C_out, C_in, kH, kW), bias (C_out,) or None, the others (C_out,) -> (weight, bias), folded."""
+    """weight (C_out, C_in, kH, kW), bias (C_out,) or None, the others (C_out,) -> (weight, bias), folded.
+
+    One convolution that gives what convolution and batch norm in eval mode gave. The bias returned is always (C_out,).
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

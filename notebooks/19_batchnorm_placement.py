@@ -95,7 +95,11 @@ plots.style()
 
 # %%
 def make_block(order, c_in, c_out):
-    """order: "conv-bn-relu", "conv-relu-bn" or "bn-relu-conv" -> nn.Sequential, (N, c_in, H, W) -> (N, c_out, H, W)."""
+    """order "conv-bn-relu", "conv-relu-bn" or "bn-relu-conv" -> nn.Sequential, (N, c_in, H, W) -> (N, c_out, H, W).
+
+    3×3 convolution with padding 1, a bias only where batch norm does not directly follow it; torch's defaults for batch norm.
+    Any other order: ValueError.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -134,7 +138,11 @@ check(make_block)
 
 # %%
 def linear_bn_gradients(x, weight, bias, dout, eps=1e-5):
-    """x (N, D), weight (D, C), bias (C,), dout (N, C) -> (dweight (D, C), dbias (C,))."""
+    """x (N, D), weight (D, C), bias (C,), dout (N, C) -> (dweight (D, C), dbias (C,)).
+
+    Backwards through batch norm of z = x @ weight + bias over the samples, without gamma and beta; biased variance, eps under
+    the root. dout is the gradient with respect to the normalised z.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

@@ -123,7 +123,7 @@ RED, BLUE = plots.color("l1"), plots.color("l2")
 
 # %%
 def l1_loss(pred, target):
-    """pred, target: arrays of one shape -> (mean |pred − target|, its gradient, of pred's shape)."""
+    """pred, target: arrays of one shape -> (mean |pred − target| over all entries, its gradient with respect to pred; 0 where equal)."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -160,7 +160,7 @@ check(l1_loss)
 
 # %%
 def l2_loss(pred, target):
-    """pred, target: arrays of one shape -> (mean (pred − target)², its gradient, of pred's shape)."""
+    """pred, target: arrays of one shape -> (mean (pred − target)² over all entries, without ½, its gradient with respect to pred)."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -191,7 +191,10 @@ check(l2_loss)
 
 # %%
 def best_constant(target, loss):
-    """target (n,), loss "l1" or "l2" -> the constant with the least mean loss, a float."""
+    """target (n,), loss "l1" or "l2" -> the constant with the least mean loss, a float.
+
+    For "l1" and an even n it is NumPy's median. Any other loss: ValueError.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

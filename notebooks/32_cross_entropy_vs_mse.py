@@ -128,7 +128,7 @@ plots.style()
 
 # %%
 def softmax(logits):
-    """logits (N, K) -> probabilities (N, K); every row sums to 1."""
+    """logits (N, K) of any finite size -> probabilities (N, K), finite; every row sums to 1."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -168,7 +168,10 @@ check(softmax)
 
 # %%
 def cross_entropy(logits, labels):
-    """logits (N, K), labels (N,) integers -> (loss, grad (N, K)), both of the mean over the samples."""
+    """logits (N, K), labels (N,) integers -> (loss, grad (N, K)), both of the mean over the samples.
+
+    grad is with respect to the logits. Finite for any finite logits: a sample that is wrong by 20000 costs 20000.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -208,7 +211,7 @@ check(cross_entropy)
 
 # %%
 def sigmoid_mse_grad(z, y):
-    """z (N,), y (N,) in {0.0, 1.0} -> d/dz of (σ(z) − y)² for each sample, (N,)."""
+    """z (N,), y (N,) in {0.0, 1.0} -> d/dz of (σ(z) − y)² for each sample, (N,): no mean; finite for any finite z."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -238,7 +241,7 @@ check(sigmoid_mse_grad)
 
 # %%
 def sigmoid_ce_grad(z, y):
-    """z (N,), y (N,) in {0.0, 1.0} -> d/dz of the binary cross-entropy of σ(z), for each sample, (N,)."""
+    """z (N,), y (N,) in {0.0, 1.0} -> d/dz of the binary cross-entropy of σ(z), for each sample, (N,): no mean; finite for any finite z."""
     # YOUR CODE HERE
     raise NotImplementedError()
 

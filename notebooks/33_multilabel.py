@@ -112,7 +112,10 @@ plots.style()
 
 # %%
 def bce_with_logits(logits, targets, pos_weight=None):
-    """logits (N, K), targets (N, K) in [0, 1], pos_weight (K,) or None -> (loss, grad (N, K)) of the mean over N·K."""
+    """logits (N, K), targets (N, K) in [0, 1], pos_weight (K,) or None -> (loss, grad (N, K)) of the mean over N·K.
+
+    grad is with respect to the logits; pos_weight multiplies the targets' term only. Finite for any finite logits.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -153,7 +156,10 @@ check(bce_with_logits)
 
 # %%
 def head_for(task):
-    """task "binary", "multiclass" or "multilabel" -> (activation, loss), two texts; any other text: ValueError."""
+    """task "binary", "multiclass" or "multilabel" -> (activation, loss): "sigmoid" or "softmax", "binary cross-entropy" or "cross-entropy".
+
+    Any other text: ValueError.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 

@@ -145,7 +145,10 @@ plots.style()
 
 # %%
 def logistic_loss(w, X, y, l1=0.0, l2=0.0):
-    """w (d,), X (n, d), y (n,) in {0.0, 1.0} -> mean cross-entropy + l1·Σ|w| + l2/2·Σw², a float."""
+    """w (d,), X (n, d), y (n,) in {0.0, 1.0} -> mean cross-entropy + l1·Σ|w| + l2/2·Σw², a float.
+
+    No intercept. Finite for any finite scores: a sample that is wrong by 10000 costs 10000.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -183,7 +186,7 @@ check(logistic_loss)
 
 # %%
 def logistic_gradient(w, X, y, l1=0.0, l2=0.0):
-    """The gradient of logistic_loss with respect to w, (d,); the derivative of |w| at 0 is taken as 0."""
+    """w (d,), X (n, d), y (n,) in {0.0, 1.0} -> gradient of logistic_loss with respect to w, (d,); sign(0) = 0."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -220,7 +223,7 @@ check(logistic_gradient)
 
 # %%
 def logistic_hessian(w, X, l2=0.0):
-    """w (d,), X (n, d) -> second derivatives of logistic_loss without L1, (d, d)."""
+    """w (d,), X (n, d) -> second derivatives of the mean cross-entropy + l2/2·Σw² with respect to w, (d, d)."""
     # YOUR CODE HERE
     raise NotImplementedError()
 

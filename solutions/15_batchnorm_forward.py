@@ -83,7 +83,10 @@ plots.style()
 
 # %%
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
-    """x (N, D), gamma (D,), beta (D,) -> (out (N, D), cache)."""
+    """x (N, D), gamma (D,), beta (D,) -> (out (N, D), cache).
+
+    Mean and biased variance over the samples, eps under the root, gamma before beta. cache: anything. x stays as it was.
+    """
     # BEGIN SOLUTION
     mean = x.mean(axis=0)
     xmu = x - mean
@@ -127,7 +130,10 @@ check(batchnorm_forward)
 
 # %%
 def batchnorm2d_forward(x, gamma, beta, eps=1e-5):
-    """x (N, C, H, W), gamma (C,), beta (C,) -> out (N, C, H, W)."""
+    """x (N, C, H, W), gamma (C,), beta (C,) -> out (N, C, H, W).
+
+    One mean and one biased variance for each channel, over N, H and W; eps under the root. x stays as it was.
+    """
     # BEGIN SOLUTION
     mean = x.mean(axis=(0, 2, 3), keepdims=True)
     var = x.var(axis=(0, 2, 3), keepdims=True)

@@ -213,7 +213,10 @@ def staged_forward(x, gamma, beta, eps=1e-5):
 
 # %%
 def batchnorm_backward(dout, cache):
-    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,))."""
+    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,)).
+
+    The gradients of a loss whose gradient with respect to out is dout: dgamma and dbeta are sums over the samples.
+    """
     # BEGIN SOLUTION
     xhat, gamma, xmu, ivar, _, _, _ = cache
     n = len(dout)
@@ -289,7 +292,7 @@ print(stagecheck(batchnorm_backward, (dout, cache), STEPS, {"x": x}, dout))
 
 # %%
 def batchnorm_backward_compact(dout, cache):
-    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,))."""
+    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,)), the same by the closed form."""
     # BEGIN SOLUTION
     xhat, gamma, _, ivar, _, _, _ = cache
     n = len(dout)

@@ -112,7 +112,7 @@ plots.style()
 
 # %%
 def batchnorm_parameter_count(channels):
-    """channels -> (learnable, buffers), two ints."""
+    """channels -> (learnable, buffers), two ints, as torch's BatchNorm2d: the batch counter is a buffer of one number."""
     # BEGIN SOLUTION
     gamma = beta = channels
     running_mean = running_var = channels
@@ -144,7 +144,7 @@ check(batchnorm_parameter_count)
 
 # %%
 def undo_batchnorm(mean, var, eps=1e-5):
-    """mean (D,), var (D,) -> (gamma (D,), beta (D,))."""
+    """mean (D,), biased var (D,) -> (gamma (D,), beta (D,)) with which batch norm, eps under the root, is the identity on that batch."""
     # BEGIN SOLUTION
     gamma = np.sqrt(var + eps)
     beta = mean.copy()
@@ -177,7 +177,11 @@ check(undo_batchnorm)
 
 # %%
 def activation_stds(x, weights, batchnorm=False):
-    """x (N, d), weights: list of (d_in, d_out) -> (L,)."""
+    """x (N, d), weights: list of (d_in, d_out) -> (L,), one standard deviation for each layer.
+
+    Each layer is h <- tanh(h @ W), or tanh(BN(h @ W)) with BN over the samples, biased variance, eps 1e-5, no gamma and beta.
+    The standard deviation (ddof 0) is over all entries of the new h.
+    """
     # BEGIN SOLUTION
     h, stds = x, []
     for weight in weights:

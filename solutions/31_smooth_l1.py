@@ -107,7 +107,10 @@ plots.style()
 
 # %%
 def smooth_l1_loss(pred, target, beta=1.0):
-    """pred, target (...) -> (loss, grad (...)): |d| < beta: d²/(2·beta), else |d| − beta/2; mean over all entries."""
+    """pred, target (...) -> (loss, grad (...)): |d| < beta: d²/(2·beta), else |d| − beta/2; mean over all entries.
+
+    grad is with respect to pred. beta = 0 is L1, with gradient 0 where d = 0; beta < 0: ValueError.
+    """
     # BEGIN SOLUTION
     if beta < 0:
         raise ValueError(f"beta must not be negative, but is {beta}")
@@ -152,7 +155,10 @@ check(smooth_l1_loss)
 
 # %%
 def huber_loss(pred, target, delta=1.0):
-    """pred, target (...) -> (loss, grad (...)): |d| < delta: d²/2, else delta·(|d| − delta/2); mean over all entries."""
+    """pred, target (...) -> (loss, grad (...)): |d| < delta: d²/2, else delta·(|d| − delta/2); mean over all entries.
+
+    grad is with respect to pred. delta <= 0: ValueError.
+    """
     # BEGIN SOLUTION
     if delta <= 0:
         raise ValueError(f"delta must be positive, but is {delta}")

@@ -111,7 +111,10 @@ plots.style()
 
 # %%
 def bce_with_logits(logits, targets, pos_weight=None):
-    """logits (N, K), targets (N, K) in [0, 1], pos_weight (K,) or None -> (loss, grad (N, K)) of the mean over N·K."""
+    """logits (N, K), targets (N, K) in [0, 1], pos_weight (K,) or None -> (loss, grad (N, K)) of the mean over N·K.
+
+    grad is with respect to the logits; pos_weight multiplies the targets' term only. Finite for any finite logits.
+    """
     # BEGIN SOLUTION
     weight = 1.0 if pos_weight is None else pos_weight
     small = np.log1p(np.exp(-np.abs(logits)))
@@ -158,7 +161,10 @@ check(bce_with_logits)
 
 # %%
 def head_for(task):
-    """task "binary", "multiclass" or "multilabel" -> (activation, loss), two texts; any other text: ValueError."""
+    """task "binary", "multiclass" or "multilabel" -> (activation, loss): "sigmoid" or "softmax", "binary cross-entropy" or "cross-entropy".
+
+    Any other text: ValueError.
+    """
     # BEGIN SOLUTION
     heads = {
         "binary": ("sigmoid", "binary cross-entropy"),
