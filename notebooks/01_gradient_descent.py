@@ -147,7 +147,7 @@
 # ### The words, one line each
 #
 # - **Convex**: the chord lies on or above the graph. For a twice differentiable $f$: $H\succeq0$ everywhere. Every local minimum is global.
-# - **Strongly convex**: $H\succeqm I$ with $m>0$. One minimiser, and it exists. $\theta^2$ is; $e^\theta$ is only convex.
+# - **Strongly convex**: $H\succeq m\,I$ with $m>0$. One minimiser, and it exists. $\theta^2$ is; $e^\theta$ is only convex.
 # - **Linear convergence**: the error is multiplied by a factor below 1 in each step. A straight line on a log plot.
 # - **Learning rate** $\eta$: the factor of the gradient. It is not the length of the step, which is $\eta\lVert g\rVert$.
 # - **Epoch**: one pass over all samples. Batch gradient descent makes one step an epoch.

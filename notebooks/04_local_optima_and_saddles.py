@@ -304,7 +304,7 @@ trial(
 
 
 # %% [markdown]
-# That is the model. In networks it is an observation: Dauphin et al. 2014 (figure 1) found that the share of negative eigenvalues at critical points falls with the training error.
+# That is the model. In networks it is an observation: Dauphin et al. 2014 found in small networks that the share of negative eigenvalues at critical points falls with the training error.
 # Say "high-loss critical points tend to be saddles", not "all critical points are".
 #
 # ### "Batch gradient descent helps to escape a local optimum"
@@ -341,7 +341,7 @@ trial(
 
 # %% [markdown]
 # The few exceptions are honest ones: a step that is *longer than the basin is wide* jumps out, and where it lands is luck.
-# With $\eta\le1/L$ on the way it cannot happen, for then every step goes downhill.
+# With $\eta f''\le1$ on the way it cannot happen: then no step passes a point of slope zero, and the hill is one.
 #
 # ### "Momentum carries you over the hill"
 #

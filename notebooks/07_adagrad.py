@@ -380,7 +380,7 @@ plt.show()
 # %% [markdown] tags=["deeper"]
 # ### Deeper: from the full matrix to Shampoo, SOAP and Muon
 #
-# A weight matrix $W$ ($p	imes q$) with gradient $A$ would need the full matrix of $pq$ rows. Shampoo (Gupta, Koren & Singer 2018) keeps one small matrix per side:
+# A weight matrix $W$ ($p\times q$) with gradient $A$ would need the full matrix of $pq$ rows. Shampoo (Gupta, Koren & Singer 2018) keeps one small matrix per side:
 #
 # $$
 # P\leftarrow P+AA^\top,\qquad Q\leftarrow Q+A^\top A,\qquad W\leftarrow W-\eta\,P^{-1/4}A\,Q^{-1/4} .
@@ -537,7 +537,7 @@ trial(
 #
 # - Write the two lines: $G\leftarrow G+g^2$, then $\theta\leftarrow\theta-\eta\,g/(\sqrt G+\varepsilon)$, entry by entry.
 # - Why the root: one coordinate's regret is at most $D^2/2\eta+\eta G/2$, smallest at $\eta=D/\sqrt G$. Taking the sum so far costs $\sqrt2$.
-# - Rare features: the rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher, here about 8 for a feature 50 times rarer. Per update; in total they still move less.
+# - Rare features: the rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher, about 7 for a feature 50 times rarer. Per update; in total they still move less.
 # - Units: scale one coordinate's gradient by $c$, and nothing changes. It is a diagonal preconditioner: a valley along the axes vanishes, a turned one stays.
 # - Drawback: step $\eta/\sqrt t$ for steady or noisy gradients; a burst at the start spoils the rate for good. RMSprop and Adadelta average instead.
 # - η: tuning per coordinate is spared, the global rate is not. eps: outside the root in torch, 1e-10.

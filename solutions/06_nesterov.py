@@ -79,7 +79,7 @@
 #
 # For larger $q$ the rate $\sqrt{\mu(1-q)}$ is smaller still, so $1-1/\sqrt\kappa$ is the rate of the whole.
 # Here μ is *not* squared, unlike in the heavy ball's best pair (question 05).
-# The step $1/L$ is the one of the general theorem. On quadratics alone $\eta=\frac4{3L+\lambda_{\min}}$ is a little better, with the rate $1-\frac{2}{\sqrt{3\kappa+1}}$ (Lessard et al. 2016, Proposition 1).
+# The step $1/L$ is the one of the general theorem. On quadratics alone $\eta=\frac4{3L+\lambda_{\min}}$ is a little better, with the rate $1-\frac{2}{\sqrt{3\kappa+1}}$ (Lessard et al. 2016; the roots of $p$ confirm it).
 
 # %% [markdown]
 # ### The form without a look-ahead
@@ -516,7 +516,7 @@ def nesterov_first(kind, low, seed):
 
 
 trial(
-    "Nesterov needs fewer steps than momentum, each with its constants",
+    "Nesterov needs fewer steps than momentum, each with the constants that theory gives it",
     nesterov_first,
     over=settings(kind="quadratic", low=[0.1, 0.01, 0.001], seed=[0, 1]) + settings(kind="logistic", low=[0.3, 0.1, 0.03], seed=[0, 1]),
     control=dict(kind="Lessard", low=1.0, seed=0),
@@ -525,6 +525,7 @@ trial(
 
 # %% [markdown]
 # The heavy ball's $1-\frac2{\sqrt\kappa+1}$ is the better rate, and it usually shows on functions that are no quadratics too.
+# In a network nobody knows these constants, and there it can be otherwise: Sutskever et al. 2013 (§1) find that the look-ahead is more stable and sometimes a distinct improvement.
 # What Nesterov sells is the *guarantee*: its constants converge for every smooth, strongly convex function. The heavy ball's may circle, as on Lessard's, and no choice of heavy-ball constants accelerates on the whole class (question 05).
 
 # %% [markdown]

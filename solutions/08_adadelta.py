@@ -15,7 +15,7 @@
 # ## Question
 #
 # "How does Adadelta improve on Adagrad?
-# What takes the place of the learning rate, and why has it the right units?
+# What takes the place of the learning rate, and why does the step then have the right units?
 # Is there really nothing left to tune?"
 #
 # "Adadelta 如何改进 Adagrad?它用什么代替学习率,单位为什么一致?真的没有什么要调了吗?"

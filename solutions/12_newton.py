@@ -539,9 +539,9 @@ for kappa, size in ((10.0, 2), (1e3, 20), (1e5, 50)):
 # %% [markdown]
 # In floating point a large κ costs digits of the solve, which is another reason not to invert.
 #
-# ### "Newton's method finds the minimum"
+# ### "Newton's method finds a minimum"
 #
-# Three functions of two variables, random starts, plain Newton and your damped one: a saddle at the origin with minima at $(0,\pm1)$, $\frac12x^2+\frac14(y^2-1)^2$; Rosenbrock's valley; and $\sqrt{1+x^2}+\sqrt{1+y^2}$, which is convex.
+# Three functions of two variables, random starts, plain Newton and your damped one: a saddle at the origin with minima at $(0,\pm1)$, started near the saddle, $\frac12x^2+\frac14(y^2-1)^2$; Rosenbrock's valley; and $\sqrt{1+x^2}+\sqrt{1+y^2}$, which is convex.
 # Does it end within $10^{-4}$ of the minimum's value in 60 steps?
 
 # %%
@@ -570,7 +570,7 @@ def finds(f, method, seed):
 
 
 trial(
-    "Newton's method ends at the minimum",
+    "Newton's method ends at a minimum",
     finds,
     over=settings(f=["wells", "valley", "roots"], method=["plain", "damped"], seed=[0, 1, 2]),
     held_out=settings(f=["wells", "roots"], method=["plain", "damped"], seed=range(3, 9)) + settings(f="valley", method=["plain", "damped"], seed=[3, 4]),

@@ -654,7 +654,7 @@ print(f"Rosenbrock, last H: newest pair satisfied to 1e-6: {bool(gap(pairs[-1]) 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Write $y=\bar Gs$ with the averaged Hessian; hence $H_+y=s$.
+# - Write $y=\bar Bs$ with the averaged Hessian; hence $H_+y=s$.
 # - Multiply by $y^\top$: $s^\top y>0$ is necessary. One line shows that Wolfe's curvature condition gives it.
 # - The update is the smallest change in a weighted norm: in the right coordinates, keep the block across $u$ and put 1 along $u$.
 # - Check the two properties: the right factor kills $y$; $v^\top H_+v=w^\top Hw+\rho(s^\top v)^2$.
@@ -678,7 +678,7 @@ print(f"Rosenbrock, last H: newest pair satisfied to 1e-6: {bool(gap(pairs[-1]) 
 #
 # With $s^\top y\le0$ the update gives an $H$ that is not positive definite, and $-Hg$ may go uphill. A tiny $s^\top y$ makes ρ huge.
 # Skipping keeps the old $H$; if it happens in many steps, $H$ grows stale.
-# Damping (Powell) replaces $y$ by $\theta y+(1-\theta)Bs$, with θ just small enough that $s^\top y$ becomes a fixed share of $s^\top Bs$.
+# Damping (Powell) replaces $y$ by $a\,y+(1-a)Bs$, with a share $a\le1$ just small enough that $s^\top y$ becomes a fixed part of $s^\top Bs$.
 #
 # </details>
 #
