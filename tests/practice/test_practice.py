@@ -8,11 +8,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import utils
 from utils.grading import catalogue
-from utils.practice import plans, review
+from utils.practice import plans, review, schedule
 from utils.practice.due import due
 from utils.practice.replay import replay
 from utils.practice.upnext import choose
@@ -95,6 +96,16 @@ def test_the_door_has_next_up(monkeypatch):
     assert "Question 01" in repr(utils.next_up())
 
 
+def test_next_up_needs_no_fsrs(monkeypatch):
+    """In a browser there is no fsrs: the plan and the weak spots are told all the same."""
+    progress.record(NAME, "right")
+    monkeypatch.setenv("COURSE_NOW", "2100-01-01T09:00:00+00:00")
+    monkeypatch.setitem(sys.modules, "fsrs", None)
+    schedule._scheduler.cache_clear()
+
+    assert "question" == utils.next_up().what
+
+
 def test_weak_spots_come_when_all_is_passed(monkeypatch):
     """With everything passed and nothing due, the exercise that took most."""
     at(monkeypatch, "2026-12-01T09:00:00")
@@ -162,6 +173,7 @@ def test_a_blank_is_written_once_a_day(passed):
 
     assert (path, "begun") == (again, again.read_text())
     text = "".join("".join(cell["source"]) for cell in json.loads(later.read_text(encoding="utf-8"))["cells"])
+    nbformat.validate(nbformat.read(later, as_version=4))
     assert "raise NotImplementedError()" in text
     assert "check(batchnorm_forward)" in text
     assert "Answer in 30 seconds" not in text

@@ -126,10 +126,10 @@ def _ask(due: list) -> None:
         return
     for one in due:
         card = cards.find(one.name, solved=True)
-        click.echo(f"\n{card.kind} · question {card.number}\n{card.front}")
+        click.echo(f"\n{card.kind.replace('-', ' ')} · question {card.number}\n{card.front}")
         click.prompt("Answer aloud, then press Enter", default="", show_default=False, prompt_suffix=" ")
         click.echo("\n".join(filter(None, [card.back, card.chinese])))
-        rating = click.prompt("again, hard, good, easy, or stop", type=click.Choice(
+        rating = click.prompt("How did it go?", type=click.Choice(
             ["again", "hard", "good", "easy", "stop"]), default="good")  # fmt: skip
         if rating == "stop":
             return
