@@ -482,7 +482,7 @@ trial(
 
 # %% [markdown]
 # The linear rule is the left column of the table above, and it ends where $\eta^*$ stops growing: at the rate that the curvature allows.
-# On ImageNet it is claimed up to 8192.
+# On ImageNet Goyal et al. report that it holds up to batches of 8192.
 #
 # ### "Large batches generalise worse"
 #

@@ -516,7 +516,7 @@ trial(
 
 
 # %% [markdown]
-# Schmidt et al. 2021 compared fifteen optimisers under equal budgets and found no winner for all problems. That is the answer to give, with the long tail of tokens as the reason for the exception, language (question 10).
+# Schmidt et al. 2021 compared fifteen optimisers under equal budgets and found no winner for all problems. That is the answer to give. The best-known exception is language, and the long tail of tokens is one reason (question 10).
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "Adam beats SGD on language", without any noise
@@ -596,7 +596,7 @@ trial(
 # - L2 and decay: write $(1-\eta\lambda)\theta-\eta g$ for SGD, and say why Adam breaks the equality: $\lambda\theta$ is divided by $\sqrt{\hat v}$.
 # - The paper's decay is independent of the base rate; in torch it is multiplied by `lr`, so halving `lr` halves the decay per step. The memory is $1/(\eta\lambda)$ steps.
 # - Nadam: in Adam's numerator replace $m_{t-1}$ by $m_t$ and correct each term.
-# - Why Adam on transformers: rare tokens get tiny gradients, and a normalised step learns them as fast as frequent ones. Noise is not needed for that: it happens with full batches too.
+# - Why Adam on transformers: one reason is that rare tokens get tiny gradients, and a normalised step learns them as fast as frequent ones. Noise is not needed for that: it happens with full batches too.
 # - Choosing: transformers and modern convolutional recipes (ConvNeXt) AdamW with warm-up and cosine; classic ResNet recipes SGD with momentum; sparse features Adagrad or Adam; small deterministic problems L-BFGS.
 # - Rankings depend on the tuning budget (Choi et al. 2019, Schmidt et al. 2021). State yours.
 

@@ -627,7 +627,7 @@ trial(
 )
 
 # %% [markdown]
-# In between lies the turning point. For long periods and small steps the two pushes balance at a memory of about 2.6 periods; short periods have it earlier, since $m$ spreads the large gradient over ten steps.
+# The settings leave out what lies between one and three periods: there is the turning point. For long periods and small steps the two pushes balance at a memory of about 2.7 periods; for short periods earlier, since $m$ spreads the large gradient over ten steps.
 # Reddi et al. fix the betas first and then choose the problem.
 # For a given problem a large enough β2 does converge, to a neighbourhood whose size the noise sets (Zhang et al. 2022).
 # AMSGrad cures it another way: it divides by the largest $v$ so far.
