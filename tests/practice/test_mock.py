@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import utils
 from utils.grading import catalogue
 from utils.practice import cards, mock, mock_report
 from utils.practice.replay import Replay, Standing
@@ -126,6 +127,14 @@ def test_a_sitting_goes_on_after_a_crash(sitting, env, at):
     mock.happened(sitting, "done", part=0)
 
     assert 1 == mock.current(mock.latest(env), progress.entries())
+
+
+def test_next_up_shows_the_clock(sitting, at):
+    """While a sitting is on it is the thing to do, also in a notebook; after its deadline it is not."""
+    at("10:14:30")
+    assert ("mock", "30:30 left") == (utils.next_up().what, utils.next_up().why)
+    at("10:45:00")
+    assert "mock" != utils.next_up().what
 
 
 def course(home, *words, time="10:00:00"):

@@ -188,6 +188,19 @@ def test_json_writes_nothing(passed):
     assert not (passed / "work" / "review").exists()
 
 
+def test_a_review_that_cannot_be_read_says_so(passed):
+    """A broken file is told, and fails; nothing is noted."""
+    course(passed, "review", day="2026-12-05")
+    blank = passed / "work" / "review" / "2026-12-05" / f"{STEM}.ipynb"
+    blank.write_text('{"cells": [')
+    before = len(progress.history())
+    done = course(passed, "review", "--grade", day="2026-12-05")
+
+    assert 1 == done.returncode
+    assert STEM in done.stdout + done.stderr or "error" in done.stdout
+    assert before == len(progress.history())
+
+
 def test_giving_up_brings_it_back_tomorrow(passed):
     """Given up is rated again: not today, but tomorrow."""
     course(passed, "review", "--give-up", NAME, day="2026-12-05")

@@ -42,7 +42,8 @@ def watch(file: Path) -> None:
     \b
     course watch work/15_batchnorm_forward.ipynb
 
-    Each line is FILE:LINE: error or info: EXERCISE: words, as an editor's problem matcher reads them.
+    Each line is FILE:LINE: error or info: EXERCISE: words. For an editor's problem matcher that is
+    ^(.+):(\\d+): (error|info): (.+)$
     """
     from utils.practice import watch as watching
 

@@ -24,9 +24,9 @@ def _state() -> object:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
 def next_(as_json: bool) -> None:
     """The one thing to do now, and why: what is due, then the plan, then what was hardest."""
-    from utils.practice.upnext import choose
+    from utils.practice.upnext import next_up
 
-    found = choose(_state(), now().date())
+    found = next_up()
     click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1) if as_json else repr(found))
 
 

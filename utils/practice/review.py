@@ -9,6 +9,7 @@ from utils.grading.progress import note, record
 from utils.practice.cards import ROOT
 from utils.practice.due import Due
 from utils.practice.upnext import stem_of
+from utils.practice.watch import whole
 
 
 def folder(home: Path, day: date) -> Path:
@@ -57,12 +58,16 @@ def _exercises(cells: list[dict]) -> list[dict]:
 
 
 def grade(path: Path, names: list[str], timeout: float = 10.0) -> list:
-    """Grade the exercises of `names` in a file, in a child process as ever, and note the attempts; their rows."""
+    """Grade the exercises of `names` in a file, in a child process as ever, and note the attempts; their rows.
+
+    A notebook that is no JSON is no attempt: somebody's editor is at fault, not the answer.
+    """
     from utils.sandbox.batch import grade_files
 
     rows = [row for row in grade_files([path], 1, timeout, lambda _: names) if row.report.exercise in names]
     for row in rows:
-        record(row.report.exercise, row.report.status, row.report.mistake, row.digest or None)
+        if whole(path):
+            record(row.report.exercise, row.report.status, row.report.mistake, row.digest or None)
     return rows
 
 

@@ -1,10 +1,11 @@
 """The one thing to do now, and why: what is due, then the plan, then what was hardest."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 from utils.grading import catalogue
-from utils.grading.progress import entries, now
+from utils.grading.progress import entries, now, root
 from utils.practice import cards, plans
 from utils.practice.replay import Replay, Standing, counted, replay
 
@@ -15,7 +16,7 @@ COURSE_ORDER = 7  # whoever chose no plan follows that of seven days
 class Next:
     """One thing to do."""
 
-    what: str  # "exercise", "card", "question" or "nothing"
+    what: str  # "exercise", "card", "question", "mock" or "nothing"
     name: str
     title: str
     why: str
@@ -30,8 +31,23 @@ class Next:
 
 
 def next_up() -> Next:
-    """What to do now: a review that is due, else the next question of your plan, else your weakest exercise."""
-    return choose(replay(entries()), now().date())
+    """What to do now: a mock interview that is on, a review that is due, your plan's next question, a weak spot."""
+    log = entries()
+    return sitting(root(), log, now()) or choose(replay(log), now().date())
+
+
+def sitting(home: Path, log: list[dict], moment: datetime) -> Next | None:
+    """The mock interview that is on, with the time that is left."""
+    from utils.practice import mock
+    from utils.practice.mock_report import clock
+
+    found = mock.latest(home)
+    if found is None or mock.ended(found, log, moment) is not None:
+        return None
+    index = min(mock.current(found, log), len(found.parts) - 1)
+    title = f"Mock interview, part {index + 1} of {len(found.parts)}: {found.parts[index].title}"
+    left = clock((found.deadline - moment).total_seconds())
+    return Next("mock", found.id, title, f"{left} left", "course mock; in a notebook check(…) and hint(…) count")
 
 
 def choose(state: Replay, today: date) -> Next:
