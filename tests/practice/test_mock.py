@@ -58,6 +58,13 @@ def test_weak_exercises_are_likelier():
     assert 10 < sum(mock.draw(state, seed)[0].name == "adam_step" for seed in range(20))
 
 
+def test_without_torch_the_code_question_needs_none(monkeypatch):
+    """Where torch is not installed, only questions on NumPy are given to write."""
+    monkeypatch.setattr(mock.importlib.util, "find_spec", lambda name: None)
+
+    assert not any(catalogue.entries()[mock.draw(EMPTY, seed)[0].stem]["torch"] for seed in range(30))
+
+
 def test_the_deadline_is_written_once(sitting, env):
     """It is read from the file, whatever the clock says when one comes back."""
     assert (

@@ -4,6 +4,7 @@
 whatever happens after its deadline is not part of it.
 """
 
+import importlib.util
 import json
 import os
 import random
@@ -56,6 +57,11 @@ def frequency(stem: str) -> int:
     return {1: 4, 3: 3, 7: 2}.get(min(days, default=0), 1)
 
 
+def runs_here(stem: str) -> bool:
+    """Can its code be graded on this machine? Without torch a question about torch can only be spoken about."""
+    return not catalogue.entries()[stem]["torch"] or importlib.util.find_spec("torch") is not None
+
+
 def draw(state: Replay, seed: int, chapters: tuple[int, ...] = ()) -> tuple[Part, ...]:
     """A code question, a spoken one with follow-ups, a piece of folklore: three questions, the weak ones likelier."""
     rng, entries = random.Random(seed), catalogue.entries()
@@ -64,7 +70,8 @@ def draw(state: Replay, seed: int, chapters: tuple[int, ...] = ()) -> tuple[Part
         name: frequency(stem) * (1 + weakness(state.exercises.get(name)))
         for stem in stems for name in entries[stem]["exercises"]
     }  # fmt: skip
-    name = rng.choices(list(weight), list(weight.values()))[0]
+    here = [name for stem in stems if runs_here(stem) for name in entries[stem]["exercises"]] or list(weight)
+    name = rng.choices(here, [weight[name] for name in here])[0]
     code = next(stem for stem in stems if name in entries[stem]["exercises"])
     parts = [Part("code", code, name)]
     for kind in (cards.SECONDS, cards.FOLKLORE):
