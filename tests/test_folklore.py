@@ -380,22 +380,3 @@ def test_a_trial_is_equal_to_its_verdict_alone():
     assert ruling in (None, ruling)
     assert ruling != share(12, 12)
     assert ruling != 1
-
-
-# ---- the old kind, until no notebook has one left -----------------------------------------------------------------
-
-
-def test_a_trial_of_typed_conditions_says_so():
-    """Nothing in its display claims that more than these conditions was tried."""
-    ruling = trial("a claim", {"a": True, "b": np.bool_(False)}, only_if="a")
-
-    assert ruling == "holds only if a"
-    assert "conditions tried, chosen by hand:" in repr(ruling)
-    assert {"settings": 2, "held": 1, "old": True}.items() <= ruling.data.items()
-    assert {"a": True, "b": False} == ruling.where
-    assert trial("a claim", {"a": True}) == "holds"
-    assert trial("a claim", {"a": False}) == "does not hold"
-    with pytest.raises(ValueError, match="say which in only_if="):
-        trial("a claim", {"a": True, "b": False})
-    with pytest.raises(ValueError, match="at least one condition"):
-        trial("a claim", {})

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any
 
 from utils.folklore import verdicts
-from utils.folklore.ruling import FAILS, HOLDS, ONLY_IF, UNDECIDED, Trial, setting_in_words
+from utils.folklore.ruling import UNDECIDED, Trial, setting_in_words
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 def trial(
     claim: str,
-    held: Callable | Mapping[str, bool] | None = None,
+    held: Callable | None = None,
     *,
     over: Iterable[dict] | None = None,
     held_out: Iterable[dict] | None = None,
@@ -78,8 +78,6 @@ def trial(
       control  lr=3: failed there, so the test can fail
     Verdict: it holds.
     """
-    if isinstance(held, Mapping):
-        return _of_conditions(claim, held, only_if or "")
     evidence = _Evidence.gathered(held, over, held_out, only_if, published, control)
     try:
         evidence.run()
@@ -278,23 +276,3 @@ def _reached(function: Callable) -> list[Callable]:
             scope = inspect.getclosurevars(current)
             waiting += [*scope.globals.values(), *scope.nonlocals.values(), *(current.__defaults__ or ())]
     return found
-
-
-# ---- trials of the old kind: to be removed when no notebook has one left -----------------------------------------
-
-
-def _of_conditions(claim: str, where: Mapping[str, bool], only_if: str) -> Trial:
-    """trial(claim, {condition: bool}, only_if="text"): every condition is typed, and its display says so."""
-    if not where:
-        raise ValueError("a trial needs at least one condition, as in trial(claim, {'on digits': accuracy > 0.9})")
-    for condition, kept in where.items():
-        if bool(kept) != kept:
-            raise ValueError(f"{condition!r} is {kept!r}; a condition is True or False, as a comparison computes it")
-    where = {condition: bool(kept) for condition, kept in where.items()}
-    if 0 < (held := sum(where.values())) < len(where) and not only_if:
-        raise ValueError(f"the claim held under some conditions only ({where}): say which in only_if=…")
-    verdict = HOLDS if held == len(where) else f"{ONLY_IF} {only_if}" if held else FAILS
-    rows = (("", "conditions tried, chosen by hand:"),)
-    rows += tuple(("", f"{'✓' if kept else '✗'} {condition}") for condition, kept in where.items())
-    data = {"settings": len(where), "held": held, "published": [], "family": "conditions tried", "old": True}
-    return Trial(claim, verdict, rows, data=data, where=where)

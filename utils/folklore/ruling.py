@@ -61,7 +61,6 @@ class Trial:
     aside: str = ""  # after the verdict: why it is not decided, or how the papers and ours differ
     note: str = ""  # one line to a learner whose functions are not ready; the only thing shown when `rows` is empty
     data: Mapping[str, Any] = field(default_factory=dict)  # what the book reads, beside claim and verdict
-    where: Mapping[str, bool] | None = None  # of a trial of the old kind; goes with it
 
     def __eq__(self, other: object) -> bool:
         return self.verdict == other if isinstance(other, str) else NotImplemented

@@ -57,9 +57,7 @@ def _grounds(ruling: dict) -> Iterator[str]:
     """What a verdict rests on, line by line: the papers first."""
     for row in ruling.get("published", ()):
         yield f"{row['source']}: {row['figure']} {'✓' if row['holds'] else '✗'}"
-    if ruling.get("old"):
-        yield f"{ruling['held']} of {ruling['settings']} conditions, chosen by hand"
-    elif ruling.get("settings"):
+    if ruling.get("settings"):
         yield f"here it held in {ruling['held']} of {ruling['settings']} settings ({ruling['family']})"
     if ruling.get("inside", [0, 0])[1]:
         yield "on settings not used to find the condition: {} of {} inside it, {} of {} outside".format(
