@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,12 +28,14 @@ def test_the_course_lies_where_it_is_said_to_lie(env, monkeypatch):
     assert (progress.root() / "utils" / "grading" / "progress.py").exists()
 
 
-def test_outside_a_checkout_it_is_the_current_folder(tmp_path, monkeypatch):
-    """In a browser there is no checkout: the log lies where the notebook does."""
+def test_outside_a_checkout_it_is_a_folder_at_home(tmp_path, monkeypatch):
+    """An installed course keeps its log in ~/vision-interviews; in a browser it lies where the notebook does."""
     monkeypatch.delenv("COURSE_HOME")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(progress, "__file__", str(tmp_path / "site" / "utils" / "grading" / "progress.py"))
 
+    assert Path.home() / "vision-interviews" == progress.root()
+    monkeypatch.setattr(progress.browser, "HERE", True)
     assert tmp_path == progress.root()
 
 
