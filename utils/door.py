@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType
 
@@ -144,7 +145,15 @@ def hints_of(name: str) -> list[str]:
     for entry in catalogue.entries().values():
         if name in entry["exercises"]:
             return entry["exercises"][name]["hints"]
-    raise ValueError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
+    raise ValueError(f"{name!r} is not an exercise of this course.{_instead(name)}")
+
+
+def _instead(name: str) -> str:
+    """What a learner may have meant: a question, or a name with a slip."""
+    for stem in catalogue.find(name):
+        return f" Question {stem[:2]} has: {', '.join(catalogue.entries()[stem]['exercises'])}."
+    near = get_close_matches(name, catalogue.exercise_names(), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(near)}?" if near else " Its name stands under *Your turn* in its notebook."
 
 
 FIRST = 5  # so many lines of advice are in sight; HTML has the rest under a fold

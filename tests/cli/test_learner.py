@@ -78,3 +78,16 @@ def test_the_last_hint_leads_to_the_solution(home):
     """And the first, where nobody can be asked, to all of them."""
     assert "`course solution 15`" in course(home, "hint", "batchnorm_forward", "--all").stdout
     assert "--all" in course(home, "hint", "batchnorm_forward").stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [("15", "batchnorm_forward, batchnorm2d_forward"), ("adam", "adam_step"), ("batchnorm_foward", "batchnorm_forward"),
+     ("nothing_like_it_xyz", "Your turn")],
+)  # fmt: skip
+def test_hint_of_something_else_says_what_there_is(home, word, answer):
+    """A question's number names its exercises, a slip the nearest ones."""
+    done = course(home, "hint", word)
+
+    assert answer in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

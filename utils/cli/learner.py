@@ -1,6 +1,7 @@
 """The learner's verbs beside grading: learn, status, hint, reset."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
     for variable in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
         os.environ[variable] = os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get(variable)]))
     command = [sys.executable, "-m", "jupyterlab", *options, *jupyter_args]
+    if os.name == "nt":  # there, exec would give the prompt back at once
+        sys.exit(subprocess.call(command))
     os.execv(command[0], command)
 
 
@@ -85,7 +88,11 @@ def hint(name: str, everything: bool) -> None:
 
     \b
     course hint adam_step
+    course hint 15           where a question has one exercise; else it says their names
     """
+    for stem in catalogue.find(name):
+        names = list(catalogue.entries()[stem]["exercises"])
+        name = names[0] if len(names) == 1 else name
     try:
         hints = door.hints_of(name)
     except ValueError as error:

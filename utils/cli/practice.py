@@ -85,7 +85,9 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
 
 def _give_up(name: str) -> None:
     if name not in catalogue.exercise_names():
-        raise click.UsageError(f"{name!r} is not an exercise of this course; `course status` lists them all.")
+        raise click.UsageError(
+            f"{name!r} is not an exercise of this course; its name stands under *Your turn* in its notebook."
+        )
     note("gave up", exercise=name)
     click.echo(f"{name} comes back tomorrow. `course solution` opens the solved page.")
 
