@@ -225,7 +225,11 @@ def forward_pool(x, kernel_size, stride=None):
 
 # %%
 def conv2d_backward(dout, x, weight, stride=1, padding=0):
-    """dout (N, C_out, H', W'), x (N, C, H, W), weight (C_out, C, kH, kW) -> (dx, dweight, dbias (C_out,))."""
+    """dout (N, C_out, H', W'), x (N, C, H, W), weight (C_out, C, kH, kW) -> (dx, dweight, dbias (C_out,)).
+
+    The forward pass correlates (no flip) and pads with zeros. Sums, no means; dbias is always returned.
+    Pixels that no window reads get 0. ValueError where the kernel does not fit into the padded image.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -267,7 +271,11 @@ check(conv2d_backward)
 
 # %%
 def max_pool2d_backward(dout, x, kernel_size, stride=None):
-    """dout (N, C, H', W'), x (N, C, H, W) -> dx (N, C, H, W)."""
+    """dout (N, C, H', W'), x (N, C, H, W) -> dx (N, C, H, W).
+
+    stride=None means kernel_size. Of equal maxima the first one, row by row, takes the whole gradient.
+    Overlapping windows add up. ValueError where the window does not fit into the map.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
