@@ -136,7 +136,8 @@ plt.show()
 # With strides or mean pooling between it is the same. So a hundred linear layers are one linear layer.
 #
 # A ReLU between them ends that. So does a max pooling, which is not linear: $\max(a, b) = a + \mathrm{relu}(b - a)$, that is, a linear map and a ReLU.
-# At 0 the ReLU has no derivative; frameworks take 0 there (any number from 0 to 1 is a subgradient), and inputs that are exactly 0 are rare before training moves them on.
+# At 0 the ReLU has no derivative; frameworks take 0 there (any number from 0 to 1 is a subgradient).
+# Inputs that are exactly 0 are rare, except on an even black background while the biases are still zero.
 
 # %% [markdown]
 # ### Pooling
@@ -182,7 +183,10 @@ plt.show()
 
 # %%
 def output_size(n, kernel, stride=1, padding=0, dilation=1):
-    """Five ints -> int, the number of windows; ValueError where not even one fits."""
+    """Five ints -> int, the number of windows; ValueError where not even one fits.
+
+    Padding on both sides; the division is rounded down, so only whole windows count.
+    """
     # BEGIN SOLUTION
     span = dilation * (kernel - 1) + 1
     free = n + 2 * padding - span
@@ -225,7 +229,11 @@ check(output_size)
 
 # %%
 def conv2d(x, weight, bias=None, stride=1, padding=0):
-    """x (N, C_in, H, W), weight (C_out, C_in, kH, kW), bias (C_out,) or None -> (N, C_out, H', W')."""
+    """x (N, C_in, H, W), weight (C_out, C_in, kH, kW), bias (C_out,) or None -> (N, C_out, H', W').
+
+    The kernel is not flipped; zeros on all four sides; only whole windows count.
+    ValueError where the kernel does not fit into the padded image.
+    """
     # BEGIN SOLUTION
     padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     # every window of every channel, a view that takes no memory: (N, C_in, H', W', kH, kW)
@@ -272,7 +280,11 @@ check(conv2d)
 
 # %%
 def max_pool2d(x, kernel_size, stride=None):
-    """x (N, C, H, W) -> (N, C, H', W')."""
+    """x (N, C, H, W) -> (N, C, H', W').
+
+    stride=None means kernel_size; no padding; only whole windows count.
+    ValueError where the window does not fit into the map.
+    """
     # BEGIN SOLUTION
     stride = kernel_size if stride is None else stride
     windows = np.lib.stride_tricks.sliding_window_view(x, (kernel_size, kernel_size), axis=(2, 3))
@@ -924,11 +936,15 @@ trial(
     "without local pooling and fully connected layers a CNN loses much (here: 3 or 5 points)",
     lambda down, head, seed: tuple(best("max pooling", "fc", seed) - best(down, head, seed) >= points for points in (0.03, 0.05)),
     over=[dict(down=down, head=head, seed=seed) for down, head in VARIANTS[2:] for seed in range(3)],
-    published=[published("Springenberg et al. 2015, as quoted by He et al. 2016 (Identity mappings), table 4", "All-CNN, strides and a global average: 7.25 % on CIFAR-10; Network in Network with max pooling: 8.81 %", holds=False)],
+    published=[
+        published("Springenberg et al. 2015, abstract", "max pooling replaced by a convolution of larger stride, with no loss of accuracy on several benchmarks", holds=False),
+        published("He et al. 2016 (Identity mappings), table 4, which compares two different nets", "All-CNN, strides and a global average: 7.25 % on CIFAR-10; Network in Network with max pooling: 8.81 %", holds=False),
+    ],
     expect="does not hold",
 )
 
 # %% [markdown]
+# On these digits the replacements cost one or two points.
 # Pooling is a habit, not a need; ResNets have one max pooling, in the stem, and a global average.
 # Where the weights and the work of the fully connected layers are: question 23.
 
@@ -980,7 +996,7 @@ trial(
 # ## Answer in 30 seconds
 #
 # "One fully connected layer of 4096 units on a 224×224 photo needs 600 million weights, a 3×3 convolution to 64 maps 1,792.
-# It sees small windows with the same weights everywhere, so shifting the input shifts the map.
+# Convolution sees small windows with the same weights everywhere, so shifting the input shifts the map.
 # Activations keep the stack from collapsing into one linear map.
 # Pooling or strides make maps coarser, so later layers see more.
 # A global average and one linear layer give the scores.

@@ -128,7 +128,11 @@ plt.show()
 
 # %%
 def grouped_conv2d(x, weight, groups):
-    """x (N, C_in, H, W), weight (C_out, C_in / groups, k, k) -> (N, C_out, H - k + 1, W - k + 1)."""
+    """x (N, C_in, H, W), weight (C_out, C_in / groups, k, k) -> (N, C_out, H - k + 1, W - k + 1).
+
+    Stride 1, no padding, no bias, no flip; group g of the outputs reads group g of the inputs. The result is float64.
+    ValueError where the kernel does not fit into the map.
+    """
     # BEGIN SOLUTION
     n, _, height, width = x.shape
     c_out, per_group, k, _ = weight.shape
@@ -179,7 +183,10 @@ check(grouped_conv2d)
 
 # %%
 class ResNeXtBlock(nn.Module):
-    """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride), rounded up."""
+    """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride), rounded up.
+
+    The stride is on the 3×3. No bias; ReLU after the addition; a projection (1×1, BN) only where stride or channels change.
+    """
 
     def __init__(self, c_in, width, cardinality, c_out, stride=1):
         # BEGIN SOLUTION
@@ -229,7 +236,10 @@ check(ResNeXtBlock)
 
 # %%
 def block_parameters(c_in, width, cardinality, c_out):
-    """Channels in, width of a group, number of groups, channels out -> int."""
+    """Channels in, width of a group, number of groups, channels out -> int.
+
+    The weights of the three convolutions; no shortcut, no BN, no biases.
+    """
     # BEGIN SOLUTION
     return cardinality * width * (c_in + 9 * width + c_out)
     # END SOLUTION
@@ -500,6 +510,7 @@ trial(
 )
 
 # %% [markdown]
+# Each figure is one run, so a gain of 0.1 may be noise.
 # The gain shrinks with every step: the authors call it saturation, and go no narrower than 4.
 # One-channel paths are no mistake, though: MobileNet, EfficientNet and ConvNeXt use them, with other widths around.
 
@@ -522,17 +533,18 @@ trial(
 # The reference is 22.0 % at half the cost. ResNeXt-101 32×4d reaches 21.2 % *without* the larger budget.
 
 # %% [markdown]
-# ### "A convolution in g groups is g times faster"
+# ### "A convolution in g groups is g times faster, for it has g times fewer multiply-adds"
 
 # %%
 trial(
-    "a convolution in g groups is g times faster",
+    "with groups, equal multiply-adds take equal time",
     published=[published("Xie et al. 2017, §5.1", "ResNeXt-101 32×4d and ResNet-101 have the same multiply-adds; a training step took 0.95 s against 0.70 s on 8 GPUs", holds=False)],
     expect="does not hold",
 )
 
 # %% [markdown]
-# The multiply-adds fall exactly by $g$; input and output stay as large as they were, so the memory traffic hardly falls.
+# So the arithmetic does not tell the time.
+# The multiply-adds of a grouped convolution fall exactly by $g$; input and output stay as large as they were, so the memory traffic hardly falls.
 # Where memory is the limit, the clock cannot follow the arithmetic.
 
 # %% [markdown]
@@ -584,7 +596,7 @@ print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V
 #
 # ### 三十秒回答
 #
-# "同等计算量下,论文里 ResNeXt-50 比 ResNet-50 低 1.7 个点;换成现在的训练方法,差距只剩 0.3。
+# "同等计算量下,论文里 ResNeXt-50 的错误率比 ResNet-50 低 1.7 个点;换成现在的训练方法,差距只剩 0.3。
 # 做法是把 bottleneck 的中间换成许多条结构相同的并行支路再相加,支路数就是 cardinality。
 # 用分块矩阵可以证明,它等价于两个 1×1 之间夹一个分组 3×3。
 # 分组省下计算,中间可以加宽一倍。
@@ -614,7 +626,7 @@ print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V
 #
 # <details><summary>Is the gain regularisation, or a better representation?</summary>
 #
-# A better representation: the *training* error is lower too, 16 against 20 % for the 101-layer pair (§5.1).
+# A better representation, say the authors: the *training* error is lower too (§5.1).
 # And without any shortcuts ResNeXt-50 has 26.1 % against 31.2 %.
 #
 # </details>
