@@ -516,6 +516,56 @@ plt.show()
 # There is no contradiction with the equilibrium above: $\|v\|$ grows in answer, and what settles is the ratio that counts.
 
 # %% [markdown] tags=["deeper"]
+# ### Deeper: scale invariance, and where it ends
+#
+# BN(aWx) = BN(Wx) for a > 0 and ε = 0. How large is the gap for ε = 10⁻⁵, and does the gradient follow 1/a?
+
+# %% tags=["deeper"]
+rng = np.random.default_rng(5)
+u, w, upstream = rng.normal(size=(40, 6)), rng.normal(size=(6, 4)), rng.normal(size=(40, 4))
+
+
+def bn_of(w, eps):
+    z = u @ w
+    return (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + eps)
+
+
+def weight_gradient(w, eps):
+    """The gradient of Σ upstream·BN(u·w) with respect to w."""
+    xhat, root = bn_of(w, eps), np.sqrt((u @ w).var(axis=0) + eps)
+    return u.T @ ((upstream - upstream.mean(axis=0) - xhat * (upstream * xhat).mean(axis=0)) / root)
+
+
+def relative_gap(a, eps):
+    return np.linalg.norm(bn_of(a * w, eps) - bn_of(w, eps)) / np.linalg.norm(bn_of(w, eps))
+
+
+# %% tags=["deeper", "hide-input"]
+scalings = np.logspace(-5, 4, 36)
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+for eps, tint in ((1e-5, "batch norm"), (0.0, "right")):
+    name = "ε = 10⁻⁵" if eps else "ε = 0"
+    gaps = np.maximum([relative_gap(a, eps) for a in scalings], 1e-17)
+    axes[0].loglog(scalings, gaps, "o-", markersize=3, color=plots.color(tint), label=name)
+    lengths = [np.linalg.norm(weight_gradient(a * w, eps)) for a in scalings]
+    axes[1].loglog(scalings, lengths, "o-", markersize=3, color=plots.color(tint), label=name)
+axes[0].set(xlabel="$a$", ylabel="relative gap of BN(aWx) to BN(Wx)", title="ε spoils it for small weights")
+axes[1].set(xlabel="$a$", ylabel="norm of the gradient with respect to aW", title="∝ 1/a, until aσ sinks below √ε")
+for ax in axes:
+    ax.axvline(np.sqrt(1e-5) / (u @ w).std(axis=0).mean(), color="0.5", linestyle=":")
+    ax.legend()
+plt.show()
+
+# %% tags=["deeper"]
+print("a = −1 turns the sign:               ", np.allclose(bn_of(-w, 1e-5), -bn_of(w, 1e-5)))
+print("scaling W by a is scaling ε by 1/a²: ", all(np.allclose(bn_of(a * w, 1e-5), bn_of(w, 1e-5 / a**2)) for a in (1e-3, 0.1, 50.0)))
+print("ε = 0, gradient is 1/a of it:        ", np.allclose(weight_gradient(50 * w, 0.0), weight_gradient(w, 0.0) / 50))
+print("ε = 0, orthogonal to the weights:    ", np.allclose((w * weight_gradient(w, 0.0)).sum(axis=0), 0))
+
+# %% [markdown] tags=["deeper"]
+# **Takeaway.** The dotted line is where $a\sigma=\sqrt\varepsilon$. Left of it the feature is damped and the gradient no longer grows.
+
+# %% [markdown] tags=["deeper"]
 # ### Deeper: how much of ResNet-50 is batch norm?
 #
 # It has 53 such layers. Your count says what they hold. Guess the share of all learnable numbers first.
