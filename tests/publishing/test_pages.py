@@ -8,7 +8,7 @@ import pytest
 
 from utils import models
 from utils.authoring import build
-from utils.folklore import trial
+from utils.folklore import settings, trial
 from utils.grading import catalogue
 from utils.publishing import pages, study_page, verdict_page
 
@@ -83,7 +83,12 @@ def test_the_folklore_page_says_what_the_notebooks_computed():
     bundle = {"output_type": "display_data", "metadata": {}}
     cells = [
         nbformat.v4.new_code_cell("r", outputs=[nbformat.from_dict(bundle | {"data": ruling._repr_mimebundle_()})])
-        for ruling in (trial("a < b", {"x": True}), trial("never", {"x": False}), trial("maybe", {"x": True, "y": False}, only_if="x"))
+        for ruling in (
+            trial("a < b", lambda k: k < 9, over=settings(k=range(6)), control=dict(k=9)),
+            trial("never", lambda k: k > 8, over=settings(k=range(6)), control=dict(k=9)),
+            trial("maybe", lambda k: k < 5, over=settings(k=[0, 9]), held_out=settings(k=[*range(1, 9), 10, 11]),
+                  only_if=("x", lambda k: k < 5)),
+        )
     ]  # fmt: skip
     empty = nbformat.v4.new_notebook()
     notebooks = dict.fromkeys(catalogue.entries(), empty) | {SOURCE.stem: nbformat.v4.new_notebook(cells=cells)}
