@@ -139,7 +139,7 @@ def test_a_hint_is_asked_for_by_function_or_by_name(monkeypatch):
 
 def test_a_hint_for_an_unknown_name_says_where_to_look():
     """A name that is no exercise gets the next step."""
-    with pytest.raises(ValueError, match=r"'quicksort' is not an exercise of this course; `course status` lists"):
+    with pytest.raises(ValueError, match=r"'quicksort' is not an exercise of this course. Its name stands under"):
         hint("quicksort")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from utils import editions
+from utils import door, editions
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
@@ -84,10 +84,10 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
 
 
 def _give_up(name: str) -> None:
-    if name not in catalogue.exercise_names():
-        raise click.UsageError(
-            f"{name!r} is not an exercise of this course; its name stands under *Your turn* in its notebook."
-        )
+    try:
+        door.hints_of(name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     note("gave up", exercise=name)
     click.echo(f"{name} comes back tomorrow. `course solution` opens the solved page.")
 
