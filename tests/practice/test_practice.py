@@ -101,7 +101,7 @@ def test_next_up_needs_no_fsrs(monkeypatch):
     progress.record(NAME, "right")
     monkeypatch.setenv("COURSE_NOW", "2100-01-01T09:00:00+00:00")
     monkeypatch.setitem(sys.modules, "fsrs", None)
-    schedule._scheduler.cache_clear()
+    schedule._fsrs.cache_clear()
 
     assert "question" == utils.next_up().what
 
@@ -119,7 +119,7 @@ def test_weak_spots_come_when_all_is_passed(monkeypatch):
 
 def test_nothing_heavy_for_what_next():
     """`course next` and `course review` load neither torch nor Jupyter."""
-    probe = "import sys; from utils import next_up; next_up(); from utils.practice import due, schedule; schedule._scheduler(); print(*sys.modules)"
+    probe = "import sys; from utils import next_up; next_up(); from utils.practice import due, schedule; schedule._fsrs(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
 
     assert "fsrs" in loaded

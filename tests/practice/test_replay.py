@@ -2,14 +2,14 @@
 
 import importlib
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from utils.grading import catalogue
 from utils.practice import cards, schedule
 from utils.practice.due import NEW_CARDS, due, due_exercises
-from utils.practice.replay import AGAIN, EASY, GOOD, HARD, replay
+from utils.practice.replay import AGAIN, EASY, GOOD, HARD, Review, replay
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 NAME = "batchnorm_forward"
@@ -114,6 +114,25 @@ def test_dates_are_fsrs_own():
 
     assert round(DEFAULT_PARAMETERS[GOOD - 1], 2) == good.stability
     assert (date(2026, 12, 3), date(2026, 12, 2)) == (good.due, again.due)
+
+
+def test_a_replay_is_fsrs_own_to_the_digit():
+    """Reviewing a card in place gives what FSRS gives with copies, over any history."""
+    from fsrs import Card, Rating, Scheduler
+
+    plain, rng = (
+        Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=365),
+        random.Random(1),
+    )
+    for _ in range(20):
+        card, day, reviews = Card(card_id=0), date(2026, 1, 1), []
+        for _ in range(rng.randint(1, 12)):
+            day += timedelta(days=rng.randint(1, 40))
+            reviews.append(Review(day.isoformat(), rng.randint(1, 4), ""))
+            card, _ = plain.review_card(
+                card, Rating(reviews[-1].rating), datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+            )
+        assert (card.due.date(), round(card.stability, 2)) == schedule.memory(reviews)
 
 
 def test_json_is_the_contract():

@@ -17,20 +17,25 @@ class Memory(NamedTuple):
 
 def memory(reviews: Sequence[Review]) -> Memory:
     """Replay at least one review. All happen at noon: only the days between them count."""
-    from fsrs import Card, Rating, State
-
-    scheduler = _scheduler()
-    card = Card(card_id=0, state=State.Learning, due=_noon(reviews[0].day))
+    scheduler, card_type, ratings = _fsrs()
+    card = card_type(card_id=0, due=_noon(reviews[0].day))
     for review in reviews:
-        card, _ = scheduler.review_card(card, Rating(review.rating), _noon(review.day))
+        card, _ = scheduler.review_card(card, ratings[review.rating], _noon(review.day))
     return Memory(card.due.date(), round(card.stability, 2))
 
 
 @functools.cache
-def _scheduler() -> object:
-    from fsrs import Scheduler
+def _fsrs() -> tuple:
+    from fsrs import Card, Rating, Scheduler
 
-    return Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=365)
+    class OwnCard(Card):
+        """A card that nobody else holds, so that a review need not copy it: a third of the time of a replay."""
+
+        def __copy__(self) -> Card:
+            return self
+
+    scheduler = Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=365)
+    return scheduler, OwnCard, {rating.value: rating for rating in Rating}
 
 
 def _noon(day: str) -> datetime:
