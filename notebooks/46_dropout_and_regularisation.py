@@ -217,7 +217,7 @@ for p in (0.0, 0.1, 0.5, 0.8):
 # %% [markdown]
 # ### Four cures for one overfit
 #
-# 300 digits, every fourth label wrong, a net of 128 hidden units: it can learn the wrong labels by heart.
+# 300 digits, every fourth label wrong, a net of 128 hidden units: it can memorise the wrong labels.
 # Which curve of the validation loss would you stop where? Your `dropout_forward`, `dropout_backward`, `mixup` and `early_stopping` do the work; the training loop is folded.
 
 # %% tags=["hide-input"]
@@ -285,15 +285,15 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** Without a cure the training loss goes on falling by learning wrong labels, and the validation loss turns up.
-# Early stopping alone gets most of the gain, for nothing. The other three move the turn or flatten it, and all of them have a higher training loss.
+# **Takeaway.** Without a cure the training loss keeps falling because the net memorises wrong labels, and the validation loss starts to rise.
+# Early stopping alone gets most of the gain, at no cost. The other three delay or flatten the rise, and all of them have a higher training loss.
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "Dropout at test time is an ensemble"
 #
-# Claim in figures: the full network in evaluation classifies like the *average* of 200 thinned networks, to within 1 point of test accuracy (second threshold: half a point). As a control, a single thinned network.
+# Stated with numbers: the full network in evaluation classifies like the *average* of 200 thinned networks, to within 1 point of test accuracy (second threshold: half a point). As a control, a single thinned network.
 
 # %%
 def like_the_average(p, decay, seed, masks=200):
@@ -557,7 +557,7 @@ trial(
 #
 # <details><summary>Does dropout help against wrong labels?</summary>
 #
-# Somewhat: it slows learning by heart. Nets learn clean patterns first and noise later, so early stopping helps most; then losses that give up on hopeless samples, or cleaning the labels. The experiment above had 25 % wrong labels.
+# Somewhat: it slows memorisation. Nets learn clean patterns first and noise later, so early stopping helps most; then losses that give up on hopeless samples, or cleaning the labels. The experiment above had 25 % wrong labels.
 #
 # </details>
 #

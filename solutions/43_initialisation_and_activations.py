@@ -68,7 +68,7 @@
 # v=\frac{1}{(n_{\text{in}}+n_{\text{out}})/2}=\frac{2}{n_{\text{in}}+n_{\text{out}}}
 # $$
 #
-# A miss does not add up, it multiplies. With Xavier on a square ReLU layer each layer keeps half of the mean square, so the spread after $L$ layers is $2^{-L/2}$: for $L=50$ that is $3\cdot10^{-8}$.
+# A wrong factor is multiplied from layer to layer. With Xavier on a square ReLU layer each layer keeps half of the mean square, so the spread after $L$ layers is $2^{-L/2}$: for $L=50$ that is $3\cdot10^{-8}$.
 #
 # - **Convolution.** One output sees $C_{\text{in}}k_Hk_W$ inputs: the fans contain the kernel's area.
 # - **Uniform draws.** $U(-b,b)$ has variance $b^2/3$, so the bound is $b=\sqrt{3v}$. Do not confuse it with the standard deviation $\sqrt v$.
@@ -664,7 +664,7 @@ trial(
 #
 # - Symmetry first: equal weights, equal gradients, equal for ever. Biases may be 0, the last layer may be 0, a linear model may be 0.
 # - $\mathbb E[z^2]=n_{\text{in}}\,v\,\mathbb E[h^2]$. Linear: LeCun. ReLU halves: He. Backwards the same with fan-out. Xavier: the mean of the fans.
-# - The miss is exponential in depth: $2^{-L/2}$ for Xavier with ReLU.
+# - A wrong scale grows or shrinks exponentially with depth: $2^{-L/2}$ for Xavier with ReLU.
 # - Convolution: fan-in is $C_{\text{in}}k_Hk_W$. Uniform: bound $\sqrt{3v}$.
 # - Activations: sigmoid's derivative is at most ¼; tanh is centred; ReLU is cheap and does not saturate above 0; leaky, ELU, GELU, SiLU leave the left side a gradient.
 # - Dead: zero for every input. Watch the share of dead units; smaller rate, warm-up, normalisation, leaky.

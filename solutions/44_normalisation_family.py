@@ -271,7 +271,7 @@ common_mistakes(layernorm_backward)
 #
 # ### Which entries share a mean?
 #
-# The picture to remember. Each cube is an activation tensor: images N, channels C, positions (H and W in one axis). The blue entries share one mean and one variance.
+# This is the picture to remember. Each cube is an activation tensor: images N, channels C, positions (H and W in one axis). The blue entries share one mean and one variance.
 
 # %% tags=["nbval-ignore-output", "hide-input"]
 N, C, P = 4, 6, 5
@@ -493,7 +493,7 @@ for ax, recorded, sizes_shown, rates_shown, seeds, title in (
     ax.minorticks_off()
 axes[0].set_ylabel("test accuracy, best rate")
 axes[0].legend(loc="lower right")
-fig.suptitle("Batch norm breaks where a channel's mean is noisy; group norm does not ask for the batch", x=0.01, ha="left")
+fig.suptitle("Batch norm breaks where a channel's mean is noisy; group norm does not depend on the batch", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]

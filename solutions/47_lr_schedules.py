@@ -288,7 +288,7 @@ plt.show()
 # %% [markdown]
 # ### The threshold of plateau decay
 #
-# A validation loss that falls towards 1, slowly and with noise of 1 %. When is the rate cut for the first time, by threshold and by patience?
+# Take a validation loss that falls slowly towards 1, with noise of 1 %. When is the rate cut for the first time, by threshold and by patience?
 
 # %%
 epochs = np.arange(150)
@@ -602,7 +602,7 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# Before that, a smaller rate only makes you later: decaying too early is the commonest mistake with step schedules. The loss drops at once, and the end is worse.
+# Before that, a smaller rate only slows you down: decaying too early is the commonest mistake with step schedules. The loss drops at once, and the end is worse.
 
 # %% [markdown]
 # ## Answer in 30 seconds
