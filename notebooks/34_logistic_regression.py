@@ -278,6 +278,11 @@ gradcheck(
     point,
 )
 
+# %%
+for size in (0.1, 1, 10):
+    lowest = min(np.linalg.eigvalsh(logistic_hessian(size * rng.normal(size=4), X_small)).min() for _ in range(200))
+    print(f"weights of size {size:<4} smallest eigenvalue of 200 Hessians is not negative: {lowest > -1e-12}")
+
 # %% [markdown]
 # ### Convex stand-ins for the 0-1 loss
 #
