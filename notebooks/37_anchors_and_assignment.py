@@ -126,7 +126,7 @@ check(encode_boxes)
 
 
 # %% [markdown] tags=["hint"]
-# <details><summary>Hint: two columns at a time</summary>
+# <details><summary>Hint 1: two columns at a time</summary>
 #
 # `boxes[:, 2:] - boxes[:, :2]` is width and height, `(boxes[:, :2] + boxes[:, 2:]) / 2` is the centre.
 #
@@ -144,7 +144,7 @@ check(decode_boxes)
 
 
 # %% [markdown] tags=["hint"]
-# <details><summary>Hint: solve each line for the box</summary>
+# <details><summary>Hint 1: solve each line for the box</summary>
 #
 # Centre = anchor's centre + delta × anchor's side; side = anchor's side × exp(delta); corners = centre ± half the side.
 #
