@@ -27,7 +27,7 @@
 # - **IoU has no gradient where boxes are disjoint**; GIoU has one, because the enclosing box grows with the gap.
 # - **What GIoU leaves**: for nested boxes it *is* IoU, and it first grows the box before it moves it.
 # - **DIoU** adds the distance of the centres, **CIoU** also the aspect ratio, with a weight α that is not differentiated.
-# - **What you compare them by.** In the papers' tables they differ by tenths of a point to two points of AP, depending on the detector.
+# - **What you compare them by.** In the papers' tables they differ by some tenths of a point to two and a half points of AP, depending on the detector.
 
 # %% [markdown]
 # ## The idea
@@ -420,7 +420,7 @@ trial(
 
 # %% [markdown]
 # In the race the order is IoU, GIoU, then DIoU and CIoU close together: the distance does most of the work, the ratio adds a little, most where boxes are near and their ratios differ.
-# The safe sentence is: *GIoU, DIoU and CIoU all repair IoU for disjoint boxes; the gain in AP is between some tenths and two points, and depends on the detector*.
+# The safe sentence is: *GIoU, DIoU and CIoU all repair IoU for disjoint boxes; the gain in AP over IoU is between some tenths of a point and two and a half, and depends on the detector*.
 
 # %% [markdown]
 # ## Answer in 30 seconds

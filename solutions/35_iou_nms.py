@@ -347,7 +347,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** A low threshold loses digits *even where no two digits touch*.
-# The box with the best score is often badly placed, and it suppresses a better placed box of the same digit.
+# The box with the best score can be badly placed, and then it suppresses a better placed box of the same digit.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: what NMS costs
@@ -412,7 +412,7 @@ trial(
 # Say instead: *NMS keeps the best-scoring box of every neighbourhood*.
 # How much is lost depends on the detector and the threshold; ours loses 2 to 7 of 100 digits even where none overlap.
 # Two things follow. Where objects crowd, a neighbourhood holds two of them and one is lost.
-# And score is not quality of place, which is why detectors learn a second score for it: IoU-Net, FCOS's centre-ness, varifocal loss.
+# And score is not quality of place, which is why detectors learn that too: IoU-Net and FCOS's centre-ness in a second output, varifocal loss inside the class score.
 #
 # ### "Soft-NMS is better than NMS"
 #
@@ -450,7 +450,7 @@ for overlap in (0.0, 0.3, 0.6):
 # %% [markdown]
 # Two limits belong to the answer.
 # The gain is one of *ranking*: decayed duplicates go to the end of the list, where AP hardly counts them. A product that shows every box above a fixed score sees more duplicates, and needs its score threshold tuned anew.
-# And folklore says that it helps only in crowds. Here it gains as much where no two digits touch: a better placed duplicate that NMS would have dropped stays in the list.
+# And folklore says that it helps only in crowds. Here it gains as much where no two digits touch. The likely reason: a better placed duplicate that NMS would have dropped stays in the list.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -481,7 +481,7 @@ for overlap in (0.0, 0.3, 0.6):
 # <details><summary>When would you use class-agnostic NMS?</summary>
 #
 # When classes exclude each other at one place, or are easily confused: then a "truck" and a "car" upon the same object are duplicates.
-# It loses true overlaps of different classes, a rider and a horse. Per class is the default for COCO's evaluation.
+# It loses true overlaps of different classes, a rider and a horse. Per class is what torchvision's detectors do.
 #
 # </details>
 #

@@ -319,12 +319,12 @@ for name, values in curves.items():
 # %% tags=["hide-input"]
 plots.curves(
     {name: (thresholds, values) for name, values in curves.items()}, "IoU threshold", "average precision",
-    "Boxes too large win at 0.5, and lose from 0.6 on", legend="lower left",
+    "Boxes too large: second at 0.5, last at the strict thresholds", legend="lower left",
 )
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** AP50 hardly sees a box that is a tenth too large, and ranks that variant first of the two. The strict thresholds see it, and AP50:95 ranks it last.
+# **Takeaway.** AP50 hardly sees a box that is a tenth too large: it ranks that variant above the one that hides low scores. The strict thresholds see it, and AP50:95 ranks it last.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: how much does AP vary with few truths?
@@ -355,6 +355,7 @@ plt.show()
 #
 # Two simulated detectors look for the same 120 objects. One finds more of them; the other finds fewer and places its boxes as well or better.
 # Boxes are shaken by a share of the object's size. Is the winner at 0.5 the winner over 0.5:0.95 too?
+# To be quick, five thresholds from 0.5 to 0.9 stand for the ten.
 
 # %%
 def simulated(share_found, shake, seed):
@@ -512,7 +513,7 @@ trial(
 #
 # <details><summary>What are AP small, medium and large?</summary>
 #
-# AP over truths of an area below 32², between 32² and 96², and above 96² pixels, in the image as it is annotated.
+# AP over truths of an area below 32², between 32² and 96², and above 96² pixels, in the image as it is annotated; for COCO's truths the area is the mask's, not the box's.
 # Truths of other sizes are ignored, not counted as missed; unmatched detections of other sizes are ignored too.
 #
 # </details>

@@ -441,8 +441,8 @@ trial(
 
 # %% [markdown]
 # On COCO it did, by three points. On our toy it is the other way round: cross-entropy with the bias at the prior and a tuned rate wins in every row.
-# A small network with 169 windows and 300 steps is no RetinaNet. Its easy negatives are soon silent by themselves, and the factor mostly slows it down.
-# Random negatives are the weakest: three for each positive rarely hit a hard one.
+# A small network with 169 windows and 300 steps is no RetinaNet. We did not measure why; a likely reason is that its easy negatives are soon silent by themselves, so that the factor mostly slows it down.
+# Random negatives are the weakest, as one would expect: three for each positive rarely hit a hard one.
 # So say what is known: *three points in a dense one-stage detector*. "Fixes class imbalance" everywhere is more than anyone measured.
 #
 # ### "It must be γ = 2: even γ = 1 is a point of AP worse"

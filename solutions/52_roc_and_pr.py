@@ -226,7 +226,7 @@ def drawn(n, prevalence, gap, seed, width=1.0):
     return labels, rng.normal(size=n) * np.where(labels == 1, width, 1) + gap * labels
 
 
-def precision_recall(labels, scores):
+def pr_points(labels, scores):
     """Precision and recall at each threshold of your ROC curve but the first."""
     fpr, tpr = roc_curve(labels, scores)
     tp, fp = tpr[1:] * labels.sum(), fpr[1:] * (labels == 0).sum()
@@ -238,7 +238,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
 for prevalence, colour, dash, place in ((0.5, "#0072B2", "-", (0.5, 1.0)), (0.1, "#B37700", "--", (0.5, 0.86)), (0.01, "#D55E00", "-.", (0.33, 0.5))):
     labels, scores = drawn(40_000, prevalence, 2.33, seed=1)
     fpr, tpr = roc_curve(labels, scores)
-    precision, recall = precision_recall(labels, scores)
+    precision, recall = pr_points(labels, scores)
     axes[0].plot(fpr, tpr, dash, color=colour, label=f"prevalence {prevalence:g}: AUC {roc_auc(labels, scores):.2f}")
     axes[1].plot(recall[20:], precision[20:], dash, color=colour)
     axes[1].text(*place, f"prevalence {prevalence:g}", color=colour)
@@ -307,7 +307,7 @@ Z = {0.95: 1.645, 0.96: 1.751, 0.97: 1.881}  # quantiles of the normal distribut
 def mostly_right(auc, prevalence, width, seed):
     """Is at least half of the alarms right, at recall 0.8 and at 0.7?"""
     labels, scores = drawn(20_000, prevalence, Z[auc] * np.sqrt(1 + width**2), seed, width)
-    precision, recall = precision_recall(labels, scores)
+    precision, recall = pr_points(labels, scores)
     return tuple(bool(precision[np.searchsorted(recall, level)] > 0.5) for level in (0.8, 0.7))
 
 

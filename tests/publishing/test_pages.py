@@ -238,3 +238,35 @@ def test_the_front_page_counts_every_question():
     assert "<!-- course: count -->" in front
     assert pages.count().startswith(f"{len(entries)} interview questions in 6 chapters; ")
     assert f"{sum(not entry['torch'] for entry in entries)} of them" in pages.count()
+
+
+# ---- the glossary and the symbols ----------------------------------------------------------------------------------
+
+GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+TERM = re.compile(r"(?m)^\*\*(.+?)\*\* · (.+)$")
+
+
+def spelling(term):
+    """A term as an index sorts it: letters, digits and spaces only."""
+    plain = term.lower().replace("μ", "mu").replace("é", "e").replace("–", " ").replace("-", " ")
+    return re.sub(r"[^a-z0-9 ]", "", plain)
+
+
+def test_the_glossary_is_in_order_and_without_doubles():
+    """Alphabetical within each chapter, and no term twice, in English or in Chinese."""
+    sections = [TERM.findall(section) for section in re.split(r"(?m)^## ", GLOSSARY)[1:]]
+    terms = [term for section in sections for term in section]
+
+    for section in sections:
+        assert [term for term, _ in section] == sorted((term for term, _ in section), key=spelling)
+    assert len(terms) == len({term.lower() for term, _ in terms}) == len({chinese for _, chinese in terms})
+
+
+def test_the_glossary_and_the_symbols_know_every_chapter():
+    """A heading for each; nobody looks for a letter of the last chapters in vain."""
+    symbols = (ROOT / "book" / "symbols.md").read_text(encoding="utf-8")
+
+    for english, _ in catalogue.CHAPTERS.values():
+        for page in (GLOSSARY, symbols):
+            assert re.search(rf"(?m)^## {english} · ", page), english
+    assert {stem[:2] for stem in catalogue.entries() if stem >= "35"} <= set(re.findall(r"\[(\d\d)\]", GLOSSARY))
