@@ -86,7 +86,7 @@ def test_the_folklore_page_says_what_the_notebooks_computed():
         for ruling in (
             trial("a < b", lambda k: k < 9, over=settings(k=range(6)), control=dict(k=9)),
             trial("never", lambda k: k > 8, over=settings(k=range(6)), control=dict(k=9)),
-            trial("maybe", lambda k: k < 5, over=settings(k=[0, 9]), held_out=settings(k=[*range(1, 9), 10, 11]),
+            trial("maybe", lambda k: k < 5, over=settings(k=[0, 9]), held_out=settings(k=[-2, -1, *range(1, 9), 10, 11]),
                   only_if=("x", lambda k: not k >= 5)),
         )
     ]  # fmt: skip
