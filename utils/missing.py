@@ -34,7 +34,12 @@ def _show(shell: object, kind: type, error: BaseException, trace: TracebackType,
 
 
 def watch() -> None:
-    """Be asked by the notebook's kernel about these errors; elsewhere nothing happens."""
+    """Be asked by the notebook's kernel about these errors; elsewhere nothing happens.
+
+    Nor in a browser, where torch cannot be had: the notebook says so before the first cell that needs it.
+    """
+    if sys.platform == "emscripten":
+        return
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython and hasattr(ipython, "get_ipython") else None
     if shell is not None and not _installed() and not shell.custom_exceptions:

@@ -86,9 +86,10 @@ def _warm(job: dict) -> Exercise | None:
     if job["kind"] == "read":
         return None
     if job["torch"]:
-        import torch
+        with contextlib.suppress(ModuleNotFoundError):  # the answer itself may do without
+            import torch
 
-        torch.set_num_threads(1)  # and start no thread pool: it would not survive the fork
+            torch.set_num_threads(1)  # and start no thread pool: it would not survive the fork
     exercise = _runner(job["exercise"])
     gc.freeze()  # or every child's first collection would copy all that is shared with it
     return exercise

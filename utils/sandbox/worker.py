@@ -73,7 +73,12 @@ class Worker:
 
     def grade(self, answer: Answer) -> Report:
         """Run an answer in a child and judge it. Never raises for what the learner's code does."""
-        exercise = catalogue.exercise(answer.exercise)
+        try:
+            exercise = catalogue.exercise(answer.exercise)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            return _without_torch(answer)
         slug = catalogue.slug_of(answer.exercise)
         references = reference.load(slug)[answer.exercise]
         job = {
@@ -123,6 +128,14 @@ class Worker:
                 [sys.executable, "-P", "-m", "utils.sandbox.server"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | quiet, start_new_session=True,
             )  # fmt: skip
+
+
+def _without_torch(answer: Answer) -> Report:
+    """Not judged: the light installation has no torch, and this question is about it."""
+    if "raise NotImplementedError" in answer.source:
+        return judge.blank(answer.exercise)
+    got = ("Got", "this question needs torch, which is not installed")
+    return Report(answer.exercise, report.MACHINE, facts=(got,), advice="`course torch` installs it.")
 
 
 def _outcomes(result: object) -> list[run.Outcome] | None:
