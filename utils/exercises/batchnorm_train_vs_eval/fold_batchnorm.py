@@ -76,7 +76,7 @@ _FOLD_MISTAKES = listed(
     ("running mean added", _NEW_BIAS, dict(new_bias=lambda s: s.beta + s.scale * (s.b + s.running_mean))),
     ("running mean minus bias", _NEW_BIAS, dict(new_bias=lambda s: s.beta + s.scale * (s.running_mean - s.b))),
     ("bias of shape (C_out, 1, 1, 1)", "The bias is (C_out,): keep one scale of that shape beside the reshaped one.",
-     dict(new_bias=lambda s: _along(s.new_bias, 0), b=lambda s: np.zeros_like(s.beta) if s.bias is None else s.bias)),
+     dict(new_bias=lambda s: _along(s.beta + s.scale * (s.b - s.running_mean), 0))),
     ("the reshaped scale in the bias too", "The bias is (C_out,): keep one scale of that shape beside the reshaped one.",
      dict(new_bias=lambda s: s.beta + _along(s.scale, 0) * (s.b - s.running_mean))),
     # no bias
