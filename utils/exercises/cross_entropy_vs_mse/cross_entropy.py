@@ -156,8 +156,6 @@ _CE_MISTAKES = _named(
     ("one maximum for the whole batch (log-sum-exp)", _ROW,
      _pair(lambda z, y: _naive_lse(z - z.max(), y), lambda z, y: _grad(z, y, _global_max))),
     ("log(0) (math.log raises)", _LOG0, _via(_stable, lambda p: np.array([math.log(v) for v in p]))),
-    ("labels one-hot only (argmax over them)", _INTS, lambda z, y: _right(z, y.argmax(axis=1))),
-    ("labels one-hot only (shape[1])", _INTS, lambda z, y: (y.shape[1], z)),
     ("labels one-hot only (shape unpacked)", _INTS, _shape_unpacked),
     ("one-hot with labels.max() + 1 columns", "A batch need not contain the last class: K is logits.shape[1].",
      _as_many_columns_as_seen),
