@@ -13,8 +13,9 @@ from types import CodeType
 from utils import editions
 from utils.grading import browser, catalogue, judge
 from utils.grading.progress import note, record, root, states
-from utils.grading.report import BLANK, Report
+from utils.grading.report import BLANK, ERROR, WRONG, Report
 
+_wrong: dict[str, bool] = {}  # exercise → is its last verdict a wrong one without a name?
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
 _asked: set[str] = set()  # exercises whose solution was asked for once
 _told: set[str] = set()  # questions whose new edition was spoken of
@@ -41,6 +42,7 @@ def check(function: Callable) -> Report:
     if report.status == BLANK and report.exercise not in _opened:
         _opened.add(report.exercise)
         note("opened", exercise=report.exercise)
+    _wrong[report.exercise] = bool(not report and not report.mistake and report.status in (WRONG, ERROR))
     noted = record(report.exercise, report.status, report.mistake, _digest(function))
     return _with_news(report if noted else replace(report, facts=(*report.facts, LOST)))
 
@@ -99,14 +101,27 @@ class Hint(str):
 
 
 def hint(function: Callable | str) -> Hint:
-    """The next hint for an exercise, given by function or by name; each call goes one step further down the ladder."""
+    """The next hint for an exercise, given by function or by name; each call goes one step further down the ladder.
+
+    Given the function itself after a wrong verdict without a name, it first looks for a second for the line where one
+    edit makes every case right, and says which line that is.
+    """
     name = function if isinstance(function, str) else judge.exercise_for(function).name
     hints = hints_of(name)
+    line = _line_of(function, name)
     step = min(_shown.get(name, 0), len(hints) - 1)
     _shown[name] = step + 1
     note("hint", exercise=name, step=step + 1)
     more = "" if step + 1 < len(hints) else f"\n\nThat was the last hint; `solution({name})` shows the solved code."
-    return Hint(f"**Hint {step + 1} of {len(hints)} · {name}**\n\n{hints[step]}{more}")
+    return Hint(f"{line}**Hint {step + 1} of {len(hints)} · {name}**\n\n{hints[step]}{more}")
+
+
+def _line_of(function: Callable | str, name: str) -> str:
+    """Where one edit makes the answer right, once after each such verdict."""
+    if isinstance(function, str) or not _wrong.pop(name, False):
+        return ""
+    found = judge.explain(function)
+    return f"{found.words}\n\n" if found else ""
 
 
 def solution(function: Callable | str) -> Hint:

@@ -37,6 +37,8 @@ def _options(verb: Callable) -> Callable:
                      help="How many at once.  [default: all cores]"),
         click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path),
                      help="Append each row to this file as it comes; a second run grades what is new or changed."),
+        click.option("--explain", is_flag=True,
+                     help="Search a wrong answer without a name for the line where one edit makes it right."),
         click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text."),
     ):  # fmt: skip
         verb = option(verb)
@@ -53,23 +55,26 @@ def _paths(_: click.Context, __: click.Parameter, files: tuple[Path, ...]) -> li
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), callback=_paths)
 @_options
-def check(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None) -> None:
+def check(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool) -> None:
     """Grade any .py or .ipynb files that define exercises of the course.
 
     \b
     course check answer.py
     course check submissions/*.ipynb --json --timeout 5
+    course check answer.py --explain                     and where a wrong answer goes wrong
     course check submissions/*.py --jsonl rows.jsonl     stop and go on at will
 
     Modules beside a file can be imported. Exit code: 0 when nothing is wrong, 1 otherwise, 2 for bad usage.
     """
-    _exit(_grade(files, as_json, jobs, timeout, jsonl))
+    _exit(_grade(files, as_json, jobs, timeout, jsonl, explain))
 
 
 @click.command()
 @click.argument("numbers", nargs=-1)
 @_options
-def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float, jsonl: Path | None) -> None:
+def grade(
+    numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool
+) -> None:
     """Grade your notebooks in work/ (or notebooks/ where there is none) and note the attempts.
 
     \b
@@ -90,10 +95,10 @@ def grade(numbers: tuple[str, ...], as_json: bool, jobs: int, timeout: float, js
         if row.report.exercise:
             record(row.report.exercise, row.report.status, row.report.mistake)
 
-    _exit(_grade(files, as_json, jobs, timeout, jsonl, note))
+    _exit(_grade(files, as_json, jobs, timeout, jsonl, explain, note))
 
 
-def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None,
+def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool,
            note: Callable = lambda row: None) -> list:  # fmt: skip
     from utils.sandbox.batch import grade_files
     from utils.sandbox.ledger import Ledger
@@ -110,7 +115,7 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
             note(row)
             advance(row.report.exercise)
 
-        more = {"finished": ledger.finished} if ledger else {}
+        more = ({"finished": ledger.finished} if ledger else {}) | ({"explain": True} if explain else {})
         try:
             rows = grade_files(files, jobs, timeout, on_row=final, **more)
         except KeyboardInterrupt:

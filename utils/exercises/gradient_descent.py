@@ -39,6 +39,7 @@ LOSS_CASES = (
     Case("large features", lambda rng: _problem(rng, 6, 2, 1e3)),
     Case("a perfect fit", lambda rng: (p := _problem(rng, 6, 3)) | dict(y=p["X"] @ p["theta"])),
     Case("theta = 0", lambda rng: _problem(rng, 8, 3) | dict(theta=np.zeros(3))),
+    Case("three hundred samples", lambda rng: _problem(rng, 300, 3)),
 )
 
 
@@ -255,6 +256,7 @@ MAX_LR = Exercise(
         Case("more features than samples", lambda rng: dict(X=rng.normal(size=(3, 8)))),
         Case("a single sample", lambda rng: dict(X=rng.normal(size=(1, 3)))),
         Case("large features", lambda rng: dict(X=1e3 * rng.normal(size=(10, 3)))),
+        Case("twelve features, eigenvalues close together", lambda rng: dict(X=rng.normal(size=(400, 12)))),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in LR_MISTAKES.items()),
     accepts=(

@@ -107,6 +107,8 @@ CLASSIFY = Exercise(
         Case("−0.05 with tol = 0.1", lambda rng: dict(hessian=np.diag([1.0, -0.05, 2.0]), tol=0.1)),
         Case("one dimension", lambda rng: dict(hessian=np.array([[-3.0]]))),
         Case("all zero", lambda rng: dict(hessian=np.zeros((2, 2)))),
+        Case("an eigenvalue of 1e-7 beside one of 1e4", lambda rng: dict(hessian=np.diag([1e4, 1e-7]))),
+        Case("an eigenvalue of −1e-9", lambda rng: dict(hessian=np.diag([1.0, -1e-9]))),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in CLASS_MISTAKES.items()),
     accepts=(_by_eigenvalues, _cholesky_style, _oracle_class),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from utils.grading import catalogue, diagnosis, reference, report, run
+from utils.grading import catalogue, diagnosis, line, reference, report, run
 from utils.grading.compare import Difference, difference, kind_of
 from utils.grading.diagnosis import Finding
 from utils.grading.reference import Reference
@@ -28,6 +28,35 @@ def check(function: Callable) -> Report:
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
     return judge(exercise, run.outcomes(function, exercise, (ref.inputs for ref in references)), references)
+
+
+def explain(function: Callable) -> line.Found | None:
+    """The line in which one edit makes a wrong answer right, searched for a second; None where there is none."""
+    exercise = exercise_for(function)
+    references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
+    source = line.source_of(function)
+    outcomes = run.outcomes(function, exercise, (ref.inputs for ref in references))
+    if source is None or len(outcomes) <= len(references):
+        return None
+    return searched(exercise, references, outcomes, source, line.runner(line.scope_of(function), exercise))
+
+
+def searched(
+    exercise: Exercise,
+    references: list[Reference],
+    outcomes: list[Outcome],
+    source: str,
+    tried: line.Tried,
+    **more: float,
+) -> line.Found | None:
+    """The same from outcomes, with `tried` to run edited texts."""
+    failing = [i for i, ref in enumerate(references) if _finding(outcomes[i], ref, exercise)]
+    if not failing:
+        return None
+    return line.find(
+        source, tried, [ref.inputs for ref in references],
+        lambda index, outcome: _finding(outcome, references[index], exercise) is None, failing[0], **more,
+    )  # fmt: skip
 
 
 def exercise_for(function: Callable) -> Exercise:

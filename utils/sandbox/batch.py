@@ -38,6 +38,7 @@ def grade_files(
     expected: Callable[[Path], list[str]] | None = None,
     on_row: Callable[[Row], None] = lambda row: None,
     finished: Callable[[str, str, str], Row | None] = lambda file, digest, exercise: None,
+    explain: bool = False,
 ) -> list[Row]:
     """Grade every exercise that the files define, and those that `expected(path)` says they ought to.
 
@@ -45,7 +46,7 @@ def grade_files(
     left, and nothing is run for it. Whoever ran into a limit is tried once more, alone, at the end.
     """
     workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    everyone = [Worker(timeout) for _ in range(max(1, min(jobs, len(files))))]
+    everyone = [Worker(timeout, explain) for _ in range(max(1, min(jobs, len(files))))]
     for worker in everyone:
         workers.put(worker)
     graders = [_FileGrader(path, (expected or expected_of)(path), finished) for path in files]

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from utils.grading import codec, report, run
+from utils.grading import codec, line, report, run
 from utils.grading.spec import Exercise
 from utils.sandbox import limits, source
 from utils.sandbox.frames import LENGTH
@@ -77,7 +77,11 @@ def _outcomes(job: dict, exercise: Exercise, inputs: list[dict]) -> dict:
     if isinstance(function, run.Failure):
         memory = function.kind == "memory"
         return {"status": report.MEMORY if memory else report.ERROR, "message": function.message}
-    return {"outcomes": [outcome.to_plain() for outcome in run.outcomes(function, exercise, inputs)]}
+    if job.get("edits"):
+        done = line.runner(vars(sys.modules["answer"]), exercise)(job["edits"], inputs[0])
+    else:
+        done = run.outcomes(function, exercise, inputs)
+    return {"outcomes": [outcome.to_plain() for outcome in done]}
 
 
 def _define(job: dict) -> Any:

@@ -12,10 +12,10 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from utils.grading import catalogue, codec, judge, reference, report, run
+from utils.grading import catalogue, codec, judge, line, reference, report, run
 from utils.grading.report import Report
 from utils.sandbox.frames import receive, send
 
@@ -38,8 +38,8 @@ class Answer:
 class Worker:
     """This process's end of a warm process that forks a child for each job. Not for use by two threads at once."""
 
-    def __init__(self, timeout: float = TIMEOUT) -> None:
-        self.timeout = timeout
+    def __init__(self, timeout: float = TIMEOUT, explain: bool = False) -> None:
+        self.timeout, self.explain = timeout, explain
         self._process: subprocess.Popen | None = None
         self._scratch: tempfile.TemporaryDirectory | None = None
 
@@ -90,12 +90,27 @@ class Worker:
         outcomes = _outcomes(result)
         if outcomes:
             try:
-                return judge.judge(exercise, outcomes, references)
+                verdict = judge.judge(exercise, outcomes, references)
+                return self._with_line(verdict, answer, job, outcomes) if self.explain else verdict
             except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError):
                 result = _UNREADABLE  # a child that made up its own answer
         status, message = _trouble(result)
         advice = _ADVICE.get(status, "")
         return Report(answer.exercise, status, 0, len(references) + 1, facts=(("Got", message),), advice=advice)
+
+    def _with_line(self, verdict: Report, answer: Answer, job: dict, outcomes: list[run.Outcome]) -> Report:
+        """The verdict with the line in which one edit makes it right; edited texts run in children, as all do."""
+        source = line.within(answer.source, answer.exercise)
+        if verdict or verdict.mistake or verdict.status not in (report.WRONG, report.ERROR) or not source:
+            return verdict
+
+        def tried(texts: list[str], inputs: dict) -> list[run.Outcome]:
+            return _outcomes(self._ask(job | {"edits": texts}, codec.to_bytes([inputs]))) or []
+
+        exercise = catalogue.exercise(answer.exercise)
+        references = reference.load(catalogue.slug_of(answer.exercise))[answer.exercise]
+        found = judge.searched(exercise, references, outcomes, source, tried, seconds=4.0, batch=400)
+        return replace(verdict, line=found.line, facts=(*verdict.facts, ("Line", found.words))) if found else verdict
 
     def _ask(self, job: dict, body: bytes) -> dict:
         try:

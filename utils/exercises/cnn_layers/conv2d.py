@@ -328,6 +328,7 @@ CONV = Exercise(
         Case("it fits thanks to its padding", lambda rng: _conv_case(rng, (1, 1, 2, 2), (1, 1, 4, 4), stride=3, padding=1)),
         Case("kernel one row too high", lambda rng: _conv_case(rng, (1, 1, 2, 4), (1, 1, 3, 3)), raises="ValueError"),
         Case("kernel one column too wide, stride 2", lambda rng: _conv_case(rng, (1, 2, 5, 2), (2, 2, 3, 3), True, stride=2), raises="ValueError"),
+        Case("kernel larger both ways", lambda rng: _conv_case(rng, (1, 1, 2, 3), (1, 1, 3, 4)), raises="ValueError"),
     ),
     mistakes=_CONV_MISTAKES,
     accepts=(_conv_loops, _conv_taps, _conv_im2col, _conv_dense_then_thinned, _conv_fourier, _conv_flipped_twice, _conv_torch),

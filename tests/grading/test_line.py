@@ -1,0 +1,108 @@
+"""The line of a slip: where one edit of the learner's own text makes every case right, and never a false one."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import utils
+from utils.cli import main
+from utils.grading import edits, judge, line
+from utils.sandbox.batch import grade_files
+
+
+def layernorm_forward(x, gamma, beta, eps=1e-5):
+    centred = x - x.mean(axis=-1, keepdims=True)
+    var = np.mean(centred**2, axis=-1, keepdims=True) ** 0.5
+    return gamma * centred / np.sqrt(var + eps) + beta
+
+
+def f_score(labels, predictions, beta=1.0):
+    tp = np.sum((labels == 1) & (predictions == 1))
+    missed, false = np.sum((labels == 1) & (predictions == 0)), np.sum((labels == 0) & (predictions == 1))
+    if not tp:
+        return 0.0
+    return float((1 + beta**2) * tp / ((1 + beta**2) * tp + beta * missed + false))
+
+
+def mixup(x, y, lam, order):
+    return x + np.sin(x[order]), y * y[order]
+
+
+def early_stopping(losses, patience, min_delta=0.0):
+    best = epoch = 0
+    while epoch < len(losses) - 1:
+        epoch += 1
+        if losses[epoch] < losses[best] - min_delta:
+            best = 1
+        elif epoch - best >= patience:
+            break
+    return best, epoch
+
+
+@pytest.mark.parametrize(("function", "number"), [(layernorm_forward, 3), (f_score, 6), (early_stopping, 6)])
+def test_the_line_of_a_single_slip_is_found(function, number):
+    """One edit in that line makes every case right; the line is named, and the edit is not."""
+    found = judge.explain(function)
+
+    assert found is not None
+    assert number == found.line
+    assert found.shown in line.source_of(function)
+
+
+def test_no_line_is_named_where_no_edit_is_right():
+    """An answer that is wrong throughout gets none, and within its time."""
+    start = time.monotonic()
+
+    assert judge.explain(mixup) is None
+    assert time.monotonic() - start < 10
+
+
+def test_every_edit_compiles_or_is_dropped_and_loops_can_be_stopped():
+    """Texts are whole functions; each loop calls the clock."""
+    made = list(edits.edits(line.source_of(early_stopping)))
+
+    assert len(made) > 100
+    assert all(edits.TICK in edit.text for edit in made if "while" in edit.text)
+    assert {1 <= edit.line <= 9 for edit in made} == {True}
+
+
+def test_a_text_that_is_no_python_has_no_edits():
+    """Nothing is searched where nothing can be read."""
+    assert [] == list(edits.edits("def f(:"))
+    assert line.within("def f(:", "f") is None
+
+
+def test_hint_names_the_line_once():
+    """After an unnamed wrong verdict the next hint begins with the line; the one after it does not."""
+    utils.check(f_score)
+
+    assert utils.hint(f_score).startswith("Line 6 of your answer")
+    assert utils.hint(f_score).startswith("**Hint")
+
+
+SOURCE = """import numpy as np
+
+def f_score(labels, predictions, beta=1.0):
+    tp = np.sum((labels == 1) & (predictions == 1))
+    missed, false = np.sum((labels == 1) & (predictions == 0)), np.sum((labels == 0) & (predictions == 1))
+    if not tp:
+        return 0.0
+    return float((1 + beta**2) * tp / ((1 + beta**2) * tp + beta * missed + false))
+"""
+
+
+def test_files_are_explained_in_a_child(tmp_path):
+    """`course check --explain` gives the line, in the text and in JSON; without it, none."""
+    path = tmp_path / "answer.py"
+    path.write_text(SOURCE)
+
+    plain = grade_files([path])[0].report
+    result = CliRunner().invoke(main, ["check", str(path), "--explain", "--json"])
+    row = json.loads(result.stdout)[0]
+
+    assert plain.line is None
+    assert ("wrong", None, 6) == (row["status"], row["mistake"], row["line"])
+    assert "Line 6 of your answer" in row["message"]
