@@ -125,7 +125,10 @@ plots.style()
 
 # %%
 class LeNet5(nn.Module):
-    """(N, 1, 32, 32) -> logits (N, num_classes)."""
+    """(N, 1, 32, 32) -> logits (N, num_classes).
+
+    The table above: tanh, average pooling, biases everywhere; no softmax at the end.
+    """
 
     def __init__(self, num_classes=10):
         # BEGIN SOLUTION
@@ -189,7 +192,10 @@ check(LeNet5)
 
 # %%
 class AlexNet(nn.Module):
-    """(N, 3, H, W), H and W at least 224 -> logits (N, num_classes)."""
+    """(N, 3, H, W), H and W at least 224 -> logits (N, num_classes).
+
+    The table above; biases everywhere; dropout of 0.5 with the first two dense layers; no softmax at the end.
+    """
 
     def __init__(self, num_classes=1000):
         # BEGIN SOLUTION
@@ -250,7 +256,10 @@ check(AlexNet)
 
 # %%
 def vgg(config, batch_norm=False, num_classes=1000):
-    """config "11", "13", "16" or "19" -> nn.Module, (N, 3, H, W) -> logits (N, num_classes), H and W at least 224."""
+    """config "11", "13", "16" or "19" -> nn.Module, (N, 3, H, W) -> logits (N, num_classes), H and W at least 224.
+
+    All convolutions keep their bias, under batch norm too; no softmax. ValueError for any other config.
+    """
     # BEGIN SOLUTION
     lengths = {"11": (1, 1, 2, 2, 2), "13": (2, 2, 2, 2, 2), "16": (2, 2, 3, 3, 3), "19": (2, 2, 4, 4, 4)}
     if config not in lengths:
@@ -302,7 +311,10 @@ check(vgg)
 
 # %%
 def stacked_conv_parameters(kernel, num_layers, channels):
-    """Three ints -> int: the weights of a stack of square convolutions."""
+    """Three ints -> int: the weights of a stack of square convolutions.
+
+    As many channels in as out in each; no biases; no layers have no weights.
+    """
     # BEGIN SOLUTION
     return num_layers * kernel**2 * channels**2
     # END SOLUTION
@@ -646,7 +658,7 @@ trial(
 
 # %% [markdown]
 # One matrix, from 25,088 features to 4096 units, has 102.8 million of VGG-16's 138.4 million.
-# ResNet-152 is eight times as deep and has 60 million.
+# ResNet-152 is more than nine times as deep and has 60 million.
 
 # %% [markdown]
 # ### "ReLU trains faster than tanh"
@@ -722,7 +734,7 @@ depth
 # ## Answer in 2 minutes
 #
 # - **LeNet-5, 1998.** 32×32 input. Conv 5×5, pool, conv 5×5, pool, then 120, 84, 10. Tanh, average pooling. Local fields, shared weights, subsampling. The original has trainable pooling, a partly connected C3 and an RBF output: 60,000 parameters. What people write today has 61,706.
-# - **AlexNet, 2012.** Five convolutions, three dense layers, 60 million parameters. ReLU for tanh. Dropout of one half at the first two dense layers. Heavy augmentation. Two GPUs, which means two groups in convolutions 2, 4 and 5. Also response normalisation and overlapping pooling, both given up soon. First kernel 11×11 with stride 4: 55×55 maps come from 227, or from 224 with padding 2. First in ILSVRC 2012 with 15.3 % top-5; the runner-up had 26.2 %.
+# - **AlexNet, 2012.** Five convolutions, three dense layers, 60 million parameters. ReLU for tanh. Dropout of one half at the first two dense layers. Heavy augmentation. Two GPUs, which means two groups in convolutions 2, 4 and 5. Also response normalisation and overlapping pooling, both given up soon. First kernel 11×11 with stride 4: 55×55 maps come from 227, or from 224 with padding 2. First in ILSVRC 2012 with 15.3 % top-5, for an ensemble; the runner-up had 26.2 %.
 # - **VGG, 2014.** One rule: 3×3, padding 1, ReLU; 2×2 pooling; double the width. Depth 11 to 19. Second in classification with 7.3 % (GoogLeNet 6.67), first in localisation.
 # - **Why 3×3.** $n$ layers see $1 + 2n$ pixels. Three see 7, for $27C^2$ instead of $49C^2$, with three ReLUs. The paper's control with 5×5 is 7 points worse. Price: three maps to store.
 # - **Where things sit.** VGG-16: 138 million parameters, nine tenths in the dense layers, one matrix alone 103 million. 15.5 billion multiply-adds, 99 percent in convolutions; activations mostly in the first stages. So GoogLeNet and ResNet dropped the dense layers for global average pooling.

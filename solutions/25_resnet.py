@@ -200,7 +200,10 @@ plt.show()
 
 # %%
 class BasicBlock(nn.Module):
-    """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride), rounded up."""
+    """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride), rounded up.
+
+    No bias; ReLU after the addition; a projection (1×1, BN) only where stride or channels change; x is left as it was.
+    """
 
     def __init__(self, c_in, c_out, stride=1):
         # BEGIN SOLUTION
@@ -255,7 +258,10 @@ check(BasicBlock)
 
 # %%
 class Bottleneck(nn.Module):
-    """(N, c_in, H, W) -> (N, 4 * c_mid, H / stride, W / stride), rounded up."""
+    """(N, c_in, H, W) -> (N, 4 * c_mid, H / stride, W / stride), rounded up.
+
+    The stride is on the 3×3. No bias; ReLU after the addition; a projection (1×1, BN) only where the shape changes.
+    """
 
     def __init__(self, c_in, c_mid, stride=1):
         # BEGIN SOLUTION
@@ -313,7 +319,10 @@ check(Bottleneck)
 
 # %%
 def residual_jacobian(jacobians):
-    """jacobians: list of (d, d) arrays, first block first -> (d, d)."""
+    """jacobians: list of (d, d) arrays, first block first -> (d, d).
+
+    The Jacobian of the whole chain x <- x + F_k(x): entry [i, j] is the derivative of output i by input j.
+    """
     # BEGIN SOLUTION
     identity = np.eye(len(jacobians[0]))
     total = identity
@@ -844,9 +853,9 @@ trial(
 # ### 三十秒回答
 #
 # "ImageNet 上,34 层普通网络的错误率 28.5%,比 18 层的 27.9% 还高,训练误差也更高,这叫退化。
-# 加上捷径,34 层降到 25.0%,152 层拿下 2015 年 ILSVRC 冠军。
+# 加上残差连接,34 层降到 25.0%,152 层拿下 2015 年 ILSVRC 冠军。
 # 每个块学残差再加回输入,所以什么都不做很容易。
-# 梯度变成一串"单位阵加雅可比"的乘积,只要这些雅可比合起来不大,就不会消失。
+# 梯度变成各层 (I + J) 的连乘,只要各层的雅可比 J 加起来不大,就不会消失。
 # 要我推导吗?"
 
 # %% [markdown]
