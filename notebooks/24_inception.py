@@ -215,7 +215,10 @@ plt.show()
 
 # %%
 class InceptionV1(nn.Module):
-    """(N, c_in, H, W) -> (N, c1 + c3 + c5 + c_pool, H, W)."""
+    """(N, c_in, H, W) -> (N, c1 + c3 + c5 + c_pool, H, W): branches 1×1, 3×3, 5×5, pool.
+
+    Each convolution has a bias and a ReLU behind it; the pool is a 3×3 maximum of stride 1.
+    """
 
     def __init__(self, c_in, c1, c3_reduce, c3, c5_reduce, c5, c_pool):
         # YOUR CODE HERE
@@ -261,7 +264,10 @@ check(InceptionV1)
 
 # %%
 class InceptionV2(nn.Module):
-    """(N, c_in, H, W) -> (N, c1 + c3 + c5 + c_pool, H, W)."""
+    """(N, c_in, H, W) -> (N, c1 + c3 + c5 + c_pool, H, W): branches 1×1, 3×3, two 3×3, pool.
+
+    Each convolution has no bias, and batch norm and ReLU behind it; the pool is a 3×3 maximum of stride 1.
+    """
 
     def __init__(self, c_in, c1, c3_reduce, c3, c5_reduce, c5, c_pool):
         # YOUR CODE HERE
@@ -305,7 +311,10 @@ check(InceptionV2)
 
 # %%
 class FactorizedConv(nn.Module):
-    """(N, c_in, H, W) -> (N, c_out, H, W)."""
+    """(N, c_in, H, W) -> (N, c_out, H, W).
+
+    1×n, then n×1, n odd; each without bias, with batch norm and ReLU behind it.
+    """
 
     def __init__(self, c_in, c_out, n):
         # YOUR CODE HERE
@@ -351,7 +360,10 @@ check(FactorizedConv)
 
 # %%
 class InceptionResNet(nn.Module):
-    """(N, c_in, H, W) -> the same shape."""
+    """(N, c_in, H, W) -> the same shape.
+
+    relu(x + scale · branches). The last 1×1 is linear and has a bias; all others have batch norm, ReLU and no bias.
+    """
 
     def __init__(self, c_in, scale=0.1):
         # YOUR CODE HERE
@@ -396,7 +408,10 @@ check(InceptionResNet)
 
 # %%
 def bottleneck_macs(c_in, c_mid, c_out, kernel, height, width):
-    """Six ints -> (direct, bottleneck), two ints."""
+    """Six ints -> (direct, bottleneck), two ints.
+
+    Multiply-adds; biases are not counted; the map keeps its size.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -681,7 +696,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** The dotted lines are the modules that carry a head, 4a and 4d.
-# With torch's weak default the gradient dies on its way to 3a, and the heads bring it back a hundredfold.
+# With torch's weak default the gradient dies on its way to 3a, and the heads make it more than thirty times as large.
 # With the initialisation of 2014 it fades by a factor of 25 or so, and the heads make it two or three times as large: a help, not a rescue.
 # With He initialisation or batch norm there is nothing to help.
 
@@ -813,6 +828,7 @@ trial(
 )
 
 # %% [markdown]
+# There is one published row on either side: take it as an observation of that paper, not as a law.
 # Where the factor was not needed it never seemed to harm the final accuracy (§3.3).
 
 # %% [markdown]
@@ -860,7 +876,7 @@ trial(
 # Higher learning rate, no dropout, weaker L2, faster decay of the learning rate, no local response normalisation, better shuffling,
 # fewer photometric distortions (BN paper §4.2.1).
 # Most follow from batch norm allowing larger steps and regularising a little.
-# The last two follow from training being shorter: each image is seen fewer times, so it should be a real one, in ever other company.
+# The last two follow from training being shorter: each image is seen fewer times, so it should be a real one, and its batch should be a new mixture each time.
 #
 # </details>
 #

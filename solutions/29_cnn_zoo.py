@@ -23,7 +23,7 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **Four budgets.** Parameters, multiply-adds, activations, latency. They are four different things, and no one of them predicts the others.
+# - **Four budgets.** Parameters, multiply-adds, activations, latency. They are four different things, and none of them replaces another.
 # - **Where each sits.** Multiply-adds in the early, large maps; parameters in the late, wide layers and above all in fully connected ones.
 # - **The factor two.** What papers call FLOPs are mostly multiply-adds. FLOPs in the strict sense are twice that.
 # - **One protocol, one recipe.** Errors compare only under the same crops, the same images, and the same training.
@@ -98,7 +98,10 @@ plots.style()
 
 # %%
 def count_parameters(module, trainable_only=True):
-    """module: nn.Module -> int."""
+    """module: nn.Module -> int.
+
+    trainable_only: count only what has requires_grad. A shared parameter counts once; buffers do not count.
+    """
     # BEGIN SOLUTION
     return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable_only)
     # END SOLUTION
@@ -127,7 +130,10 @@ check(count_parameters)
 
 # %%
 def conv2d_macs(c_in, c_out, kernel, height, width, groups=1):
-    """All ints; the output is (c_out, height, width) -> int."""
+    """All ints; the output is (c_out, height, width) -> int.
+
+    groups divides c_in and c_out; biases are not counted.
+    """
     # BEGIN SOLUTION
     return c_out * height * width * (c_in // groups) * kernel**2
     # END SOLUTION
@@ -158,7 +164,11 @@ check(conv2d_macs)
 
 # %%
 def model_macs(module, input_shape):
-    """module: nn.Module, input_shape such as (3, 224, 224) -> int."""
+    """module: nn.Module, input_shape such as (3, 224, 224) -> int.
+
+    nn.Conv2d and nn.Linear, for one image, in evaluation mode; a layer counts at each use and position, biases do not.
+    The caller's module stays as it was.
+    """
     # BEGIN SOLUTION
     macs = []
 
@@ -660,7 +670,7 @@ trial(
 
 # %%
 trial(
-    "multiply-adds predict latency",
+    "networks of equal multiply-adds take equal time",
     published=[
         published("Xie et al. 2017, §5.1", "ResNeXt-101 and ResNet-101 of equal cost: 0.95 and 0.70 s a training step", holds=False),
         published("Szegedy et al. 2017 (Inception-v4), §3.2", "Inception-v4 has the raw cost of Inception-ResNet-v2, and its step time was significantly longer", holds=False),
@@ -676,7 +686,7 @@ trial(
 #
 # "My default is ResNet-50 with a modern recipe: 25.6 million parameters, 4.1 G multiply-adds, 19 percent top-1 error. The recipe alone was worth 4.7 points.
 # At the same cost ConvNeXt-T has 17.5; for a phone I take MobileNetV3 or EfficientNet, with a tenth of the arithmetic.
-# Parameters, multiply-adds, activations and latency are four budgets; none predicts the others.
+# Parameters, multiply-adds, activations and latency are four budgets; none replaces another.
 # I compare errors under one protocol and measure latency on the device.
 # What is your constraint?"
 #
@@ -706,13 +716,13 @@ trial(
 #
 # <details><summary>A design task: images of 1024×768, 5 ms on a phone, 2,000 labels. Sketch the network and its cost on paper.</summary>
 #
-# *Budget first.* A phone's accelerator does perhaps 100 to 500 G useful multiply-adds a second on small batches, so 5 ms are about 0.5 to 2 G; plan for 0.4 G and measure.
+# *Budget first.* A phone's accelerator does perhaps 100 to 500 G useful multiply-adds a second on small batches, so 5 ms are about 0.5 to 2.5 G; plan for 0.5 G and measure.
 # *Resolution.* MobileNetV2 costs 0.30 G at 224². At 1024×768, 15.7 times the pixels, it would cost 4.7 G: too much. Does the task need the pixels? If not, resize to 320×240 (1.5 times the pixels of 224²): 0.46 G.
 # *Shapes.* Stem 3×3, stride 2: 32×120×160. Inverted residuals, stride 2 each: 24×60×80, 32×30×40, 96×15×20, 320×8×10. Global average, linear.
 # Check one layer: depthwise 3×3 on 144 channels at 60×80 is $9\cdot144\cdot4800 = 6$ M; the 1×1 from 144 to 24 there is $144\cdot24\cdot4800 = 17$ M. The 1×1 dominate.
 # *If small objects matter:* crop or tile, or a first coarse pass that chooses where to look.
 # *Data.* 2,000 labels: pretrained weights, freeze the stem, strong augmentation, a head of 1280 × classes; label smoothing, early stopping; 400 held out.
-# *Device.* int8, batch norm folded, no operator that the accelerator does not know (hard swish, not swish). Measure on the phone with a warm cache; then cut width to 0.75 (about 0.6 of the cost) if needed.
+# *Device.* int8, batch norm folded, no operator that the accelerator does not know (hard swish, not swish). Measure on the phone with a warm cache; then cut width to 0.75 (about two thirds of the cost) if needed.
 #
 # </details>
 #
