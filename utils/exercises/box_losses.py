@@ -249,6 +249,15 @@ _CHAIN = "GIoU = I/U − 1 + U/C: quotient rule twice, with ∂U = ∂A − ∂I
 _WHICH = "A corner moves the overlap when it is the inner one (larger x1, smaller x2), the enclosing box when it is the outer one."
 _ORDER = "Columns of the gradient: x1, y1, x2, y2; with respect to x the derivative of an area is its height."
 
+_OFF = "Where the boxes are disjoint nothing moves the overlap: its derivative is 0 in all four coordinates."
+
+
+def _moving(s, sides):
+    return _per_corner(
+        -_across(sides) * (s.pred[:, :2] > s.target[:, :2]), _across(sides) * (s.pred[:, 2:] < s.target[:, 2:])
+    )
+
+
 LOSS_MISTAKES = listed(
     _loss,
     ("sum in place of mean", _MEAN, dict(loss=lambda s: float(np.sum(1 - s.giou)), grad=lambda s: -(s.d_iou + s.d_ratio))),
@@ -267,6 +276,8 @@ LOSS_MISTAKES = listed(
     ("quotient rule: the second half forgotten", _CHAIN, dict(d_iou=lambda s: s.d_inter / s.union, d_ratio=lambda s: s.d_union / s.closing)),
     ("divisors not squared", _CHAIN, dict(d_iou=lambda s: s.d_inter / s.union - s.inter * s.d_union / s.union,
                                           d_ratio=lambda s: s.d_union / s.closing - s.union * s.d_closing / s.closing)),
+    ("the overlap's derivative left on for disjoint boxes", _OFF, dict(d_inter=lambda s: _moving(s, s.high - s.low))),
+    ("disjoint boxes: only one side of the overlap switched off", _OFF, dict(d_inter=lambda s: _moving(s, s.shared))),
     ("every corner moves the overlap", _WHICH, dict(
         d_inter=lambda s: (s.inter > 0) * _per_corner(-_across(s.shared), _across(s.shared)))),
     ("every corner moves the enclosing box", _WHICH, dict(d_closing=_old_hull)),
