@@ -8,6 +8,8 @@ WORDS = (
     "This cell needs torch, which is not installed. The cells that need only NumPy run without it. "
     "To install it: `course torch` in a terminal, then restart the kernel."
 )
+AFTER = "\nPerhaps an earlier cell stopped before it made that name, because torch is not installed: `course torch`."
+_seen: list[str] = []  # what this kernel could not import for torch's absence
 _NAMES = ("torch", "nn", "F")  # what notebooks call torch and its parts
 
 
@@ -27,10 +29,11 @@ def _installed() -> bool:
 
 def _show(shell: object, kind: type, error: BaseException, trace: TracebackType, tb_offset: int | None = None) -> None:
     if concerns(error):
+        _seen.append(str(error))
         shell._showtraceback(kind, error, [WORDS])
     else:  # what IPython does without us
         lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
-        shell._showtraceback(kind, error, lines)
+        shell._showtraceback(kind, error, [*lines, AFTER] if _seen and kind is NameError else lines)
 
 
 def watch() -> None:
@@ -42,5 +45,5 @@ def watch() -> None:
         return
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython and hasattr(ipython, "get_ipython") else None
-    if shell is not None and not _installed() and not shell.custom_exceptions:
+    if shell is not None and not shell.custom_exceptions:
         shell.set_custom_exc((ModuleNotFoundError, NameError), _show)
