@@ -120,6 +120,17 @@ def test_grade_takes_notebooks_where_there_is_no_work(home):
     assert {"not attempted"} == {row["status"] for row in json.loads(done.stdout)}
 
 
+def test_grade_tells_of_attempts_that_were_lost(home):
+    """Where the log cannot be written the verdicts stand, and the learner is told what was not noted."""
+    (home / "work" / f"{STEM}.py").write_text(RIGHT)
+    (home / "progress.jsonl").mkdir()
+    done = course(home, "grade", "15")
+
+    assert 0 == done.returncode
+    assert "Not noted in progress.jsonl" in done.stderr
+    assert "batchnorm2d_forward" in done.stderr
+
+
 def test_grade_says_when_a_script_has_other_answers(home):
     """Of two different answers the newer is graded, and the standard error stream tells of the other."""
     for suffix in (".py", ".ipynb"):

@@ -14,7 +14,7 @@ from utils.cli.bar import progress_bar
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import record, root
-from utils.grading.report import BAD
+from utils.grading.report import BAD, MACHINE
 from utils.grading.text import printable
 from utils.workplace.folder import current
 
@@ -91,11 +91,21 @@ def grade(
     if not files:
         raise click.UsageError(f"{folder} holds none of these questions; `course learn` copies them there.")
 
-    def note(row: object) -> None:
-        if row.report.exercise:
-            record(row.report.exercise, row.report.status, row.report.mistake)
+    lost = []
 
-    _exit(_grade(files, as_json, jobs, timeout, jsonl, explain, note))
+    def note(row: object) -> None:
+        made = row.report
+        if (
+            made.exercise
+            and made.status != MACHINE
+            and not record(made.exercise, made.status, made.mistake, row.digest)
+        ):
+            lost.append(made.exercise)
+
+    rows = _grade(files, as_json, jobs, timeout, jsonl, explain, note)
+    if lost:
+        click.echo(f"Not noted in progress.jsonl, which cannot be written: {', '.join(lost)}.", err=True)
+    _exit(rows)
 
 
 def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool,
