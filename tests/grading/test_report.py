@@ -249,3 +249,11 @@ def test_a_large_array_is_cut_to_where_it_is_wrong(row, column, words):
     assert report.MAX_ROWS * report.MAX_COLUMNS == len(squares(text)[2])
     assert words in text
     assert "1 of 2000 entries are wrong" in text
+
+
+def test_backticks_are_code_in_html():
+    """What stands in backticks is set as code, and stays escaped."""
+    shown = Report("f", "wrong", advice="Write `x < 1`.")._repr_html_()
+
+    assert "<code>x &lt; 1</code>" in shown
+    assert "`" not in shown

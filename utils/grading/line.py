@@ -6,6 +6,7 @@ import linecache
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -89,7 +90,9 @@ def runner(scope: dict[str, Any], exercise: Exercise, seconds: float = SECONDS) 
 
 def _outcome(text: str, scope: dict[str, Any], exercise: Exercise, inputs: dict, watch: bool) -> Outcome:
     try:
-        exec(compile(text, "<edited>", "exec"), scope)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an edit may call a number; that is no one's business
+            exec(compile(text, "<edited>", "exec"), scope)
     except BaseException as error:
         return Outcome(None, run.failure_of(error), "")
     return run.outcome(scope[exercise.name], exercise, inputs, watch)

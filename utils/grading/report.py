@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 import textwrap
 from dataclasses import dataclass, field
 
@@ -85,13 +86,18 @@ class Report:
         head = html.escape(f"{sign} {self.exercise} · {self._status_words()}")
         parts = [f'<div style="font-weight:600">{head}</div>']
         if self.mistake:
-            parts.append(f'<div style="margin-top:.4em">Your mistake: <b>{html.escape(self.mistake)}</b></div>')
+            parts.append(f'<div style="margin-top:.4em">Your mistake: <b>{_prose(self.mistake)}</b></div>')
         if rows:
             parts.append(f'<table style="margin:.4em 0;{_PLAIN};font-size:inherit">{rows}</table>')
         parts += [picture(self.difference)] if self.difference else []
         if self.advice:
-            parts.append(f'<div style="margin-top:.4em">→ {html.escape(self.advice)}</div>')
+            parts.append(f'<div style="margin-top:.4em">→ {_prose(self.advice)}</div>')
         return f'<div style="border-left:4px solid {hue};padding:.3em 0 .3em .8em">{"".join(parts)}</div>'
+
+
+def _prose(text: str) -> str:
+    """Text as HTML; what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _row(fact: tuple[str, str]) -> str:

@@ -1,0 +1,30 @@
+"""The docstring of an exercise is its contract: it names every exception that a case asks for."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from utils.grading import catalogue
+from utils.sandbox import source
+
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
+OWED = {"vgg": "its ValueError stands in the text above the exercise only"}
+EXERCISES = [
+    pytest.param(stem, name, marks=[pytest.mark.xfail(reason=OWED[name])] if name in OWED else [], id=name)
+    for stem, entry in catalogue.entries().items()
+    for name in entry["exercises"]
+]
+
+
+@pytest.mark.parametrize(("stem", "name"), EXERCISES)
+def test_a_docstring_names_the_exceptions_that_are_judged(stem, name):
+    """Whoever reads the docstring alone knows which exceptions are raised."""
+    text = source.read(SOLUTIONS / f"{stem}.py", [name]).needed_for(name)
+    node = next(node for node in ast.parse(text).body if getattr(node, "name", None) == name)
+    words = "\n".join(
+        ast.get_docstring(part) or "" for part in ast.walk(node) if isinstance(part, (ast.FunctionDef, ast.ClassDef))
+    )
+    judged = {case.raises for case in catalogue.exercise(name).cases if case.raises}
+
+    assert not [kind for kind in sorted(judged) if kind not in words]
