@@ -656,9 +656,9 @@ trial(
 #
 # ### 三十秒回答
 #
-# "随机初始化是为了打破神经元之间的对称性,方差的选取要让信号逐层传播时不衰减、不爆炸。
-# 每过一层,激活的均方值乘上 fan_in × 权重方差,所以线性层方差取 1/fan_in;ReLU 使均方值减半,所以 He 取 2/fan_in;Xavier 用 fan_in 和 fan_out 的平均值。
-# 激活函数默认用 ReLU,Transformer 里用 GELU。dead ReLU 对所有样本都输出 0,自身权重的梯度也就是 0。需要我推导反向传播的情况吗?"
+# "随机初始化是为了打破神经元的对称性,方差要让信号逐层不衰减、不爆炸。
+# 每层把均方值乘上 fan_in × 权重方差,线性层取 1/fan_in;ReLU 使均方值减半,He 取 2/fan_in;Xavier 用两个 fan 的平均。
+# 激活默认用 ReLU,Transformer 用 GELU。dead ReLU 对所有样本输出 0,自身权重没有梯度。要我推导反向传播吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes

@@ -561,15 +561,15 @@ trial(
 # ## Answer in 30 seconds
 #
 # "They subtract a mean, divide by a standard deviation, then scale and shift; they differ in who shares the mean.
-# Batch norm: one channel over batch and positions. Instance: one channel of one image. Group: a block of its channels. Layer norm in transformers: one token's features. RMS norm: the same, but no mean is subtracted.
-# Only batch norm looks at other samples, so it needs running statistics and has trouble with small batches.
+# Batch norm: one channel over batch and positions. Instance: one channel of one image. Group: a block of its channels. Layer norm in transformers: one token's features. RMS norm: the same without the mean.
+# Only batch norm looks at other samples, hence running statistics, and trouble with small batches.
 # Shall I derive the backward pass?"
 #
 # ### 三十秒回答
 #
 # "它们都是减均值、除标准差,再乘 γ 加 β,区别在于谁共享同一个均值。
-# BN:每个通道跨样本和位置;IN:单张图的单个通道;GN:单张图的一组通道;Transformer 里的 LN:单个 token 的所有特征;RMSNorm 与 LN 类似,但不减均值、没有 β。
-# 只有 BN 依赖 batch 内的其他样本,所以要维护滑动平均统计量,batch 太小时效果会变差。需要我推导 LN 的反向传播吗?"
+# BN:每个通道跨样本和位置;IN:单张图的单个通道;GN:单张图的一组通道;Transformer 里的 LN:单个 token 的所有特征;RMSNorm 不减均值。
+# 只有 BN 依赖 batch 内的其他样本,所以要维护滑动平均统计量,batch 太小时效果变差。要我推导 LN 的反向传播吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes

@@ -239,7 +239,7 @@ for p in (0.0, 0.1, 0.5, 0.8):
 # %% [markdown]
 # ### Four cures for one overfit
 #
-# 300 digits; a quarter of the labels, in the validation set too, are drawn anew at random, so between a fifth and a quarter are wrong.
+# 300 digits; a quarter of the labels, in the validation set too, are drawn anew at random, so that 22 % are wrong.
 # A net of 128 hidden units can memorise them.
 # Where would you stop each curve of the validation loss? Your `dropout_forward`, `dropout_backward`, `mixup` and `early_stopping` do the work; the training loop is folded.
 

@@ -609,10 +609,10 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "The rate has two limits: curvature, 2 over L, and noise, which leaves a mean square error proportional to the rate. So start large, end small: cosine with warm-up, or plateau decay if the length is unknown.
+# "The rate has two limits: curvature, 2 over L, and noise, which leaves a ball proportional to the rate. So start large, end small: cosine with warm-up, or plateau decay if the length is unknown.
 # Warm-up because early curvature can be high, large batches scale the rate up, and Adam's statistics are young.
 # Clip by the global norm against rare huge gradients.
-# Averaging weights is an alternative to decay. Shall I go through the NaN checklist?"
+# Averaging weights can replace decay. Shall I go through the NaN checklist?"
 #
 # ### 三十秒回答
 #
