@@ -250,6 +250,7 @@ def test_an_untouched_copy_is_brought_up_to_date(home, known):
         shutil.copy(home / "notebooks" / f"{STEM}.ipynb", mine)
         folder.fill(home)
     new_edition(home)
+    assert [] == folder.outdated(home), "there is nothing for its owner to do"
     done = folder.fill(home)
 
     assert ([], [], []) == (done.new, done.old, done.told)

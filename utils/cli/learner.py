@@ -55,7 +55,7 @@ def _tell_old(stems: list[str]) -> None:
     if stems:
         numbers = " ".join(stem[:2] for stem in stems)
         words = "has a new edition" if len(stems) == 1 else "have new editions"
-        click.echo(f"{numbers} {words}: `course update {numbers}` carries your cells over, after a backup.")
+        click.echo(f"{numbers} {words}: `course update {stems[0][:2]}` carries your cells over, after a backup.")
 
 
 @click.command()

@@ -74,8 +74,11 @@ def shadowing(home: Path) -> list[Path]:
 
 
 def outdated(home: Path) -> list[str]:
-    """The questions that have changed since the learner's copies were made."""
-    return [stem for stem in editions.stems(home) if editions.is_old(stem, home / "work" / f"{stem}.ipynb", home)]
+    """The questions that have changed since their copies were made and edited; `fill` refreshes all other copies."""
+    blanks = editions.folder("notebooks", home)
+    copies = {stem: home / "work" / f"{stem}.ipynb" for stem in editions.stems(home)}
+    old = [stem for stem, mine in copies.items() if editions.is_old(stem, mine, home)]
+    return [stem for stem in old if not _is_untouched(copies[stem], blanks / f"{stem}.ipynb")]
 
 
 def update(home: Path, stem: str) -> tuple[Merged, Path]:
