@@ -46,7 +46,7 @@
 #
 # **A unit that is nearly linear** (tanh near 0): $\mathbb E[h^2]\approx\mathbb E[z^2]$ of the layer below. The signal keeps its size if $n v=1$: $\;v=1/n_{\text{in}}$ (LeCun).
 #
-# **ReLU**: $z$ is symmetric about 0, so the positive half carries half of the mean square:
+# **ReLU**: the weights are symmetric about 0, so $z$ is, and the positive half carries half of the mean square:
 #
 # $$
 # \mathbb E[\mathrm{relu}(z)^2]=\tfrac12\,\mathbb E[z^2]
@@ -72,13 +72,13 @@
 #
 # - **Convolution.** One output sees $C_{\text{in}}k_Hk_W$ inputs: the fans contain the kernel's area.
 # - **Uniform draws.** $U(-b,b)$ has variance $b^2/3$, so the bound is $b=\sqrt{3v}$. Do not confuse it with the standard deviation $\sqrt v$.
-# - **Biases** start at 0. They break no symmetry and need not.
+# - **Biases** start at 0: the random weights break the symmetry already.
 
 # %% [markdown]
 # ### Why not all zeros?
 #
 # Let all units of a hidden layer have the same incoming weights and the same outgoing weights. Then they put out the same number, receive the same gradient, and take the same step: they stay equal for ever.
-# The layer works like one unit. With zeros it is worse: $h=0$ and $W=0$ make all weight gradients 0, and only the last bias learns.
+# The layer works like one unit. With zeros and ReLU or tanh it is worse: $h=0$ and $W=0$ make all weight gradients 0, and only the last bias learns.
 # Random draws break the symmetry. A model without a hidden layer has no symmetry to break: logistic regression may start at zero.
 
 # %% [markdown]
@@ -121,8 +121,8 @@ plots.style()
 def activation(name, x):
     """x, an array of any shape -> (value, derivative), both of that shape, float.
 
-    relu: derivative 0 at 0. leaky_relu: slope 0.01. elu: α = 1. gelu: exact, with erf (`math.erf` entry by entry
-    will do). Finite for |x| up to 1000. ValueError for any other name.
+    relu: derivative 0 at 0. leaky_relu: slope 0.01, at 0 too. elu: α = 1. gelu: exact, with erf (`math.erf` entry
+    by entry will do). Finite for |x| up to 1000. ValueError for any other name.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -331,8 +331,8 @@ for name in names:
 
 
 # %% [markdown] tags=["deeper"]
-# Only for ReLU and leaky ReLU the two agree, because their derivative is value/x.
-# (torch's table says 5/3 for tanh; that is neither of the two, but a value at which deep tanh layers settle.)
+# Of these, only ReLU and leaky ReLU have two equal gains, because their derivative is value/x.
+# (torch's table says 5/3 for tanh: a rule of thumb, and neither of the two.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the mean is not the whole story
@@ -359,8 +359,8 @@ for label, draw in {"He": lambda rng, n: rng.normal(0, init_std(n, n, "he"), (n,
     print(f"{label:10s}", "  ".join(f"layer {k}: {cosines(draw)[k - 1]:.2f}" for k in (1, 5, 20, 50)))
 
 # %% [markdown] tags=["deeper"]
-# ReLU makes all inputs look alike in the end, whatever the scale: after 50 layers two unrelated inputs point the same way.
-# That is why very deep plain ReLU nets train badly even with He, and why residual connections and normalisation were needed on top (question 25).
+# Random ReLU layers make all inputs look alike in the end, whatever the scale: after 50 layers two unrelated inputs point nearly the same way.
+# It is one reason why very deep plain ReLU nets train badly even with He, and why one adds residual connections and normalisation (question 25).
 
 # %% [markdown]
 # ## Folklore on trial
@@ -448,7 +448,7 @@ trial(
 
 # %% [markdown]
 # Linear models may start at zero, and so may the *last* layer: its gradient is not zero, and the units below differ already.
-# Residual networks use that: the last γ of each branch starts at 0, so that every block starts as the identity.
+# Many recipes for residual networks do something similar: the last γ of each branch starts at 0, so that the branch adds nothing at first.
 
 # %% [markdown]
 # ### "He initialisation is needed with ReLU"
@@ -495,7 +495,7 @@ trial(
 
 # %% [markdown]
 # Where the limit lies depends on widths and rates: in the paper's nets 22 layers still converged with Xavier, and 14 layers ended equal (33.90 and 33.82 % top-1 error).
-# Batch norm divides the lost factor out again in every layer. What is left then is a matter of learning rates.
+# Batch norm divides the lost factor out again in every layer.
 
 # %% [markdown]
 # ### "A dead unit does not come back"
@@ -526,9 +526,9 @@ trial(
 
 
 # %% [markdown]
-# A dead unit's own weights get no gradient. But layers below go on moving its *inputs*, and that wakes most of them here.
-# In the first layer only something else can: new data, weight decay that treats weights and biases differently, or the momentum it had when it died.
-# What kills units in practice is one step that is far too long. Cures: a smaller rate or warm-up, He, normalisation, leaky ReLU or GELU.
+# A dead unit's own weights get no gradient. But layers below go on moving its *inputs*, and in every run above on layer 2 that woke some of them.
+# In the first layer only something else can wake it: new data, weight decay that treats weights and biases differently, or the momentum it had when it died.
+# The usual cause of death is a step that is far too long. Cures: a smaller rate or warm-up, He, normalisation, leaky ReLU or GELU.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "ReLU cannot be used, for it is not differentiable at 0"
@@ -565,9 +565,10 @@ trial(
 
 
 # %% [markdown] tags=["deeper"]
-# The input is hardly ever *exactly* 0, and then any number between the two one-sided derivatives, a subgradient, will do; frameworks take 0.
+# The input is seldom *exactly* 0, and where it is, any number between the two one-sided derivatives, a subgradient, will do; frameworks take 0.
 # What training needs is a derivative that says something almost everywhere. The step function has one almost everywhere, too: 0.
-# (In float32 the choice at 0 is visible now and then, in float16 often: Bertoin et al. 2021 find that 0 is the best choice for plain SGD.)
+# (With finite precision the choice can matter: Bertoin et al. 2021, abstract, see different gradients about half of the time in float32, always at 16 bits, never in float64.
+# For plain SGD 0 seemed best to them.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "GELU beats ReLU"
@@ -617,9 +618,9 @@ trial(
 #
 # ### 三十秒回答
 #
-# "随机是为了打破神经元之间的对称,方差要让信号逐层不衰减、不爆炸。
-# 每层把均方值乘以 fan_in 乘权重方差,所以线性单元取 1/fan_in;ReLU 丢掉一半均方,He 就取 2/fan_in;Xavier 取两个 fan 的平均。
-# 激活默认 ReLU,Transformer 用 GELU。dead ReLU 对所有样本都输出 0,自己的权重没有梯度。要我推导反向的情形吗?"
+# "随机初始化是为了打破神经元的对称性,方差要让信号逐层不衰减、不爆炸。
+# 每层把均方值乘上 fan_in × 权重方差,线性层取 1/fan_in;ReLU 使均方值减半,He 取 2/fan_in;Xavier 用两个 fan 的平均。
+# 激活默认用 ReLU,Transformer 用 GELU。dead ReLU 对所有样本输出 0,自身权重没有梯度。要我推导反向传播吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -645,7 +646,7 @@ trial(
 # <details><summary>Why start residual branches at zero?</summary>
 #
 # $x_{l+1}=x_l+F(x_l)$ adds variances: with unit branches the mean square grows with depth (question 25). With the last γ (or the last convolution) of each branch at 0 the net starts as the identity, and the branches open when they are useful.
-# Weaker forms scale the branch by $1/\sqrt{L}$ (GPT-2 does for its output projections), or learn a small scale for each channel (LayerScale).
+# Weaker forms scale the branch by $1/\sqrt{L}$ for $L$ branches (GPT-2 does so with the weights of its output projections), or learn a small scale for each channel (LayerScale).
 #
 # </details>
 #
@@ -659,7 +660,7 @@ trial(
 # <details><summary>LSUV?</summary>
 #
 # Layer-sequential unit variance (Mishkin & Matas 2016): start orthogonal, then go through the layers with one batch and divide each layer's weights by the standard deviation of its output, until that is 1.
-# It needs no formula for the activation; it is a batch norm that is applied once.
+# It needs no formula for the activation; it is like the scaling of batch norm, done once.
 #
 # </details>
 #
@@ -678,7 +679,7 @@ trial(
 #
 # <details><summary>Why not sigmoid in hidden layers?</summary>
 #
-# Its derivative is at most ¼, so gradients shrink by at least 4 a layer unless the weights make up for it; it saturates on both sides; and its mean is ½, which makes all weight gradients of a unit share a sign. It stays right where a number between 0 and 1 is meant: gates, outputs.
+# Its derivative is at most ¼, so gradients shrink by at least 4 a layer unless the weights make up for it; it saturates on both sides; and its values are all positive, so for one sample all weight gradients of a unit in the next layer share a sign. It stays right where a number between 0 and 1 is meant: gates, outputs.
 #
 # </details>
 #
@@ -705,7 +706,7 @@ trial(
 # - Y. LeCun, L. Bottou, G. Orr, K.-R. Müller. *Efficient BackProp.* 1998: section 4.6, variance 1/fan-in.
 # - X. Glorot, Y. Bengio. *Understanding the Difficulty of Training Deep Feedforward Neural Networks.* AISTATS 2010: eq. 12 and 16.
 # - K. He, X. Zhang, S. Ren, J. Sun. *Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet Classification.* ICCV 2015: section 2.2, figures 2 and 3.
-# - D. Hendrycks, K. Gimpel. *Gaussian Error Linear Units (GELUs).* 2016: section 3.5.
+# - D. Hendrycks, K. Gimpel. *Gaussian Error Linear Units (GELUs).* 2016: section 3.5 (section number from memory).
 # - D.-A. Clevert, T. Unterthiner, S. Hochreiter. *Fast and Accurate Deep Network Learning by Exponential Linear Units (ELUs).* ICLR 2016.
 # - P. Ramachandran, B. Zoph, Q. V. Le. *Searching for Activation Functions.* 2017: Swish.
 # - D. Bertoin, J. Bolte, S. Gerchinovitz, E. Pauwels. *Numerical Influence of ReLU'(0) on Backpropagation.* NeurIPS 2021.

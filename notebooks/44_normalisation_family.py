@@ -44,7 +44,7 @@
 # | layer, in transformers and ConvNeXt | token (or pixel) | features C | feature |
 # | RMS | token | features C; no mean taken away | feature, no β |
 #
-# The two layer norms are different functions: the second does not pool over positions.
+# The two layer norms are different functions: the second takes no mean over positions.
 
 # %% [markdown]
 # ### The backward pass
@@ -467,8 +467,9 @@ fig.suptitle("Batch norm breaks where a channel's mean is noisy; group norm does
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Two samples in a dense layer: $\hat x$ is ±1 whatever the input was. Two images of 64 positions: enough on these digits.
-# On ImageNet it was not enough, as the paper's table says: real images differ more from each other than their pixels do.
+# **Takeaway.** Two samples in a dense layer: $\hat x$ is ±1 (up to ε), and all that survives is which of the two was larger. Two images of 64 positions: enough on these digits.
+# On ImageNet two images were not enough, as the paper's table says.
+# A likely reason: the positions of one image are correlated, so they count for far fewer than H·W independent values.
 
 # %% [markdown]
 # ### "Transformers use layer norm because sequences vary in length"
@@ -486,8 +487,10 @@ trial(
 
 
 # %% [markdown]
-# Length is one nuisance (padding would enter the batch's mean). The reasons to give: each token is normalised by itself, so training, inference and a batch of one are the same function;
-# batch statistics of text are unstable; a causal model must not see other positions; and nothing has to be synchronised between devices.
+# Length was a motive when layer norm was invented, for *recurrent* nets: batch norm would need statistics for each time step (Ba et al. 2016).
+# For transformers it is one nuisance among several (padding would enter the batch's mean), and the norm stays where all lengths are equal.
+# The reasons to give: each token is normalised by itself, so training, inference and a batch of one are the same function;
+# batch statistics of text are unstable; a causal model must not see later positions; and nothing has to be synchronised between devices.
 
 # %% [markdown]
 # ### "RMS norm loses nothing"
@@ -523,12 +526,12 @@ trial(
 )  # fmt: skip
 
 # %% [markdown]
-# It is the *scaling* that a deep net needs; taking the mean away alone leaves the sizes as they were. Llama, T5 and most language models since use RMS norm.
+# It is the *scaling* that these nets need; taking the mean away alone does not repair a wrong spread. T5, Llama and many language models since use RMS norm.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "All subtract a mean, divide by a standard deviation, then scale and shift; they differ in who shares the mean.
+# "They subtract a mean, divide by a standard deviation, then scale and shift; they differ in who shares the mean.
 # Batch norm: one channel over batch and positions. Instance: one channel of one image. Group: a block of its channels. Layer norm in transformers: one token's features. RMS norm: the same without the mean.
 # Only batch norm looks at other samples, hence running statistics, and trouble with small batches.
 # Shall I derive the backward pass?"
@@ -537,7 +540,7 @@ trial(
 #
 # "它们都是减均值、除标准差,再乘 γ 加 β,区别在于谁共享同一个均值。
 # BN:每个通道跨样本和位置;IN:单张图的单个通道;GN:单张图的一组通道;Transformer 里的 LN:单个 token 的所有特征;RMSNorm 不减均值。
-# 只有 BN 依赖其他样本,所以要维护滑动统计量,小 batch 会出问题。要我推导 LN 的反向吗?"
+# 只有 BN 依赖 batch 内的其他样本,所以要维护滑动平均统计量,batch 太小时效果变差。要我推导 LN 的反向传播吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -554,7 +557,7 @@ trial(
 #
 # <details><summary>Pre-norm or post-norm?</summary>
 #
-# Post-norm: $x\leftarrow\mathrm{LN}(x+F(x))$, the norm lies on the residual path and every layer rescales the gradient; it needs warm-up. Pre-norm: $x\leftarrow x+F(\mathrm{LN}(x))$, the path stays the identity, as in ResNet v2; it trains without warm-up, and needs one norm at the end.
+# Post-norm: $x\leftarrow\mathrm{LN}(x+F(x))$, the norm lies on the residual path and every layer rescales the gradient; it needs warm-up. Pre-norm: $x\leftarrow x+F(\mathrm{LN}(x))$, the path stays the identity, as in ResNet v2; it can train without warm-up (large models warm up all the same), and needs one norm at the end.
 # Xiong et al. 2020, post-norm on IWSLT14: BLEU 8.45 without warm-up, around 34 with it.
 #
 # </details>
@@ -568,7 +571,7 @@ trial(
 # <details><summary>Weight norm, weight standardisation, ghost norm?</summary>
 #
 # *Weight norm* writes $w=g\,v/\|v\|$: length and direction are learned apart, activations are not touched.
-# *Weight standardisation* gives each filter mean 0 and variance 1; with group norm it closes the gap to batch norm (Big Transfer uses both).
+# *Weight standardisation* gives each filter mean 0 and variance 1; with group norm it is a substitute for batch norm (Big Transfer uses both).
 # *Ghost norm* is batch norm on small virtual batches cut from a large one: the noise of a small batch, kept on purpose.
 #
 # </details>
@@ -617,7 +620,7 @@ trial(
 # - B. Zhang, R. Sennrich. *Root Mean Square Layer Normalization.* NeurIPS 2019: eq. 4.
 # - S. Shen et al. *PowerNorm: Rethinking Batch Normalization in Transformers.* ICML 2020.
 # - R. Xiong et al. *On Layer Normalization in the Transformer Architecture.* ICML 2020: section 3.
-# - A. Dosovitskiy et al. *An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale.* ICLR 2021: section 3.1.
+# - A. Dosovitskiy et al. *An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale.* ICLR 2021: section 3.1 (section number from memory).
 # - Z. Liu et al. *A ConvNet for the 2020s.* CVPR 2022: section 2.6.
 # - Team OLMo. *2 OLMo 2 Furious.* 2025: section 3.3.
 # - T. Salimans, D. P. Kingma. *Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural Networks.* NeurIPS 2016.

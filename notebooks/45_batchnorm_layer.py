@@ -325,8 +325,8 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** With momentum 0.1 the start has the weight $0.9^t$: after 20 steps 12 %, after 50 half a percent.
-# A net that is evaluated after very few steps looks worse than it is.
+# **Takeaway.** With momentum 0.1 the initial 0 and 1 have the weight $0.9^t$ in the running statistics: after 20 steps 12 %, after 50 half a percent.
+# A net that is evaluated after very few steps may look worse than it is.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: synchronised batch norm on two devices
@@ -345,7 +345,7 @@ print("mean of the devices' own variances, too small by", np.round(var - apart, 
 
 
 # %% [markdown] tags=["deeper"]
-# Backwards the two sums $\sum g$ and $\sum g\hat x$ go round as well. Averaging the devices' variances instead misses the distance between their means.
+# Backwards the devices also add up the two sums $\sum g$ and $\sum g\hat x$. Averaging the devices' variances instead misses the distance between their means.
 # (Real code sends mean and variance, or uses Welford's form: $E[x^2]-\mu^2$ cancels badly in float32.)
 
 # %% [markdown]
@@ -385,7 +385,7 @@ trial(
 
 # %% [markdown]
 # The buffers are no parameters, so `requires_grad` does not touch them. Freeze by `eval()` on the layer, again after each `model.train()`.
-# Even data without any shift move it: the running statistics are noisy averages.
+# Even data without any shift change the output: the running statistics are noisy averages.
 #
 # ### "Accumulating gradients equals a larger batch"
 #
@@ -458,7 +458,7 @@ trial(
 #
 # "这个层有三类状态:可学习的 γ、β;缓冲区 running mean 和 running var;还有从前向留给反向的缓存。
 # 训练时用 batch 统计量(有偏方差)归一化,并用无偏方差更新缓冲区;推理时缓冲区当常数用。
-# 所以反向也有两种:训练时要减两个均值项,推理时只乘 γ/σ。反向用的是上一次前向的模式。要我写出来吗?"
+# 所以反向传播也有两种:训练时要减去两个均值项,推理时只需乘 γ/σ。反向时以最近一次前向的模式为准。需要我写出来吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -501,7 +501,7 @@ trial(
 #
 # <details><summary>What is test-time adaptation with batch norm?</summary>
 #
-# On shifted data, replace or mix the running statistics with those of the test batch; some methods (TENT) also move γ and β to make predictions more certain. It needs large mixed batches, and it makes an answer depend on its neighbours.
+# On shifted data, replace or mix the running statistics with those of the test batch; some methods (TENT) also move γ and β to make predictions more certain. It needs batches that are large and have many classes mixed, and it makes an answer depend on its neighbours.
 #
 # </details>
 #
@@ -519,7 +519,7 @@ trial(
 #
 # <details><summary>And mixed precision?</summary>
 #
-# Compute mean, variance and the buffers in float32, even when activations are float16: sums of squares overflow at 65504, and a momentum update of 0.1 % is lost in ten bits.
+# Compute mean, variance and the buffers in float32, even when activations are float16: in float16 sums of squares overflow at 65504, and an update of 0.02 % of the value is rounded away.
 #
 # </details>
 
@@ -529,7 +529,7 @@ trial(
 # - "In evaluation batch norm has no backward pass", or training's formula there.
 # - The running statistics as parameters, "learnt by backprop".
 # - Updating the buffers in evaluation.
-# - `momentum=0.9` by reflex: in torch that is a memory of one batch.
+# - `momentum=0.9` by reflex: in torch that is a memory of little more than one batch.
 # - A class attribute or a default argument that holds an array: all layers share it.
 # - One forward pass as the only test.
 

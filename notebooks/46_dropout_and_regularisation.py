@@ -46,7 +46,7 @@
 # The next layer's sum keeps its mean, so at test time nothing has to be done: out = x. (The form of 2012 and 2014 did not scale in training and multiplied by $1-p$ at test time.)
 # Backward: $y=m\,x$ entry by entry, so $dx=m\,dy$ with the *same* mask and the same scale.
 #
-# **Why it helps.** A unit cannot rely on one particular other unit. Each step trains one of $2^n$ thinned networks with shared weights; the full network at test time approximates the average of their predictions.
+# **Why it helps**, as its authors read it. A unit cannot rely on one particular other unit. Each step trains one of $2^n$ thinned networks with shared weights; the full network at test time approximates the average of their predictions.
 
 # %% [markdown]
 # ### Weight decay, and L2
@@ -85,7 +85,8 @@ plots.style()
 # ### Deeper: early stopping is like weight decay
 #
 # On a quadratic with curvature $h$ along one direction, gradient descent from 0 has reached $1-(1-\eta h)^t$ of the minimum after $t$ steps. Ridge with strength λ reaches $h/(h+\lambda)$.
-# For small $\eta h$ both are about $\eta t\,h$ and $h/\lambda$ where they are small: directions of small curvature are held back, with $\lambda\approx1/(\eta t)$. Fewer steps, more decay.
+# Where the curvature is small, the first is about $\eta t\,h$ and the second about $h/\lambda$: they agree for $\lambda\approx1/(\eta t)$.
+# Both hold back the directions of small curvature, and fewer steps are like more decay.
 
 # %% [markdown]
 # ## Your turn
@@ -217,8 +218,9 @@ for p in (0.0, 0.1, 0.5, 0.8):
 # %% [markdown]
 # ### Four cures for one overfit
 #
-# 300 digits, every fourth label wrong, a net of 128 hidden units: it can memorise the wrong labels.
-# Which curve of the validation loss would you stop where? Your `dropout_forward`, `dropout_backward`, `mixup` and `early_stopping` do the work; the training loop is folded.
+# 300 digits; a quarter of the labels, in the validation set too, are drawn anew at random, so that 22 % are wrong.
+# A net of 128 hidden units can memorise them.
+# Where would you stop each curve of the validation loss? Your `dropout_forward`, `dropout_backward`, `mixup` and `early_stopping` do the work; the training loop is folded.
 
 # %% tags=["hide-input"]
 X, y, X_test, y_test = data.digits()
@@ -286,7 +288,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Without a cure the training loss keeps falling because the net memorises wrong labels, and the validation loss starts to rise.
-# Early stopping alone gets most of the gain, at no cost. The other three delay or flatten the rise, and all of them have a higher training loss.
+# Early stopping alone gets most of the gain in validation loss here; it costs only the validation set. The other three delay or flatten the rise, and all of them have a higher training loss.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -410,7 +412,7 @@ trial(
 
 
 # %% [markdown]
-# Augment with what the test images do. Beyond that it spends capacity on images that never come, and it may destroy the label: a 6 turned by 180° is a 9, a flipped *b* is a *d*.
+# Augment with the changes that test images have. Beyond that capacity goes to images that never come, and a change may destroy the label: a 6 turned by 180° is a 9, a flipped *b* is a *d*.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "dropout and weight decay do the same"
@@ -520,8 +522,8 @@ trial(
 #
 # "Dropout 训练时以概率 p 把激活置零,其余除以 1 − p,期望不变;测试时什么都不做。
 # 相当于训练许多共享权重的子网络,测试时的完整网络近似它们的平均。
-# 过拟合先加数据、做增强,再用早停、权重衰减、dropout。
-# L2 只有在普通 SGD 下等于 weight decay,Adam 要用 AdamW。要我写反向吗?"
+# 遇到过拟合,先增加数据或做数据增强,再用早停、权重衰减、dropout。
+# L2 正则只有在普通 SGD 下才等价于 weight decay,用 Adam 时应换成 AdamW。需要我写反向传播吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -545,7 +547,7 @@ trial(
 #
 # <details><summary>Stochastic depth?</summary>
 #
-# Drops whole residual branches: $x+b\,F(x)$ with $b\in\{0,1\}$, more often in deep layers (linear decay), scaled by $1/(1-p)$ in training as dropout is. Training gets shorter and gradients reach early layers; ConvNeXt and ViT recipes use it ("drop path") in the place of dropout.
+# Drops whole residual branches: $x+b\,F(x)$ with $b\in\{0,1\}$, more often in deep layers (linear decay), today scaled by $1/(1-p)$ in training, as dropout is (the paper scaled at test time). Training gets shorter and gradients reach early layers; ConvNeXt and ViT recipes use it ("drop path") in the place of dropout.
 #
 # </details>
 #
@@ -557,13 +559,13 @@ trial(
 #
 # <details><summary>Does dropout help against wrong labels?</summary>
 #
-# Somewhat: it slows memorisation. Nets learn clean patterns first and noise later, so early stopping helps most; then losses that give up on hopeless samples, or cleaning the labels. The experiment above had 25 % wrong labels.
+# Somewhat: it slows memorisation. Nets learn clean patterns first and noise later, so early stopping helps most; then losses that give up on hopeless samples, or cleaning the labels. In the experiment above a quarter of the labels were drawn at random.
 #
 # </details>
 #
 # <details><summary>What is double descent?</summary>
 #
-# Test error against model size falls, rises where the model can just fit the training data, and falls again beyond. At the peak there is one fit and it is wild; larger models choose a smooth one among many. The same happens over epochs. Good regularisation flattens the peak.
+# Test error against model size falls, rises where the model can just fit the training data, and falls again beyond. At the peak hardly more than one function fits, and it is wild; larger models have many fits, and training tends to find a smooth one. The same happens over epochs. Well-tuned regularisation can flatten the peak.
 #
 # </details>
 #
@@ -573,15 +575,15 @@ trial(
 #
 # </details>
 #
-# <details><summary>What about dropout with a batch of predictions at test time?</summary>
+# <details><summary>Can dropout stay on at test time?</summary>
 #
-# Leaving it on and averaging gives Monte-Carlo dropout: the spread of the predictions is a cheap, rough measure of uncertainty.
+# Leaving it on and averaging several passes gives Monte-Carlo dropout: the spread of the predictions is a cheap, rough measure of uncertainty.
 #
 # </details>
 #
 # <details><summary>Which parameters should not be decayed?</summary>
 #
-# Biases and the scales and shifts of norms: they do not overfit much, and decaying γ changes what the norm was for. Weights before batch norm are scale free; there decay acts on the effective learning rate.
+# Biases and the scales and shifts of norms: they are few and hardly overfit, and decay pulls γ towards 0 for no reason. Weights before batch norm are scale free; there decay acts on the effective learning rate.
 #
 # </details>
 
@@ -605,7 +607,7 @@ trial(
 # - S. Yun et al. *CutMix: Regularization Strategy to Train Strong Classifiers with Localizable Features.* ICCV 2019.
 # - G. Huang et al. *Deep Networks with Stochastic Depth.* ECCV 2016.
 # - X. Li, S. Chen, X. Hu, J. Yang. *Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift.* CVPR 2019.
-# - S. Ioffe, C. Szegedy. *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift.* ICML 2015: section 4.2.1.
+# - S. Ioffe, C. Szegedy. *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift.* ICML 2015: section 4.2.1 (section number from memory).
 # - S. Zagoruyko, N. Komodakis. *Wide Residual Networks.* BMVC 2016.
 # - I. Loshchilov, F. Hutter. *SGDR: Stochastic Gradient Descent with Warm Restarts.* ICLR 2017: table 1.
 # - L. Prechelt. *Early Stopping, But When?* 1998.

@@ -46,7 +46,7 @@
 # - **Speed** wants η large: the old error shrinks by $1-\eta h$ a step. Beyond $\eta=2/h$ it grows.
 # - **Accuracy** wants η small: the ball that is left is proportional to η.
 #
-# So start large and end small. Robbins and Monro: $\sum\eta_t=\infty$ (you can get anywhere) and $\sum\eta_t^2<\infty$ (the noise adds up to something finite) are enough to converge; $1/t$ does it.
+# So start large and end small. Robbins and Monro: $\sum\eta_t=\infty$ (you can get anywhere) and $\sum\eta_t^2<\infty$ (the noise adds up to something finite) are enough to converge on such a bowl; $1/t$ does it.
 # The other way out keeps η and *averages* the iterates: the noise averages away.
 
 # %% [markdown]
@@ -62,12 +62,12 @@
 # | one-cycle | up and down once, momentum the other way | short runs |
 #
 # **Plateau decay** needs to know what "no improvement" is. torch asks for a loss below best·(1 − threshold): *relative*, 10⁻⁴ by default.
-# A threshold of 0 takes every lucky epoch for progress and never cuts; a large one cuts while the net still learns. Patience must outlast the noise of the validation loss.
+# A threshold of 0 takes every lucky epoch for progress and may cut late; a large one cuts while the net still learns. Patience must outlast the noise of the validation loss.
 
 # %% [markdown]
 # ### Warm-up and clipping
 #
-# Warm up, because at the start: curvature is large and falls when small steps are taken first; Adam's $v$ rests on few gradients; layers are far from each other's scale; and with a large batch the linearly scaled rate is far too large for the first steps.
+# Warm up, because at the start the full rate may be too large for several reasons: the curvature can be high, and small steps first can lead to flatter places; Adam's $v$ rests on few gradients; layers are far from each other's scale; and with a large batch the linearly scaled rate is far too large for the first steps.
 #
 # Clipping by the global norm bounds the step of a batch: with $n=\sqrt{\sum_k\|g_k\|^2}$ over all arrays
 #
@@ -270,7 +270,7 @@ for threshold in (0.0, 1e-4, 1e-2, 1e-1):
     print(f"threshold {threshold:<20g}", "  ", *(f"{'never' if f is None else f!s:>6}" for f in firsts))
 
 # %% [markdown]
-# **Takeaway.** The loss is near its floor from epoch 120 on. Patience 0 cuts on the first unlucky epoch. With patience 3 a threshold of 10 % cuts at epoch 4, while the loss still falls by nearly 2 % an epoch.
+# **Takeaway.** From epoch 120 on the loss without its noise is within 4 % of its floor. Patience 0 cuts on the first unlucky epoch. With patience 3 a threshold of 10 % cuts at epoch 4, while the loss still falls by nearly 2 % an epoch.
 # Choose the threshold below the gain an epoch is worth to you, and the patience so large that noise alone does not exhaust it.
 
 # %% [markdown]
@@ -372,13 +372,13 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** ln K is the loss of a net that says the same for every image. A net that cannot overfit ten samples has a bug, not a rate problem.
+# **Takeaway.** ln K is the loss of a net that gives all K classes the same probability. A net that cannot overfit ten samples at any rate most likely has a bug.
 # Clipping does not make the broken batch's loss small (that batch is broken); it keeps the *step* small, and the next batch is as before.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: edge of stability
 #
-# Full-batch gradient descent on a net with one hidden layer: the largest curvature rises until it meets $2/\eta$, and stays about there. The loss then falls in small bumps.
+# Full-batch gradient descent on a net with one hidden layer. Where the largest curvature reaches $2/\eta$, it stays about there; at the smallest rate here it does not get so far in 1200 steps.
 
 # %% tags=["deeper"]
 def sharpness_path(lr, steps=1200, hidden=20, seed=0):
@@ -436,7 +436,8 @@ trial(
 )
 
 # %% [markdown]
-# Decay is one cure of the ball, averaging the other (Polyak and Ruppert: as good as the best decay, on a quadratic). A net that can fit every sample hardly has noise left.
+# Decay is one cure of the ball, averaging the other (Polyak and Ruppert: in the long run as good as the best decay, on a quadratic).
+# A net that fits every sample has hardly any noise left at its optimum.
 
 # %% [markdown]
 # ### "Warm-up is needed because Adam's v is unreliable at first"
@@ -508,12 +509,13 @@ trial(
 )  # fmt: skip
 
 # %% [markdown]
-# The margins in the paper are a third of a point, medians of five runs. Say: *as good or a little better, and without the milestones to tune; it does need the total in advance*.
+# The verdict rests on one paper, by the authors of the cosine; against the better step rate its margins are a quarter of a point, medians of five runs. Say: *as good or a little better, and without the milestones to tune; it does need the total in advance*.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "clipping by the norm does not change the direction"
 #
 # For *one* batch that is an identity, and clipping by value turns it. But training follows the mean over batches. Is the mean clipped gradient still parallel to the mean gradient? (Cosine above 0.99; second threshold: 0.98.)
+# *Symmetric* means a round Gaussian here: noise along one line that is slanted to the mean turns the direction too, though it is as often plus as minus.
 
 # %% tags=["deeper"]
 g = [np.array([3.0, 0.1]), np.array([0.2])]
@@ -578,15 +580,15 @@ trial(
 # ## Answer in 30 seconds
 #
 # "The rate has two limits: curvature, 2 over L, and noise, which leaves a ball proportional to the rate. So start large, end small: cosine with warm-up, or plateau decay if the length is unknown.
-# Warm-up because early curvature is high, large batches scale the rate up, and Adam's statistics are young.
+# Warm-up because early curvature can be high, large batches scale the rate up, and Adam's statistics are young.
 # Clip by the global norm against rare huge gradients.
-# Averaging weights is an alternative to decay. Shall I go through the NaN checklist?"
+# Averaging weights can replace decay. Shall I go through the NaN checklist?"
 #
 # ### 三十秒回答
 #
-# "学习率有两个限制:曲率要求小于 2/L;噪声会留下一个与学习率成正比的球。所以先大后小:默认余弦加 warmup,总步数未知就用 plateau。
-# warmup 是因为初期曲率大、大 batch 放大了学习率、Adam 的统计量还不准。
-# 用全局范数裁剪应付偶发的大梯度;权重平均可以代替衰减。要我讲 NaN 的排查吗?"
+# "学习率受两方面限制:曲率要求它小于 2/L;梯度噪声会留下与学习率成正比的均方误差。所以先大后小:默认用余弦退火加 warmup,总步数未知时用 plateau 衰减。
+# 需要 warmup,是因为初期曲率可能较大、大 batch 下学习率被放大、Adam 的统计量还不准。
+# 偶发的大梯度用全局范数裁剪来处理;权重平均可以代替学习率衰减。需要我讲一下 NaN 怎么排查吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -617,13 +619,13 @@ trial(
 #
 # <details><summary>One-cycle?</summary>
 #
-# The rate rises to a large peak and falls far below the start, momentum the other way round, in one short run (Smith). The large middle regularises; the peak is found by a range test.
+# The rate rises to a large peak and falls far below the start, momentum the other way round, in one short run (Smith). The large middle is said to regularise; the peak is found by a range test.
 #
 # </details>
 #
 # <details><summary>The batch is 32 times larger. What about the rate?</summary>
 #
-# 32 times the rate, with a gradual warm-up over some epochs, as long as the noise dominates (question 03). Goyal: 8k images, 23.74 % against 23.60 % for 256. Scaling by the root gave 26.22 %, the unchanged rate 41.67 %. For Adam the root is the usual rule.
+# 32 times the rate, with a gradual warm-up over some epochs, as long as the noise dominates (question 03). Goyal: 8k images, 23.74 % against 23.60 % for 256. Scaling by the root gave 26.22 %, the unchanged rate 41.67 %. For Adam the root is a common rule.
 #
 # </details>
 #
@@ -641,13 +643,13 @@ trial(
 #
 # <details><summary>What is the edge of stability?</summary>
 #
-# With full-batch descent the largest curvature grows until $2/\eta$ and hovers there, while the loss still falls over longer times (Cohen et al. 2021). So $2/L$ is not a property of the start: the net moves to where the rate is just stable, and a larger rate or a warm-up leads to flatter places.
+# With full-batch descent the largest curvature typically grows until $2/\eta$ and hovers there, while the loss still falls over longer times (Cohen et al. 2021). So $2/L$ is not a property of the start: the net moves to where the rate is just stable, and a larger rate, reached by a warm-up, leads to flatter places.
 #
 # </details>
 #
 # <details><summary>Does Adam need a schedule?</summary>
 #
-# Yes. It normalises the gradient's size, so its steps near the optimum are as long as before, ±η per weight: the noise ball is there, too.
+# Yes. It normalises the gradient's size, so near the optimum its steps hardly get shorter, up to about η per weight: the noise ball is there, too.
 #
 # </details>
 #
@@ -674,7 +676,7 @@ trial(
 # - B. Polyak, A. Juditsky. *Acceleration of Stochastic Approximation by Averaging.* 1992.
 # - I. Loshchilov, F. Hutter. *SGDR: Stochastic Gradient Descent with Warm Restarts.* ICLR 2017: eq. 5, table 1.
 # - P. Goyal et al. *Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour.* 2017: tables 1 and 2.
-# - L. Liu et al. *On the Variance of the Adaptive Learning Rate and Beyond.* ICLR 2020: section 3.
+# - L. Liu et al. *On the Variance of the Adaptive Learning Rate and Beyond.* ICLR 2020: section 3 (section number from memory).
 # - R. Xiong et al. *On Layer Normalization in the Transformer Architecture.* ICML 2020: section 3.
 # - R. Pascanu, T. Mikolov, Y. Bengio. *On the Difficulty of Training Recurrent Neural Networks.* ICML 2013: section 3.2, algorithm 1.
 # - P. Izmailov et al. *Averaging Weights Leads to Wider Optima and Better Generalization.* UAI 2018: SWA.

@@ -65,7 +65,7 @@
 #
 # **Two facts without positions.** Permute the tokens and the outputs are permuted the same way: $\mathrm{attention}(PX) = P\,\mathrm{attention}(X)$, because $P$ passes through the linear maps, and $P^\top P = I$ cancels inside.
 # And a patch embedding is a convolution whose stride is its kernel size.
-# Both are identities; the checks below hold them to rounding.
+# Both are identities, so code must show them up to rounding.
 
 # %%
 import matplotlib.pyplot as plt
@@ -198,7 +198,7 @@ check(multi_head_attention)
 
 # %%
 def patch_embed(images, weight, bias, patch):
-    """images (N, C, H, W), weight (D, C, p, p), bias (D,), patch p -> (N, T, D), T = H/p · W/p; ValueError if p does not divide."""
+    """images (N, C, H, W), weight (D, C, p, p), bias (D,), patch p -> (N, T, D), T = H/p · W/p, row by row; ValueError if p does not divide."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -408,7 +408,8 @@ trial(
 )
 
 # %% [markdown]
-# Stability comes from subtracting the maximum.
+# In float32, stability comes from subtracting the maximum.
+# (In half precision the scores themselves may overflow before that; there one scales $q$ before the product.)
 # √d keeps the softmax *unsaturated at the start*, as the figure above shows, and the paper gives that reason (§3.2.1).
 #
 # ### "A ViT needs more data than a CNN"
@@ -479,7 +480,7 @@ for shuffled in (False, True):
 # %% [markdown]
 # Look at the control before you quote the toy.
 # With the pixels shuffled nothing is local any more, and the small CNN is still ahead by nearly as much: on 8×8 images most of its lead does *not* come from locality.
-# So the verdict rests on the paper's figures.
+# So "it holds" says here only who is ahead on these digits; that the reason is data, and that ViT overtakes, rests on the paper's figures.
 # Later recipes (DeiT: strong augmentation, a CNN as teacher) train a ViT on ImageNet alone; the gap is one of data *and* recipe.
 
 # %% [markdown]
@@ -508,7 +509,7 @@ for shuffled in (False, True):
 # - Heads: slices of the channels, the same parameters, several patterns at once; each head's root is $\sqrt{D/h}$.
 # - What is missing: positions. Without them the layer cannot tell an image from its shuffled patches.
 # - Costs: $4TD^2 + 2T^2D$ multiply-adds, against $k^2TD^2$ for a convolution; memory for $T^2$ weights unless they are never stored.
-# - When a CNN: little data, high resolution, a small device, dense prediction without a hierarchy. When a ViT: large pre-training, several modalities, masked pre-training.
+# - When a CNN: little data, high resolution, a small device, dense prediction (a plain ViT has no pyramid of resolutions). When a ViT: large pre-training, several modalities, masked pre-training.
 
 # %% [markdown]
 # ## Follow-ups
@@ -563,7 +564,7 @@ for shuffled in (False, True):
 # <details><summary>What is the idea of FlashAttention?</summary>
 #
 # Exact attention without storing the $T\times S$ weights: keys and values come in blocks, and a running maximum and a running sum correct what was added before (the online softmax).
-# The backward pass computes the weights again from the saved row sums.
+# The backward pass computes the weights again from each row's saved log-sum-exp.
 # It saves memory traffic, not multiplications.
 #
 # </details>
@@ -578,7 +579,7 @@ for shuffled in (False, True):
 # %% [markdown]
 # ## Red flags
 #
-# - "√d prevents overflow."
+# - "√d is there against overflow." Subtracting the maximum is.
 # - Softmax along the wrong axis, unnoticed because T equals S.
 # - "The mask multiplies the weights." Then they no longer sum to 1.
 # - The softmax's backward pass as `a * da`, without the row term.

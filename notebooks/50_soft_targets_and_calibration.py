@@ -59,7 +59,8 @@
 #
 # **Temperature scaling** divides all logits by one number $T$, fitted by cross-entropy on *held-out* data.
 # No order among the classes changes, so accuracy stays the same.
-# In $1/T$ the loss is convex, so the one unknown has one best value.
+# In $1/T$ the loss is convex, so a search cannot stop in a false minimum.
+# (Where every held-out sample is right the loss falls all the way to $T=0$, and there is nothing to fit.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -119,7 +120,7 @@ check(smoothed_cross_entropy)
 
 # %%
 def distillation_loss(student, teacher, temperature=2.0):
-    """student, teacher (N, K) logits -> (T² · mean KL(softmax(teacher/T) ‖ softmax(student/T)), gradient for student (N, K))."""
+    """student, teacher (N, K) logits -> (T² · mean KL(softmax(teacher/T) ‖ softmax(student/T)), gradient for the student's logits (N, K))."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -181,7 +182,7 @@ check(expected_calibration_error)
 
 # %%
 def fit_temperature(logits, labels):
-    """logits (N, K), labels (N,) ints -> the T > 0 of least cross-entropy of softmax(logits / T)."""
+    """logits (N, K), labels (N,) ints -> the T > 0 of least cross-entropy of softmax(logits / T), to 1e-4 of itself."""
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -274,7 +275,7 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** The network is too sure in every bin, so one common factor is nearly all that is wrong.
+# **Takeaway.** The network is too sure in every bin, so one common factor is most of what is wrong.
 # Fitted on the training digits instead, $T$ would come out far too small: there the network is right, and sure.
 
 # %% [markdown]
@@ -356,13 +357,14 @@ trial(
 )
 
 # %% [markdown]
-# It is a number that grows with confidence. How far it is off depends on the network, and on how long it was trained.
+# Three networks refute "a network's"; they do not say that every network is off.
+# Where nearly every answer is right there is little room for a gap: how far it is off depends on the data, the network, and how long it was trained.
 #
 # ### "Label smoothing calibrates"
 #
 # In the papers' networks it lowers ECE: 0.150 → 0.024, 0.071 → 0.035, 0.056 → 0.019 (Müller et al. 2019, table 3).
 # All three were over-confident. What if a network is not?
-# Smoothing lowers all confidences by about as much as you ask for, so it should help only where there is enough to lower.
+# Smoothing lowers the confidences (here by more than ε on average), so it should help only where there is enough to lower.
 
 # %% tags=["hide-input"]
 RATES = [3e-3, 1e-2]
@@ -423,7 +425,11 @@ trial(
 )
 
 # %% [markdown]
-# Inside the condition it always helped; outside it is a coin toss, and a modest network only becomes more modest.
+# Inside the condition it helped in every setting; outside, in about half of those held out.
+# Two networks among those tried were not over-confident at all; there it never helped, for a modest network only becomes more modest.
+# The wording of the condition was settled after we had seen the held-out counts.
+# So they do not confirm it.
+# Outside this notebook we asked once more, on noise 0.35 and 0.55, 80 and 300 steps and three new seeds: smoothing helped in 18 of 18 settings inside the condition and in 4 of 18 outside, still on digits only.
 # Temperature scaling needs no such luck: it is fitted, and may also be below 1.
 #
 # ### "Soft targets carry dark knowledge"
@@ -500,23 +506,23 @@ trial(
 )
 
 # %% [markdown]
-# Close together, both fits nearly agree.
+# Nearer than that, the two fits differ less, and our strict test (on one hump, and narrow) fails; five is the limit of this test, not a law.
 # And with a flexible enough student both divergences are 0 at the same place: the difference shows only where it cannot fit.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A modern network is usually too sure: ResNet-110 on CIFAR-100 has a calibration error of 13 percent, and dividing all logits by one temperature, fitted on held-out data, leaves 1.
+# "A modern network is often too sure: a ResNet-110 with stochastic depth has a calibration error of 13 percent on CIFAR-100, and dividing all logits by one temperature, fitted on held-out data, leaves 1.
 # Label smoothing spreads ε over all classes and keeps logits finite.
 # Distillation uses the teacher's softened probabilities as targets, times T squared so that gradients keep their size.
-# All three have the gradient p minus t. Which loss shall I write?"
+# Both losses have the gradient prediction minus target, in distillation times T. Which one shall I write?"
 #
 # ### 三十秒回答
 #
-# "现代网络通常过于自信:ResNet-110 在 CIFAR-100 上 ECE 约 13%,在留出集上拟合一个温度去除 logits,就降到 1% 左右。
+# "现代网络往往过于自信:带随机深度的 ResNet-110 在 CIFAR-100 上 ECE 约 13%;在验证集上拟合一个温度 T,把 logits 除以 T,ECE 就降到 1% 左右。
 # 标签平滑把 ε 平均分给所有类别,让 logits 不必趋于无穷。
 # 蒸馏用教师软化后的概率做目标,乘 T² 是为了保持梯度大小。
-# 三者的梯度都是 p − t。要我写哪个损失?"
+# 两种损失的梯度都是预测减目标,蒸馏还要乘以 T。要我写哪个损失?"
 
 # %% [markdown]
 # ## Answer in 2 minutes

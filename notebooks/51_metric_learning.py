@@ -240,7 +240,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Random triplets waste most of their work after a few steps.
-# Batch-hard keeps every anchor busy until the margin is kept, but a single wrong label is *always* somebody's hardest positive or negative.
+# Batch-hard keeps every anchor busy until the margin is kept, but a wrong label is very often somebody's hardest positive or negative.
 
 # %% [markdown]
 # ### What the temperature weights
@@ -373,7 +373,10 @@ for squared in (True, False):
 # %% [markdown]
 # With squared distances the pull of a triplet fades as the points come together, so the collapsed state holds what fell into it.
 # Plain distances pull with the same strength at any distance; Hermans et al. (2017) use them, and find batch-hard best.
-# A wrong label is always the hardest; with labels collected from the web, semi-hard mining is the safer choice.
+# The wording of the condition was settled after we had seen the held-out counts.
+# So they do not confirm it.
+# Outside this notebook we asked once more with new seeds: inside the condition batch-hard was as good in 6 of 6 (from −0.4 to +2.4 points), outside in 0 of 4, still on digits, with this margin and six images of each class in a batch.
+# Wrong labels are picked again and again as the hardest; with labels collected from the web, semi-hard mining is the safer choice.
 
 # %% [markdown]
 # ### "InfoNCE needs large batches"
@@ -390,6 +393,7 @@ trial(
 )
 
 # %% [markdown]
+# That is one method on one data set, so the verdict speaks for SimCLR on ImageNet.
 # And negatives need not come from the batch: MoCo keeps 65,536 keys in a queue beside batches of 256; BYOL and SimSiam use none.
 # The bound of $\log N$ limits what the loss can *certify*, not what is learnt.
 #
@@ -405,6 +409,7 @@ trial(
 )
 
 # %% [markdown]
+# SimCLR trains with LARS, which divides each layer's gradient by its length: a mere scale would hardly have shown.
 # On unit vectors cosines lie in [−1, 1]; no weight can grow to replace $1/T$, so T alone decides how sharp the softmax can be.
 # CLIP learns $\log(1/T)$ and limits $1/T$ to 100.
 
@@ -412,16 +417,16 @@ trial(
 # ## Answer in 30 seconds
 #
 # "The triplet loss asks that the negative be farther than the positive by a margin.
-# Random triplets soon idle; hardest ones, with squared distances or wrong labels, collapse the embedding, so FaceNet takes semi-hard ones.
+# Random triplets are soon idle; the hardest ones can collapse the embedding, with squared distances or wrong labels, so FaceNet takes semi-hard ones.
 # InfoNCE is cross-entropy over the batch on unit vectors: the partner against all others; CLIP averages both directions.
 # The temperature decides how much the nearest negatives count. Shall I derive the gradient through the normalisation?"
 #
 # ### 三十秒回答
 #
 # "Triplet loss 要求负样本比正样本至少远一个 margin。
-# 随机三元组很快就不产生梯度;最难的三元组在用平方距离或有错标签时会让嵌入坍缩,所以 FaceNet 用 semi-hard。
+# 随机三元组很快就没有梯度了;只挑最难的三元组,在用平方距离或标签有噪声时,嵌入可能坍缩,所以 FaceNet 用 semi-hard。
 # InfoNCE 就是单位向量上、以整个 batch 为候选的交叉熵;CLIP 取两个方向的平均。
-# 温度决定最近的负样本占多大权重。要我推导归一化的梯度吗?"
+# 温度决定难负样本占多大权重。要我推导归一化这一步的梯度吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes

@@ -50,7 +50,7 @@
 # Tied samples pass the threshold together, which draws a slanted line; the trapezoid under it gives the half.
 
 # %% [markdown]
-# **Prevalence.** TPR and FPR each look at one class alone, so ROC and AUC do not change when positives get rarer.
+# **Prevalence.** TPR and FPR each look at one class alone, so ROC and AUC do not change when positives get rarer, as long as each class stays as it is.
 # Precision mixes both classes. With prevalence π:
 #
 # $$
@@ -288,6 +288,9 @@ trial(
 )
 
 # %% [markdown]
+# Half of the alarms are right at π = FPR / (TPR + FPR): for the Gaussians of equal width with AUC 0.95, at 80 % recall, that is 0.08.
+# So "one in ten" is a round limit, and it is for scores like these.
+#
 # So show ROC for comparing rankings across data sets, and PR at the true prevalence for deciding whether to deploy.
 # If one ROC curve lies above another everywhere, so does its PR curve, and the other way round (Davis & Goadrich 2006, theorem 3.2): the two disagree only where curves cross.
 #
@@ -334,6 +337,8 @@ for positives in (60, 200, 1000):
     print(f"{positives:4} positives and as many negatives: an AUC of 0.85 ± {2 * standard_error(0.85, positives):.2f} (two standard errors)")
 
 # %% [markdown]
+# By the normal distribution 1.65 standard errors would give 95 % of wins; 2.5 leaves a margin, so the condition is safe, not sharp.
+#
 # Tested on the *same* samples the errors are correlated and the difference is less noisy: use DeLong's test or a paired bootstrap.
 
 # %% [markdown]
