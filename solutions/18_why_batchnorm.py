@@ -714,7 +714,7 @@ def takes_twice_the_rate(act, depth, seed):
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.3), sharey=True, layout="constrained")
-for ax, act, name in zip(axes, ("relu", "tanh"), ("ReLU: a higher limit with batch norm", "tanh: no clear gain"), strict=True):
+for ax, act, name in zip(axes, ("relu", "tanh"), ("ReLU: a higher limit with batch norm", "tanh: no gain when shallow, some when deep"), strict=True):
     for flag, method in ((False, "no batch norm"), (True, "batch norm")):
         values = np.array([[limits(act=act, depth=d, batchnorm=flag, seed=s)["90%"] for s in range(5)] for d in (1, 2, 4, 6)])
         ax.semilogy([1, 2, 4, 6], np.median(values, axis=1), "o-", color=plots.color(method), label=method, base=2)

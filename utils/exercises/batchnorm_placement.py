@@ -101,7 +101,7 @@ BLOCK = Exercise(
         Mistake("bias kept before BN", "Batch norm subtracts the mean and the bias with it: bias=False where BN directly follows the convolution.", _variant(bias=lambda order: True)),
         Mistake("no bias anywhere", "Only a BN that directly follows makes the bias useless; after a ReLU, or with nothing behind it, the bias counts.", _variant(bias=lambda order: False)),
         Mistake("no bias in conv-relu-bn", "A ReLU stands between convolution and BN there, so the bias moves what is cut off: keep it.", _variant(bias=lambda order: order == "bn-relu-conv")),
-        Mistake("no bias in bn-relu-conv", "There the BN comes before the convolution, so nothing takes its bias out again: keep it.", _variant(bias=lambda order: order == "conv-relu-bn")),
+        Mistake("no bias in bn-relu-conv", "There the BN comes before the convolution, so nothing in this block takes its bias out again: keep it.", _variant(bias=lambda order: order == "conv-relu-bn")),
         Mistake("conv-bn-relu and conv-relu-bn mixed up", "Read the name from left to right: that is the order in which the input passes.", _variant(layers=_swapped("conv-bn-relu", "conv-relu-bn"))),
         Mistake("always conv-bn-relu", "The argument order decides which of the three comes first.", _variant(layers=dict.fromkeys(ORDERS, "conv-bn-relu"))),
         Mistake("conv before BN in every order (relu kept in place)", "In bn-relu-conv the convolution is the last layer.", _variant(layers={"bn-relu-conv": "conv-relu-bn"})),
