@@ -62,7 +62,7 @@ def test_a_reset_that_is_killed_leaves_whole_files(tmp_path, seconds):
     (tmp_path / "work").mkdir()
     for suffix in (".py", ".ipynb"):
         shutil.copy(ROOT / "notebooks" / f"{STEM}{suffix}", tmp_path / "notebooks")
-    blank = [cell["source"] for cell in json.loads((tmp_path / "notebooks" / f"{STEM}.ipynb").read_text())["cells"]]
+    blank = sources((tmp_path / "notebooks" / f"{STEM}.ipynb").read_text())
     mine = "mine\n" * 1000
     (tmp_path / "work" / f"{STEM}.ipynb").write_text(mine)
     code = (
@@ -74,5 +74,10 @@ def test_a_reset_that_is_killed_leaves_whole_files(tmp_path, seconds):
 
     now = (tmp_path / "work" / f"{STEM}.ipynb").read_text()
 
-    assert now == mine or blank == [cell["source"] for cell in json.loads(now)["cells"]]
+    assert now == mine or blank == sources(now)
     assert mine in [*copies, now]
+
+
+def sources(notebook):
+    """The texts of a notebook's cells; raises for half a file."""
+    return ["".join(cell["source"]) for cell in json.loads(notebook)["cells"]]
