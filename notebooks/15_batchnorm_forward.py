@@ -54,8 +54,8 @@
 # | `(N, D)` | a column | axis 0 | $N$ | `(D,)` |
 # | `(N, C, H, W)` | a channel | axes 0, 2, 3 | $N\,H\,W$ | `(C,)`, used as `(1, C, 1, 1)` |
 #
-# The second row follows from weight sharing: a convolution treats every position alike, so its outputs at all
-# positions are draws of one and the same feature.
+# The second row follows from weight sharing: a convolution treats every position alike.
+# So the outputs of one filter at all positions count as values of one and the same feature.
 
 # %% [markdown]
 # Two consequences to have ready before you write a line:
@@ -86,7 +86,8 @@ plots.style()
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
     """x (N, D), gamma (D,), beta (D,) -> (out (N, D), cache).
 
-    Mean and biased variance over the samples, eps under the root, gamma before beta. cache: anything. x stays as it was.
+    Mean and biased variance over the samples, eps under the root, gamma before beta. N may be 1.
+    cache: anything. out is a new array, and x stays as it was.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -128,7 +129,8 @@ check(batchnorm_forward)
 def batchnorm2d_forward(x, gamma, beta, eps=1e-5):
     """x (N, C, H, W), gamma (C,), beta (C,) -> out (N, C, H, W).
 
-    One mean and one biased variance for each channel, over N, H and W; eps under the root. x stays as it was.
+    One mean and one biased variance for each channel, over N, H and W; eps under the root. N may be 1.
+    x stays as it was.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -206,7 +208,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** eps is not only there against a division by zero.
-# It decides below which standard deviation a feature counts as noise.
+# A feature whose standard deviation is below √ε is damped instead of being blown up to 1.
 
 # %% [markdown]
 # ### Which values share a mean?
@@ -250,7 +252,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Only batch norm mixes samples.
-# That is why only batch norm needs another rule for inference, and why only it fails on a batch of one.
+# That is why it needs another rule for inference, and why a small batch is a problem for batch norm alone.
 # Mind the two layer norms: the usual picture for convolutional nets shows the whole sample, while transformers and ConvNeXt normalise over C alone, for each token or pixel (question 44).
 
 # %% [markdown]
@@ -263,9 +265,9 @@ one, _ = batchnorm_forward(np.array([[3.0, -7.0, 0.1]]), gamma=np.full(3, 2.0), 
 one
 
 # %% [markdown]
-# The input is gone: $\hat x = 0$, so the output is β whatever comes in, and no gradient flows back.
+# The input is gone: $\hat x = 0$, so the output is β whatever comes in, and no gradient reaches the layers below.
 #
-# For images a batch of one still works, because $H\,W$ values share a mean, **unless** $H\,W = 1$.
+# With images a batch of one does not crash, because $H\,W$ values share a mean, **unless** $H\,W = 1$.
 # Batch norm after a global pooling, as in the image-pooling branch of a segmentation head, crashes in training with one image per device (this cell needs torch):
 
 # %%
@@ -311,7 +313,8 @@ trial(
 
 
 # %% [markdown]
-# An affine map cannot change the shape. Nor does it decorrelate features from each other; that would be *whitening*.
+# For each feature batch norm is an affine map, and an affine map cannot change the shape of a distribution.
+# It does not decorrelate the features from each other either; that would be *whitening*.
 #
 # Say: *"It fixes mean and variance of each feature, and γ and β then move them again."*
 #
@@ -355,6 +358,8 @@ trial(
 )
 
 # %% [markdown]
+# The trial stays far from the border, so "about a hundred" is a cautious figure.
+# Float32 rounds $E[x^2]$ by about $6\cdot10^{-8}$ of its size, so an error of 1 % is expected from a mean of some 400 standard deviations on.
 # The difference can even come out negative, and then the root is NaN.
 # Libraries decide differently: torch's CUDA kernel uses Welford's update, which keeps the digits.
 # JAX libraries take the one-pass form in float32 and clip it at 0: Flax's norm layers have `use_fast_variance=True` by default, and Keras on JAX does the same.
@@ -369,9 +374,9 @@ trial(
 #
 # ### 三十秒回答
 #
-# "对每个特征,在 batch 上求均值和有偏方差,减均值,除以方差加 eps 的平方根,再乘 γ 加 β,这两个是可学习的。
-# 图像的统计量在样本和空间位置上一起求,每个通道一组,因为卷积在各个位置共享权重。
-# 归一化后的输入和标准差要缓存下来给反向传播用。需要我接着讲推理吗?"
+# "对每个特征,在 batch 维上求均值和有偏方差,减去均值,除以根号下方差加 eps,再乘 γ 加 β;γ 和 β 是可学习的。
+# 对图像,统计量在样本和空间位置上一起求,每个通道一组,因为卷积在各个位置共享权重。
+# 归一化后的输入和标准差要缓存下来,留给反向传播。要不要我接着讲推理阶段?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -390,7 +395,7 @@ trial(
 # <details><summary>Why the biased variance?</summary>
 #
 # It is the variance *of this batch*, which the layer normalises, not an estimate of the population's.
-# Dividing by $m$ makes $\hat x$ have variance 1 exactly (for ε = 0) and works for $m = 1$.
+# Dividing by $m$ gives $\hat x$ a variance of exactly 1 (for ε = 0), and with ε > 0 it needs no special case for $m = 1$.
 # For inference one does estimate the population, so there the paper (Algorithm 2) and torch use $m/(m-1)$.
 #
 # </details>

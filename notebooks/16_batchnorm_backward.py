@@ -145,7 +145,8 @@ plt.show()
 # The two sums are $d\beta$ and $d\gamma$: you have them already.
 #
 # **In words:** take the upstream gradient, subtract its mean, subtract its component along $\hat x$, scale by $\gamma/s$.
-# A shift or a stretch of the whole batch would be normalised away, so no gradient asks for one.
+# Batch norm takes a shift or a stretch of the whole batch out again, so the loss does not depend on either.
+# Therefore the gradient has no component in these two directions (for the stretch only if ε = 0).
 #
 # Two consequences, with $\sum_i\hat x_i=0$ and $\sum_i\hat x_i^2=\frac{m\,\sigma^2}{\sigma^2+\varepsilon}$:
 #
@@ -218,6 +219,7 @@ def batchnorm_backward(dout, cache):
     """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,)).
 
     The gradients of a loss whose gradient with respect to out is dout: dgamma and dbeta are sums over the samples.
+    gamma may contain zeros and negative numbers, N may be 1; dout and the cache stay as they were.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -281,7 +283,10 @@ print(stagecheck(batchnorm_backward, (dout, cache), STEPS, {"x": x}, dout))
 
 # %%
 def batchnorm_backward_compact(dout, cache):
-    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,)), the same by the closed form."""
+    """dout (N, D), cache of staged_forward -> (dx (N, D), dgamma (D,), dbeta (D,)), the same by the closed form.
+
+    gamma may contain zeros, N may be 1; dout and the cache stay as they were.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -428,9 +433,9 @@ axes[0].legend()
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Batch norm takes the bias out again, so the output never feels it, and the wrong gradient never learns that.
+# **Takeaway.** Batch norm takes the bias out again, so the output does not depend on it, but the wrong gradient is not zero and keeps moving it.
 # This is the example of Ioffe & Szegedy, §2: $b$ grows without bound while the loss stays.
-# It runs here because β is left out and the target has a mean of 0.3, so $\sum g$ never becomes 0. With β learnt the drift stops.
+# The bias drifts here because β is left out and the target has a mean of 0.3, so $\sum g$ never becomes 0. With β learnt the drift stops.
 # In either case a falling loss does not prove a gradient right.
 
 # %% [markdown] tags=["deeper"]
@@ -639,7 +644,7 @@ trial(
 )
 
 # %% [markdown]
-# For a nearly dead feature it is not orthogonal, and there the gradient does change the feature's spread.
+# For a feature that hardly varies it is not orthogonal, and there the gradient does change the feature's spread.
 #
 # Say: *"Orthogonal to x̂ up to a factor ε over σ² plus ε, so exactly only for ε = 0."*
 
@@ -653,10 +658,10 @@ trial(
 #
 # ### 三十秒回答
 #
-# "每个输入通过三条路影响输出:直接、通过均值、通过方差,所以梯度有三项。
-# 化简后一句话:上游梯度减去它的均值,再减去它在 x̂ 方向上的分量,最后乘 γ 除以标准差。
-# γ、β 的梯度是对 batch 求和。
-# 我会用中心差分和随机的上游梯度来验证。要我推导一遍吗?"
+# "每个输入通过三条路径影响输出:直接影响、通过均值、通过方差,所以梯度有三项。
+# 化简后用一句话说:上游梯度减去自己的均值,再减去它在 x̂ 方向上的分量,最后乘以 γ 再除以标准差。
+# γ、β 的梯度是在 batch 上求和。
+# 验证时我会用中心差分,上游梯度取随机数。要我推导一遍吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes

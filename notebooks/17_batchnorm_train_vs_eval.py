@@ -36,7 +36,8 @@
 #
 # ### Forget `eval()`, and see
 #
-# Five small networks with batch norm read handwritten digits. With their running statistics all of them are right in 96 to 97 % of all cases.
+# Five small networks with batch norm read handwritten digits.
+# With their running statistics each of them is right on 96 to 97 % of the test images.
 # Now somebody forgets `eval()`, so that the test images are normalised with each other:
 #
 # | test batch | accuracy |
@@ -173,7 +174,10 @@ check(batchnorm_train)
 
 # %%
 def batchnorm_eval(x, gamma, beta, running_mean, running_var, eps=1e-5):
-    """x (N, D), the others (D,) -> out (N, D), by the running statistics alone; N may be 1; eps under the root."""
+    """x (N, D), the others (D,) -> out (N, D), by the running statistics alone; N may be 1; eps under the root.
+
+    The inputs stay as they were.
+    """
     # YOUR CODE HERE
     raise NotImplementedError()
 
@@ -208,6 +212,7 @@ def fold_batchnorm(weight, bias, gamma, beta, running_mean, running_var, eps=1e-
     """weight (C_out, C_in, kH, kW), bias (C_out,) or None, the others (C_out,) -> (weight, bias), folded.
 
     One convolution that gives what convolution and batch norm in eval mode gave. The bias returned is always (C_out,).
+    eps under the root. Depthwise weights have C_in = 1. The inputs stay as they were.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -373,7 +378,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** A batch of 256 mixed images does nearly as well as the running statistics. Eight do not.
-# And 32 images of the same digit are hardly better than guessing: what they have in common is what batch norm subtracts.
+# With 32 images of the same digit the accuracy is hardly better than guessing: what the images have in common is what batch norm subtracts.
 
 # %% [markdown]
 # ### One image, many answers
@@ -456,7 +461,7 @@ ax.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Not one weight differs: in training the running statistics are written, never read.
+# **Takeaway.** All weights are equal: in training the running statistics are written, never read.
 # "Fine in training, bad in evaluation" is often stale statistics, not overfitting.
 # The cure is to *recalibrate* (also called *precise batch norm*): pass training data through with fixed weights and average plainly. It needs forward passes only.
 
@@ -679,14 +684,16 @@ trial(
 
 
 # %% [markdown]
-# And even then an answer still depends on the other images.
+# The trial has no mixed batches between 32 and 160 images, so the border of 100 is rough, and it belongs to ten classes and this small net.
+# And even with large mixed batches an answer still depends on the other images.
 #
 # Say: *"Running statistics make an image's answer a function of that image alone. A single image is only the case where the difference shows most."*
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "when the test data have shifted, batch statistics are better"
 #
-# So far running statistics won. Now the test images change, and the network does not. A constant or a factor on all pixels would prove nothing:
+# So far running statistics have won. Now the test images change, and the network stays as it is.
+# A constant or a factor on all pixels would prove nothing:
 # $z=xW$ then changes by a shift or a factor for each feature, and batch norm removes just that. So we take noise, a blur and missing pixels.
 # Better means a gain of at least two points with batches of 199 images (second threshold: five points).
 
@@ -721,25 +728,26 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# In our nets the gain is large where the change is large, and nothing where it is small.
+# The paper's two figures stand in its abstract.
+# In our nets the gain is large where the change is large, and there is none where it is small.
 # Recalibrating on images of the new kind needs no labels. It is domain adaptation at its simplest: AdaBN (Li et al. 2016) replaces the statistics,
 # and TENT (Wang et al. 2021) also tunes γ and β by the entropy of the predictions.
-# Both need large and mixed test batches.
+# Both need many test images of mixed classes.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "In training, batch norm uses the current batch's mean and variance and updates running averages of both.
 # At inference it uses the running averages, so an image's answer depends on that image alone.
-# If you forget eval mode, the other images change the answer, and a batch of one class ends near chance.
+# If you forget eval mode, the other images change the answer, and a batch with a single class ends near chance.
 # At inference the layer is affine, so it folds into the convolution in front. Shall I write that?"
 #
 # ### 三十秒回答
 #
 # "训练时,BN 用当前 batch 的均值和方差,同时更新滑动平均。
-# 推理时用滑动平均,这样一张图的输出只取决于它自己。
-# 如果忘了 eval(),结果会随同一批里的其他图而变;一批全是同一类时,准确率接近瞎猜。
-# 推理时 BN 是仿射变换,可以折叠进前面的卷积。要我写出折叠公式吗?"
+# 推理时用滑动平均值,这样每张图的输出只取决于它自己。
+# 如果忘了调 eval(),结果会受同一批里其他图的影响;整批都是同一类时,准确率接近随机猜测。
+# 推理时 BN 就是一个仿射变换,可以融合(折叠)进前面的卷积。要我写出融合公式吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -751,7 +759,7 @@ trial(
 # - Momentum: the start fades as $(1-\alpha)^t$, the noise is that of $(2-\alpha)/\alpha$ batches. torch's 0.1 is Keras' 0.9.
 # - If training is fine and evaluation is not, suspect the running statistics: too few steps, tiny batches, shifted data. Recalibrate; it needs no labels.
 # - Fold: $s=\gamma/\sqrt{v+\varepsilon}$, $W'=sW$ per output channel, $b'=\beta+s(b-r)$. Exact for conv → BN; for BN → conv only without padding.
-# - Freezing means `eval()` on the layer, not `requires_grad=False`.
+# - Freezing the statistics means `eval()` on the layer; `requires_grad=False` freezes γ and β only.
 
 # %% [markdown]
 # ## Follow-ups
@@ -848,7 +856,7 @@ trial(
 # - "The running statistics are learnt by backpropagation."
 # - "Batch norm does nothing at inference." That is dropout.
 # - "momentum = 0.99, as always", without saying in which framework.
-# - "I froze it with `requires_grad=False`." The buffers still move.
+# - "I froze it with `requires_grad=False`." In training mode the buffers still move.
 # - Folding along the input channels, unnoticed because the layer was square; or forgetting $-s\,r$ when there was no bias.
 # - "Evaluation is bad, so it overfits", before looking at the running statistics.
 

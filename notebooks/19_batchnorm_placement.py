@@ -90,14 +90,15 @@ plots.style()
 # ### Exercise 1: the three orders
 #
 # Return an `nn.Sequential` of a 3×3 convolution (padding 1), a batch norm and a ReLU in the order that the name says.
-# Give the convolution a bias only where BN does not directly follow it.
+# Give the convolution a bias only where no BN *of this block* directly follows it.
 # Use torch's defaults for BN, and raise `ValueError` for any other name.
 
 # %%
 def make_block(order, c_in, c_out):
     """order "conv-bn-relu", "conv-relu-bn" or "bn-relu-conv" -> nn.Sequential, (N, c_in, H, W) -> (N, c_out, H, W).
 
-    3×3 convolution with padding 1, a bias only where batch norm does not directly follow it; torch's defaults for batch norm.
+    3×3 convolution with padding 1, a bias only where no batch norm of this block directly follows it; torch's
+    defaults for batch norm.
     Any other order: ValueError.
     """
     # YOUR CODE HERE
@@ -126,7 +127,7 @@ check(make_block)
 # <details><summary>Hint 3: which bias is dead?</summary>
 #
 # Only in conv-bn-relu does BN see the convolution's own output: `bias=False` there, and only there.
-# With a ReLU in between, the bias decides what is cut off; with BN in front, nothing takes the bias out again.
+# With a ReLU in between, the bias decides what is cut off; with BN in front, nothing in this block takes the bias out again.
 #
 # </details>
 
@@ -141,7 +142,7 @@ def linear_bn_gradients(x, weight, bias, dout, eps=1e-5):
     """x (N, D), weight (D, C), bias (C,), dout (N, C) -> (dweight (D, C), dbias (C,)).
 
     Backwards through batch norm of z = x @ weight + bias over the samples, without gamma and beta; biased variance, eps under
-    the root. dout is the gradient with respect to the normalised z.
+    the root. dout is the gradient with respect to the normalised z. The inputs stay as they were.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -194,7 +195,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** A bias in front of BN costs memory and optimiser state, and it learns nothing.
-# Its gradient is rounding noise, some sixteen powers of ten below that of a live bias.
+# Its gradient is rounding noise, some sixteen powers of ten below the gradient of a bias without BN behind it.
 
 # %% [markdown]
 # ### What does the next layer see?
@@ -313,7 +314,7 @@ trial(
 #
 # ### "The order does not matter, then"
 #
-# In a plain stack you may be right.
+# For a plain stack that is open, as we have just seen.
 # In a residual block the order decides what is added to the shortcut.
 # He et al. (2016) trained all orders of the same parts on CIFAR-10:
 
@@ -330,7 +331,7 @@ trial(
 )
 
 # %% [markdown]
-# Two of these figures have a simple reason.
+# For the first two there is a plausible reason (He et al. give it, too).
 # A branch that ends in ReLU can only add to the signal, never subtract from it.
 # BN after the addition rescales the shortcut itself.
 # That is why ResNet's branch ends in BN (version 1) or in a convolution (version 2); questions 25 and 26 go on from here.
@@ -374,9 +375,9 @@ plt.show()
 # ### 三十秒回答
 #
 # "标准顺序是卷积(不带偏置)、BN、ReLU,原论文和 ResNet 都这么放。
-# BN 会减去均值,偏置也一起被减掉,梯度恒为零,它的作用由 β 接替。
-# 也有人把 BN 放在 ReLU 之后,但公开的对比里有的网络好、有的网络差,没有定论。
-# 预激活残差网络用的是 BN、ReLU、卷积,这样捷径上没有任何非线性。要不要我讲讲为什么?"
+# BN 会减去均值,偏置也一起被减掉,所以它的梯度恒为零,作用由 β 代替。
+# 也有人把 BN 放在 ReLU 之后,但在一份公开的对比里,有的网络变好,有的变差,没有定论。
+# 预激活残差网络的顺序是 BN、ReLU、卷积。要不要我讲讲为什么?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -385,7 +386,8 @@ plt.show()
 # - Give the other side: the next layer sees the activation, so normalise that.
 # - Give the figures and their weight. With scale and bias CaffeNet has 47.8 % before and 49.3 % after ReLU; GoogLeNet has 60.3 % before and 59.6 % after. These are single runs.
 # - Derive the dead bias in two lines: $z-\mu$ does not contain $b$.
-# - Say where a bias stays: after a ReLU, or with BN in front of the convolution, it is alive.
+# - Say where a bias is alive: where a ReLU stands between the convolution and BN, or where no BN follows.
+#   In a pre-activation net the *next* block begins with BN and takes the bias out, so those nets usually do without it, too.
 # - In residual blocks the order is measured: BN after the addition or a branch that ends in ReLU costs accuracy, and pre-activation gains.
 # - At inference only conv → BN folds into the convolution in front (question 17).
 
@@ -437,7 +439,7 @@ plt.show()
 # ## Red flags
 #
 # - "After the convolution", without saying on which side of the activation.
-# - "After ReLU, everybody does that now." Neither half is true.
+# - "After ReLU, everybody does that now." The usual order is still BN before ReLU, and no side has been shown to be better.
 # - Keeping `bias=True` in front of BN and not noticing.
 # - Quoting one benchmark as if it settled the question.
 # - "The bias is dropped because it is small." It is dropped because its gradient is zero.

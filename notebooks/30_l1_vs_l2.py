@@ -46,7 +46,7 @@
 #
 # They are also called MAE and MSE. Some texts put $\frac12$ in front of the square. Here, as in torch, there is none.
 #
-# At $d_j = 0$ the graph of $|d|$ has a corner, and every slope $g \in [-1, 1]$ stays below it: these are the *subgradients*.
+# At $d_j = 0$ the graph of $|d|$ has a corner. A line through the corner stays below the graph for every slope $g \in [-1, 1]$: these slopes are the *subgradients*.
 # We take 0, as torch does, because a perfect prediction should stay where it is.
 
 # %% [markdown]
@@ -101,7 +101,7 @@
 # - L1 never gets closer than about one step: it hops across the target. So the step must shrink, for example like $1/\sqrt t$.
 # - L2 diverges for $\eta > 1$. L1 only hops.
 #
-# Which of them "converges faster" is thus decided by start, tolerance and learning rate, and not by the loss.
+# So the loss alone does not decide which one "converges faster". Start, tolerance and learning rate decide too.
 
 # %%
 import matplotlib.pyplot as plt
@@ -377,7 +377,7 @@ for noise, rows in noises.items():
 
 
 # %% [markdown] tags=["deeper"]
-# Theory for many draws says 3 for uniform, π/2 ≈ 1.57 for Gaussian and 1/2 for Laplace noise.
+# Theory for many draws says 3 for uniform, π/2 ≈ 1.57 for Gaussian and 1/2 for Laplace noise. With 101 draws Laplace noise is still a little above its limit.
 #
 # **Takeaway.** Each loss wins on its own noise. On clean Gaussian targets L1 throws away about a third of the data.
 
@@ -605,7 +605,8 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# Isola et al. prefer L1 to L2 because it blurs *less*, and they still add an adversarial loss.
+# Isola et al. prefer L1 to L2 because it blurs *less*, and they still add an adversarial loss (we quote this paper from memory; it is not checked here).
+# In our toy L1 does stay sharp for the smallest shifts, and mostly not beyond.
 # Say: *"L2 answers an ambiguity with the mean, L1 with the median. Neither can choose one of several pictures."*
 
 # %% [markdown]
@@ -614,14 +615,14 @@ trial(
 # "L1 is the mean absolute error, L2 the mean squared error.
 # The best constant is the median for L1 and the mean for L2; they are maximum likelihood for Laplace and Gaussian noise.
 # L1's gradient is a sign, so no far-off target can dominate. L2's grows with the error.
-# So L1 resists outliers in the targets, not in the inputs. Its corner at zero needs a shrinking step; smooth L1 repairs that."
+# So L1 resists outliers in the targets, not in the inputs. Its corner at zero calls for a shrinking step; smooth L1 removes the corner."
 #
 # ### 三十秒回答
 #
 # "L1 是平均绝对误差,L2 是均方误差。
 # 用常数去拟合,L1 的最优是中位数,L2 的最优是均值,分别对应拉普拉斯噪声和高斯噪声的最大似然。
 # L1 的梯度只有符号,有界,离群点主导不了;L2 的梯度随误差增大。
-# 所以 L1 对标签里的离群点稳健,对输入里的不行。它在零点不可导,步长要衰减,Smooth L1 就是为此改进的。"
+# 所以 L1 对标签里的离群点稳健,对输入里的不行。它在零点不可导,固定步长会来回跳,学习率要衰减;Smooth L1 改进的就是这一点。"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -646,7 +647,7 @@ trial(
 #
 # <details><summary>L1 has no derivative at 0. Can gradient descent train it?</summary>
 #
-# Yes. The corner is met with probability zero, and any subgradient will do there.
+# Yes. Training almost never lands exactly on the corner, and any subgradient will do there.
 # What matters is that the gradient does not shrink near the target: with a constant step you end about one step away. Decay the learning rate.
 #
 # </details>
@@ -660,8 +661,8 @@ trial(
 #
 # <details><summary>Why did detectors move away from L2 for boxes?</summary>
 #
-# Early regression targets were unbounded, and a few boxes with huge errors gave exploding gradients under L2.
-# Fast R-CNN says so and takes smooth L1. Today plain L1 plus an overlap loss is common (questions 31 and 38).
+# The gradient of L2 grows with the error, so a few boxes with huge errors can rule the batch.
+# Fast R-CNN writes that L2 with unbounded targets can need a careful choice of the learning rate, or gradients explode. It takes smooth L1. Today plain L1 plus an overlap loss is common (questions 31 and 38).
 #
 # </details>
 #
@@ -675,7 +676,7 @@ trial(
 # <details><summary>MSE, RMSE, MAE: which one do you report?</summary>
 #
 # MSE has the squared unit of the target. RMSE and MAE have the unit itself.
-# MAE ≤ RMSE always, because the variance of |d| is not negative. A large gap between them means heavy tails.
+# MAE ≤ RMSE always, because the variance of |d| is not negative. A large gap means that the errors differ much in size: often a few of them are very large.
 #
 # </details>
 #
@@ -696,7 +697,8 @@ trial(
 # <details><summary>Does the scale of the target matter?</summary>
 #
 # Yes. Multiply targets and predictions by 1000: L1's gradient with respect to the prediction stays, and L2's grows 1000 times.
-# A learning rate for metres is thus not one for millimetres. Standardise targets, or divide by a robust scale such as the MAD (median absolute deviation).
+# In a linear model L2 can then keep its learning rate, because its weights and its gradient both grow 1000 times. L1 needs a rate 1000 times larger.
+# In a deep network the weights start at the same size whatever the unit is, and L2's large gradients can explode. Standardise targets, or divide by a robust scale such as the MAD (median absolute deviation).
 #
 # </details>
 

@@ -26,7 +26,7 @@
 # - **Cross-entropy is the negative log-likelihood** of the labels. You derive it, you do not decree it.
 # - **The gradient at the logits is p − y**, and you can show in two lines how the softmax's derivative cancels.
 # - **What squared error does behind a sigmoid or softmax**: it keeps the factor σ(1 − σ), so confident mistakes get almost no gradient, and the loss is not convex in the logit.
-# - **You do not overclaim.** Squared error *can* classify. With tuned learning rates and a harmless start it ends where cross-entropy ends.
+# - **You do not overclaim.** Squared error *can* classify. With tuned learning rates and a harmless start it often ends close to cross-entropy, and the papers disagree about which one wins.
 # - **Stable code**: log-sum-exp, never `log(softmax(z) + eps)`, and a plan for the day the loss is NaN.
 
 # %% [markdown]
@@ -82,7 +82,7 @@
 # \frac{\partial L}{\partial z_k} = 2\,p_k\Big(e_k - \sum_j e_j\,p_j\Big)
 # $$
 #
-# Nothing cancels. Put all the mass on one wrong class: then each bracket or its factor $p_k$ is 0.
+# Nothing cancels. Put all the mass on one wrong class: then for every $k$ either the bracket or its factor $p_k$ is 0.
 # The gradient is **zero where the network is as wrong as it can be**.
 #
 # With two classes one logit is enough, with $p=\sigma(z)=1/(1+e^{-z})$ and $\sigma'=\sigma(1-\sigma)$:
@@ -313,7 +313,7 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** Cross-entropy pulls with the size of the error, up to 1.
 # Squared error pulls hardest at σ = 1/3 and lets go of everything that is worse.
-# With learning rate 1, gradient descent on this single logit needs 9 steps from z = −8 with cross-entropy, and about $e^{8}/2\approx1500$ with squared error.
+# Start at z = −8 with learning rate 1 and count the steps until this single logit is positive: 9 with cross-entropy, and about $e^{8}/2\approx1500$ with squared error.
 
 # %% [markdown]
 # ### The validation loss rises while the accuracy does not fall
@@ -348,8 +348,8 @@ axes[1].set(xlabel="step", ylabel="accuracy on new digits", ylim=(0.8, 0.95), ti
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** On separable data the logits keep growing, and the few wrong samples cost more and more, because their loss grows with the logit.
-# The decisions do not change: the network becomes *overconfident*, not worse. A temperature takes most of the rise away (question 50).
+# **Takeaway.** The training digits are fitted perfectly, so the logits keep growing. The few new digits that are wrong then cost more and more, because their loss grows with the logit.
+# The accuracy hardly changes: the *probabilities* get worse (overconfident), and the decisions do not. A temperature takes most of the rise away (question 50).
 # So say which metric you stop on. If you need probabilities, stop on the loss; if you need decisions only, the accuracy may go on improving.
 
 # %% [markdown]
@@ -371,11 +371,11 @@ print(f"your cross_entropy: {abs(cross_entropy(z, np.array([0]))[0]):.1f}")
 #
 # How to hunt one, in the order in which I would look:
 #
-# 1. **Find the first bad step.** Stop at the first non-finite loss, and save that batch. `torch.autograd.set_detect_anomaly(True)` names the operation.
+# 1. **Find the first bad step.** Stop at the first non-finite loss, and save that batch. `torch.autograd.set_detect_anomaly(True)` names the operation whose *backward* pass first gives NaN.
 # 2. **Inputs and labels of that batch**: NaN in the data, a label of −1 or K, an empty batch (a mean over nothing is NaN).
 # 3. **The loss**: log of 0, exp of a large number, $\infty-\infty$, $0\cdot\infty$, a square root at 0 (its gradient is infinite), and `torch.where` that hides a NaN forwards but not backwards.
 # 4. **The step**: does the loss explode *before* it is NaN? Then it is the learning rate, a missing warm-up or clipping.
-# 5. **The number format**: float16 overflows above 65 504 and needs loss scaling.
+# 5. **The number format**: float16 overflows above 65 504, and small gradients become 0. Loss scaling keeps small gradients alive, but too large a scale overflows, and then that step must be skipped. (bfloat16 has the range of float32.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: why no eps inside the log?
@@ -530,7 +530,8 @@ trial(
 
 # %% [markdown]
 # Neither loss wins everywhere, here or in the papers.
-# (Hui & Belkin use linear outputs, which do not saturate, and rescale the loss when the classes are many.)
+# Both rows are the papers' abstracts. Their settings differ: Golik et al. train hybrid speech and handwriting models of 2013.
+# Hui & Belkin drop the softmax, so the outputs are linear and do not saturate, and they rescale the loss when the classes are many (details of the recipe not checked here).
 #
 # ### "Squared error cannot classify"
 #
@@ -568,14 +569,14 @@ trial(
 # Its gradient at the logits is p minus y, because the derivative of softmax cancels, so a confident mistake gets the strongest pull.
 # It is convex in the logits.
 # Squared error behind a sigmoid keeps the sigmoid's derivative, so confident mistakes barely learn, and it is not convex.
-# It can still classify: from a harmless start, both tuned, they tie. Shall I derive the gradient?"
+# It can still classify: well tuned, from a harmless start, it often comes close. Shall I derive the gradient?"
 #
 # ### 三十秒回答
 #
 # "交叉熵就是标签的负对数似然。
 # 它对 logits 的梯度是 p 减 y,softmax 的导数正好消掉,所以错得越自信,梯度越大,而且对 logits 是凸的。
 # 平方损失接在 sigmoid 后面,梯度里还留着 sigmoid 的导数,自信的错误几乎学不动,也不是凸的。
-# 但平方损失也能分类,初始化正常、学习率都调好时两者差不多。要我推一下梯度吗?"
+# 但平方损失也能做分类,初始化正常、学习率调好时,两者往往差不多。要我推一下梯度吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -586,7 +587,7 @@ trial(
 # - Give one number: from z = −8 with learning rate 1 a single logit takes 9 steps against about 1500.
 # - Say the condition: a saturating output and confident mistakes. Adam does not remove it; linear outputs do not have it.
 # - Write the stable code: subtract the row's maximum, log-sum-exp, never log(softmax), no eps.
-# - Close with the other side: both losses are minimal at the true probability, and with tuned rates and a harmless start they end alike.
+# - Close with the other side: both losses are minimal at the true probability. With tuned rates and a harmless start they end alike in our tests, and papers disagree on real tasks.
 
 # %% [markdown]
 # ## Follow-ups
@@ -594,7 +595,7 @@ trial(
 # <details><summary>Is the loss convex in the weights?</summary>
 #
 # For a linear model, yes: logits are linear in the weights, and $\operatorname{diag}(p)-pp^\top$ is positive semidefinite.
-# In a deep network, no: the logits are not linear in the weights, and permuting hidden units gives other minima.
+# In a deep network, no: the logits are not linear in the weights. Permuting hidden units gives other minima of the same height, and between them the loss is usually higher.
 #
 # </details>
 #
@@ -615,7 +616,7 @@ trial(
 #
 # <details><summary>Is squared error more robust to wrong labels?</summary>
 #
-# It is bounded, so one wrong label can cost no more than 2, and its gradient ignores samples that it cannot believe.
+# It is bounded: one wrong label can cost no more than 2. And its gradient is tiny for a sample whose label contradicts a confident prediction, as a wrong label often does.
 # With both rates tuned we saw no clear difference at 40 % wrong labels. Untuned comparisons mostly show that its step is smaller.
 # Losses made for this are bounded on purpose, for example generalised cross-entropy (Zhang & Sabuncu 2018).
 #

@@ -43,11 +43,12 @@
 # L=\frac1{NK}\sum_{i=1}^N\sum_{k=1}^K \ell(z_{ik},y_{ik})
 # $$
 #
-# The weight $w$ (`pos_weight`, one for each label, usually 1) multiplies the first term only: a missed positive then costs $w$ times as much.
+# The weight $w$ (`pos_weight`, one for each label, usually 1) multiplies the first term only: every positive entry then costs $w$ times as much.
 #
 # The mean of K binary losses is just that, whatever the labels do.
 # Independence comes in elsewhere: if you multiply the $p_k$ to get the probability of a *set* of labels, you assume that the labels are independent given the image.
-# Two labels that always appear together in half of the images would get ¼ for both, and the truth is ½.
+# Suppose that in images which look alike two labels are both there in half of the cases, and both missing in the other half.
+# The product says ¼ for "both", and the truth is ½.
 
 # %% [markdown]
 # ### The stable form
@@ -91,7 +92,7 @@
 # z=\log\frac{\pi}{1-\pi}+\log w
 # $$
 #
-# So the ideal model's logit moves up by $\log w$, for every image alike: recall at the threshold ½ rises, the order stays, and the probabilities are no longer true.
+# So the ideal model's logit moves by $\log w$, for every image alike. With $w>1$ it moves up: recall at the threshold ½ rises, the order stays, and the probabilities are no longer true.
 
 # %%
 import matplotlib.pyplot as plt
@@ -152,13 +153,13 @@ check(bce_with_logits)
 #
 # One output, yes or no: `"binary"`. One class out of several: `"multiclass"`. Any number of labels: `"multilabel"`.
 # The activations are `"sigmoid"` and `"softmax"`, the losses `"binary cross-entropy"` and `"cross-entropy"`.
-# For any other text raise a ValueError.
+# The names are exact, so `"Multilabel"` is not one of them. For any other text raise a ValueError.
 
 # %%
 def head_for(task):
     """task "binary", "multiclass" or "multilabel" -> (activation, loss): "sigmoid" or "softmax", "binary cross-entropy" or "cross-entropy".
 
-    Any other text: ValueError.
+    The names are exact, small letters included. Any other text: ValueError.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -347,7 +348,8 @@ plt.show()
 # Works means: it finds the exact label set nearly as often as the sigmoids, within 5 points (second threshold: 8 points).
 # We try images with two digits; with one or two; and with none, one or two ("none" is a digit with shuffled pixels).
 # Then one is either told how many labels there are and takes the largest outputs, or one is not told and uses a threshold.
-# The softmax gets its best threshold, searched on the test set, and for "none" also an eleventh class that says so.
+# The softmax gets its best threshold, searched on the test set, while the sigmoids keep ½. This favours the softmax.
+# For "none" we also show a softmax with an eleventh class that says so.
 
 # %%
 singles, labels, singles_test, labels_test = data.digits(flat=False)
@@ -400,9 +402,9 @@ trial(
 
 
 # %% [markdown]
-# Cross-entropy over ten classes has no gradient for an image without a label; a class "none" repairs that, as every two-stage detector does with its background class.
+# Cross-entropy over ten classes has no gradient for an image without a label. A class "none" repairs most of that; two-stage detectors do the same with their background class.
 # With a threshold well below ½ the softmax is also usable where every image has one label or two, but at ½ it finds no pair at all.
-# For pre-training on hashtags, where only the features matter, softmax with targets $\frac1k$ has even been the better choice.
+# In one large study of pre-training on hashtags, where only the features matter, softmax with targets $\frac1k$ was even the better choice (Mahajan et al. 2018, quoted from memory; not checked here).
 #
 # Say: *"Softmax ranks labels well. It cannot say that nothing is there, and its outputs are shares, so they need another threshold than ½."*
 #
@@ -449,7 +451,7 @@ fig, ax = plt.subplots(figsize=(7.5, 3), layout="constrained")
 for each in family:
     ax.plot(each["steps"] * (1 + 0.002 * (each["digit"] - 4)), 100 * gain(**each), "o" if each["hidden"] == 32 else "s", color=plots.color("right"))
 ax.axhline(0, color="0.5", linestyle=":")
-ax.set(xscale="log", xlabel="training steps", ylabel="points of average precision\ngained by the weight", title="The weight helps the ranking when training is short")
+ax.set(xscale="log", xlabel="training steps", ylabel="points of average precision\ngained by the weight", title="The weight moves the ranking most when training is short")
 ax.set_xticks([30, 40, 100, 200, 400], ["30", "40", "100", "200", "400"])
 ax.minorticks_off()
 plt.show()
@@ -463,8 +465,8 @@ trial(
 )
 
 # %% [markdown]
-# It depends. In a short training the rare positives have little influence, and the weight gives them more. After 400 steps the gain is mostly small.
-# In a model with a single feature the order cannot change at all: any weight leaves the score monotone.
+# It depends. After 30 or 40 steps the gain is about 4 to 16 points: the rare positives have had little influence so far, and the weight gives them more. After 400 steps it is mostly below 3 points.
+# In a model with a single feature the order cannot change at all, because the score stays monotone in that feature.
 #
 # Say: *"pos_weight shifts the logit by log w. It buys recall at ½ and costs calibration. It may help the ranking when the model is small or training is short; I would measure that."*
 
@@ -479,8 +481,8 @@ trial(
 # ### 三十秒回答
 #
 # "多标签就是多个独立的是非题,所以每个标签用一个 sigmoid,损失取各个二元交叉熵的平均,直接从 logits 计算。
-# softmax 会让标签互相竞争,两个输出不可能同时超过二分之一。
-# 标签很少见时,我先给每个标签单独选阈值,再考虑 pos_weight 或 focal loss,它们都会影响概率校准。
+# softmax 会让标签互相竞争,两个输出不可能同时大于 0.5。
+# 对稀有标签,我先给每个标签单独调阈值,再考虑 pos_weight 或 focal loss,这两个都会影响概率校准。
 # 要我写出数值稳定的形式吗?"
 
 # %% [markdown]
@@ -490,7 +492,7 @@ trial(
 # - Write the stable form: $\max(z,0)-zy+\log(1+e^{-|z|})$. Say why: no positive exponent, no log of 0.
 # - Write the gradient $p-y$, and with a weight $(1-y)p-wy(1-p)$. Divide by N·K.
 # - Prove in one line that softmax fails: two outputs above ½ would sum to more than 1.
-# - Add the honest part: with a known number of labels, taking the largest softmax outputs works, and for pre-training on tags softmax has been the better choice.
+# - Add the honest part: with a known number of labels, taking the largest softmax outputs works, and one large study of pre-training on hashtags preferred softmax.
 # - Mean or sum: same minimum, gradients apart by N·K, so the learning rate belongs to the reduction.
 # - Imbalance: pos_weight moves the logit by $\log w$. Recall at ½ rises, and calibration goes.
 # - Metrics: not per-label accuracy, which rewards "always no". Average precision for each label, thresholds on validation data.
@@ -508,8 +510,8 @@ trial(
 #
 # <details><summary>Does anybody train several labels with softmax?</summary>
 #
-# Yes. Mahajan et al. (2018) pre-trained on billions of images with hashtags, with softmax and targets 1/k for the k tags of an image, because sigmoids did worse there.
-# Tags are incomplete and very many, and only the features were needed afterwards, not the label sets.
+# Yes. Mahajan et al. (2018) pre-trained on billions of images with hashtags, with softmax and targets 1/k for the k tags of an image. They report that sigmoids did worse (not checked here).
+# A likely reason: tags are incomplete and very many, and only the features were needed afterwards, not the label sets.
 #
 # </details>
 #

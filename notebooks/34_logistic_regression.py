@@ -59,7 +59,7 @@
 # J(w) = \frac1n \sum_{i=1}^n \Big[ \log(1+e^{z_i}) - y_i z_i \Big]
 # $$
 #
-# Books with labels $s = 2y-1 \in \{-1, 1\}$ write the same loss as $\log(1+e^{-sz})$. A formula belongs to its labels: mixed up, the "loss" has no floor.
+# Books with labels $s = 2y-1 \in \{-1, 1\}$ write the same loss as $\log(1+e^{-sz})$. Each formula needs its own labels: with $-1$ in place of $y=0$, the formula above falls to $-\infty$.
 # In code, $\log(1+e^z) = \max(z,0) + \log(1+e^{-|z|})$; question 33 derives it, together with the stable sigmoid.
 
 # %% [markdown]
@@ -91,7 +91,7 @@
 # v\cdot\nabla J(w) = \frac1n\sum_i (p_i-y_i)\,(x_i\cdot v) \;<\; 0
 # $$
 #
-# because the two factors have opposite signs in every term. So the gradient is zero nowhere: every longer $w$ is still a little better.
+# because the two factors have opposite signs in every term. So the gradient is zero nowhere: a small step along $v$ always makes the loss a little smaller.
 
 # %% [markdown]
 # ### Two penalties
@@ -392,7 +392,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Once all samples are right, every longer $w$ is still a little better, and there is no last one.
-# With one flipped label, or any $l_2 > 0$, the weights settle.
+# With this one label flipped, or with any $l_2 > 0$, the weights settle.
 # With an intercept a hyperplane separates *all* 569 tumours.
 # In the very long run ‖w‖ grows like $\log t$ (Soudry et al. 2018); in our run the curve still bends upwards on the log axis, so it has not got there yet.
 
@@ -524,7 +524,7 @@ axes[1, 0].set_ylabel("exact zeros of 30")
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** L1 selects, L2 shrinks. Which of several correlated twins L1 keeps is close to a coin flip, so do not read a 0 as "this one does not matter".
+# **Takeaway.** L1 selects, L2 shrinks. Which of several correlated features L1 keeps can change with a few samples, so do not read a 0 as "this one does not matter".
 
 # %% [markdown]
 # ## Folklore on trial
@@ -569,6 +569,7 @@ trial(
 
 
 # %% [markdown]
+# One case lies between: some samples lie exactly *on* the hyperplane and all others on their right sides (quasi-complete separation). Then there is no optimum either. Our random clouds never meet it.
 # If you stop after a fixed number of epochs, early stopping is your regulariser, whether you meant it or not.
 #
 # ### "L1 gives sparse weights"
@@ -607,8 +608,8 @@ trial(
 )
 
 # %% [markdown]
-# The *optimum* is sparse whatever the solver. But a plain step of size $\text{lr}\cdot l_1$ jumps over 0, back and forth, and never lands on it.
-# So with SGD and an L1 term in the loss count no exact zeros: threshold.
+# With a large enough penalty the *optimum* is sparse, whichever solver you use. But a plain step jumps over 0, back and forth, and practically never lands on it.
+# So do not expect exact zeros from SGD with an L1 term in the loss. Threshold after each step.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "feature scaling does not matter: the weight adapts"
@@ -657,7 +658,7 @@ trial(
 # "Logistic regression models the log-odds as a linear function, and its loss is the negative log-likelihood of the labels.
 # The gradient is prediction minus label times the input, averaged over the samples.
 # The Hessian is positive semidefinite, so the loss is convex.
-# On separable data there is no optimum, and the weights grow for ever; an L2 penalty gives exactly one.
+# On separable data no optimum exists and the weights grow for ever. With L2 there is exactly one optimum.
 # L1 gives exact zeros if the solver thresholds. Shall I derive the gradient?"
 #
 # ### 三十秒回答
@@ -665,8 +666,8 @@ trial(
 # "逻辑回归用线性函数拟合对数几率,损失是标签的负对数似然。
 # 梯度就是预测减标签再乘输入,对样本取平均。
 # Hessian 半正定,所以损失是凸的。
-# 数据线性可分时没有最优解,权重会一直变大;加 L2 后最优解唯一。
-# L1 配合软阈值求解能得到真正为零的权重。要我推一下梯度吗?"
+# 数据线性可分时没有最优解,权重会一直变大;加 L2 后最优解存在且唯一。
+# 加 L1 后,用软阈值这类方法求解,能得到严格为零的权重。要我推一下梯度吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -688,7 +689,7 @@ trial(
 #
 # Both are convex stand-ins for the 0-1 loss. Hinge is exactly zero beyond the margin, so the solution depends on the support vectors only, and kernels stay cheap; its score is no probability.
 # The logistic loss is smooth, uses every sample and gives probabilities. In accuracy they are usually close.
-# On separable data unregularised logistic regression heads for the direction of the hard-margin SVM (Soudry et al. 2018).
+# On separable data, gradient descent on the unregularised logistic loss turns towards the direction of the hard-margin SVM (Soudry et al. 2018).
 #
 # </details>
 #
@@ -710,7 +711,7 @@ trial(
 # <details><summary>Why not least squares on the sigmoid?</summary>
 #
 # It is not convex in $w$, and its gradient carries σ′ and dies on confident mistakes (question 32).
-# And it is not the likelihood of a coin flip, so the weights lose their statistical theory.
+# And it is not the likelihood of a coin flip, so the usual standard errors of the weights do not apply.
 #
 # </details>
 #

@@ -512,9 +512,9 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A modern network is often too sure: a ResNet-110 with stochastic depth has a calibration error of 13 percent on CIFAR-100, and dividing all logits by one temperature, fitted on held-out data, leaves 1.
+# "A modern network is often too sure: a stochastic-depth ResNet-110 has a calibration error of 13 percent on CIFAR-100; dividing all logits by one temperature, fitted on held-out data, leaves 1.
 # Label smoothing spreads ε over all classes and keeps logits finite.
-# Distillation uses the teacher's softened probabilities as targets, times T squared so that gradients keep their size.
+# Distillation uses the teacher's softened probabilities as targets, times T squared so gradients keep their size.
 # Both losses have the gradient prediction minus target, in distillation times T. Which one shall I write?"
 #
 # ### 三十秒回答
