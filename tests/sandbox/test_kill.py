@@ -74,7 +74,7 @@ def test_a_reset_that_is_killed_leaves_whole_files(tmp_path, seconds):
 
     now = (tmp_path / "work" / f"{STEM}.ipynb").read_text()
 
-    assert now == mine or blank == sources(now)
+    assert now == mine or blank == sources(now)[: len(blank)]
     assert mine in [*copies, now]
 
 
