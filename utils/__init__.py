@@ -6,7 +6,6 @@ from types import ModuleType
 
 from utils import missing
 from utils.door import check, common_mistakes, hint, solution
-from utils.folklore import evidence, published, settings, trial
 from utils.gradcheck import gradcheck, numeric_gradient
 from utils.grading.progress import progress
 from utils.stages import stagecheck
@@ -18,7 +17,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType | Callable:
-    """Import `plots`, `data`, `detector`, `models`, `next_up` when first used: who only checks never pays for them."""
+    """Import when it is first used what a check does not need: who only checks never pays for it."""
+    if name in ("evidence", "published", "settings", "trial"):
+        return getattr(importlib.import_module("utils.folklore"), name)
     if name == "next_up":
         return importlib.import_module("utils.practice.upnext").next_up
     if name in ("plots", "data", "detector", "models"):

@@ -1,14 +1,20 @@
 """Outcomes × references → a Report. The only place that decides what is right."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from utils.grading import catalogue, diagnosis, line, reference, report, run
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from utils.grading import catalogue, reference, report, run
 from utils.grading.compare import Difference, difference, kind_of
-from utils.grading.diagnosis import Finding
 from utils.grading.reference import Reference
 from utils.grading.report import Report
 from utils.grading.run import Failure, Outcome
 from utils.grading.spec import Exercise, call
+
+if TYPE_CHECKING:  # a right answer needs neither, and a notebook's first cell would wait for them
+    from utils.grading import line
+    from utils.grading.diagnosis import Finding
 
 SMALL = 24  # entries that a message shows, and that can be done on paper
 AGAIN = "the first case once more"
@@ -32,6 +38,8 @@ def check(function: Callable) -> Report:
 
 def explain(function: Callable) -> line.Found | None:
     """The line in which one edit makes a wrong answer right, searched for a second; None where there is none."""
+    from utils.grading import line
+
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
     source = line.source_of(function)
@@ -50,6 +58,8 @@ def searched(
     **more: float,
 ) -> line.Found | None:
     """The same from outcomes, with `tried` to run edited texts."""
+    from utils.grading import line
+
     failing = [i for i, ref in enumerate(references) if _finding(outcomes[i], ref, exercise)]
     if not failing:
         return None
@@ -98,7 +108,7 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     repeated = index == total - 1
     outcome, ref = pairs[index]
     found = findings[index] or Failure("raised", "it ended before all cases were done")
-    known = None if repeated or not failing else diagnosis.of(exercise, pairs[: total - 1], findings[: total - 1])
+    known = None if repeated or not failing else _diagnosed(exercise, pairs[: total - 1], findings[: total - 1])
     name, advice = (known.name, known.advice) if known else (None, "")
     facts = _facts(exercise, outcome, AGAIN if repeated else ref.case, found)
     return Report(
@@ -112,6 +122,12 @@ def blank(name: str, total: int = 0) -> Report:
     """The verdict on an exercise that still raises NotImplementedError."""
     advice = f"Write your answer in place of `raise NotImplementedError()`. Stuck? hint({name}) gives a first hint."
     return Report(name, report.BLANK, 0, total, advice=advice)
+
+
+def _diagnosed(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], findings: list[Finding]) -> object:
+    from utils.grading import diagnosis
+
+    return diagnosis.of(exercise, pairs, findings)
 
 
 def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
