@@ -206,10 +206,12 @@ def browser() -> Iterator[Row]:
 def main() -> None:
     """Print the table row by row as it is measured."""
     os.environ["COURSE_PROGRESS"] = "off"
-    wanted = sys.argv[1:]
-    for part in (imports, verdicts, grading, practice, notebooks, browser):
-        if wanted and part.__name__ not in wanted:
-            continue
+    import peers
+
+    parts = {part.__name__: part for part in (imports, verdicts, grading, practice, notebooks, browser)}
+    parts |= {"peers": peers.rows}
+    wanted = sys.argv[1:] or [name for name in parts if name != "peers"]
+    for part in (part for name, part in parts.items() if name in wanted):
         for what, measured, promised in part():
             print(f"{what:<48} {measured:<44} {promised}", flush=True)
 

@@ -3,6 +3,7 @@
 nbgrader and otter-grader live in virtual environments of their own under build/peers, made at the first run.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -35,13 +36,15 @@ def rows() -> Iterator[tuple[str, str, str]]:
     """Seconds a file, and ours beside it."""
     ours = _timed(_ours) / FILES
     yield f"course check, {FILES} files", f"{ours:.3f} s a file", ""
+    path = os.environ["PATH"]
     for name, work in (("nbgrader", _nbgrader), ("otter-grader", _otter)):
         try:
             python = _environment(name)
+            os.environ["PATH"] = f"{python}{os.pathsep}{path}"  # nbgrader calls alembic by its name
             seconds = _timed(lambda folder, work=work, python=python: work(folder, python)) / FILES
             yield f"  {name} on the same answers", f"{seconds:.3f} s a file = {seconds / ours:.0f} × ours", ""
         except subprocess.CalledProcessError as error:
-            words = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
+            words = (error.stderr or error.stdout or b"").decode(errors="replace").strip().splitlines()[-1:]
             yield f"  {name}", f"not measured: {words}", ""
 
 
