@@ -1,0 +1,1 @@
+"""A class: submissions graded on a cluster, a gradebook, and what the cohort gets wrong."""
