@@ -69,7 +69,6 @@ ACCURACY = {"batch norm": 0.95, "no batch norm": 0.93, "a rather long name of so
 DRAWINGS = {
     "curves": lambda **more: plots.curves(SERIES, "step", "loss", "Curves", logy=True, **more),
     "contours": lambda **more: plots.contours(parabola, (-3, 3), (-2, 2), paths(), "Contours", minimum=(0, 0), **more),
-    "heatmap": lambda **more: plots.heatmap(np.arange(12).reshape(3, 4) - 5.5, "Map", "j", "i", diverging=True, **more),
     "bars": lambda **more: plots.bars(ACCURACY, "accuracy", "Bars", errors={"batch norm": 0.01}, **more),
     "loglog_fit": lambda **more: plots.loglog_fit([1, 2, 4, 8], [8, 4, 2, 1], "B", "variance", "Fit", **more)[0],
     "images": lambda **more: plots.images(np.random.default_rng(0).random((5, 1, 8, 8)), "Images", columns=3, **more),
@@ -209,17 +208,6 @@ def test_an_animation_plays_without_scripts():
     assert (first != last).any()
     assert 'alt="Animation: Two &lt;paths&gt;. Paths of gd, Adam (lr 0.1)."' in page
     assert "<script" not in page
-
-
-def test_a_heatmap_writes_numbers_where_they_fit():
-    """Small matrices carry numbers, counts in full; large ones do not unless asked; diverging is even about zero."""
-    small = plots.heatmap([[1234, -1], [0, 7]], "T", "j", "i", diverging=True)
-    large = plots.heatmap(np.zeros((20, 20)), "T", "j", "i")
-
-    assert ["1234", "-1", "0", "7"] == [text.get_text() for text in small.texts[:4]]
-    assert (-1234, 1234) == small.images[0].get_clim()
-    assert "" == "".join(text.get_text() for text in large.texts)
-    assert 4 < len(plots.heatmap(np.full((1, 13), np.pi), "T", "j", "i", annotate=True).texts)
 
 
 def test_bars_write_their_values():

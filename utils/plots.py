@@ -151,22 +151,6 @@ def animate_paths(f, xlim, ylim, paths, title, *, frames=40, **options):
     return HTML(f'<img src="data:image/gif;base64,{base64.b64encode(file.getvalue()).decode()}" alt="{alt}">')
 
 
-def heatmap(matrix, title, xlabel, ylabel, *, annotate=None, diverging=False, takeaway=None, ax=None):
-    """A matrix (rows, columns) as colours, with numbers by default up to 12 by 12; `diverging`: white is zero."""
-    matrix, (rows, columns), bound = np.asarray(matrix, dtype=np.float64), np.shape(matrix), np.nanmax(np.abs(matrix))
-    ax, small = _axes(ax, min(0.7 * WIDTH * rows / columns + 0.9, 5.5)), max(rows, columns) <= 12
-    tints = {"cmap": "RdBu_r", "vmin": -bound, "vmax": bound} if diverging else {"cmap": "cividis"}
-    image = ax.imshow(matrix, aspect="equal" if 1 / 3 < rows / columns < 3 else "auto", **tints)
-    ax.figure.colorbar(image, ax=ax)
-    ax.grid(False)
-    ax.locator_params(integer=True, min_n_ticks=1, nbins=12)
-    digits = ".0f" if np.array_equal(matrix, np.round(matrix), equal_nan=True) else ".2g"
-    for (i, j), value in np.ndenumerate(matrix) if (small if annotate is None else annotate) else ():
-        dark = np.dot(image.to_rgba(value)[:3], (0.299, 0.587, 0.114)) < 0.5
-        ax.text(j, i, f"{value:{digits}}", ha="center", va="center", fontsize=9, color="white" if dark else "black")
-    return _finish(ax, title, xlabel, ylabel, takeaway)
-
-
 def bars(values, ylabel, title, *, errors=None, number="{:.3g}", takeaway=None, ax=None):
     """A lying bar for each name, its value at the end: values[name], errors[name] its half width, ylabel its unit."""
     names, tints = [textwrap.fill(str(name), 18) for name in values], [tint for tint, _ in _styles(values).values()]
