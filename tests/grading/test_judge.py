@@ -51,7 +51,7 @@ LOSS = Exercise(
     mistakes=(
         Mistake("factor 2 forgotten in the gradient", "d/dx x² is 2x.", no_half),
         Mistake("absolute value for the square", "Square the residuals.", absolute),
-        Mistake("residual turned round", "The residual is pred − target.", swapped),
+        Mistake("residual reversed", "The residual is pred − target.", swapped),
     ),
     verified="equal to torch's mse_loss",
 )  # fmt: skip
@@ -496,7 +496,7 @@ def test_of_two_mistakes_that_raise_the_words_decide():
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        (lambda x: -2 * x, "the sign of out is turned round"),
+        (lambda x: -2 * x, "the sign of out is reversed"),
         (lambda x: x, "out is 0.5 times the right value"),
         (lambda x: 2 * np.pi * x, "out is 3.142 times the right value"),
         (lambda x: -x, "out is -0.5 times the right value"),
@@ -542,7 +542,7 @@ def test_one_number_alone_is_no_pattern():
 
     assert None is judged(lambda x: 5.1, single).mistake
     assert "out is 2 times the right value" == judged(lambda x: 8.0, single).mistake
-    assert "the sign of out is turned round" == judged(lambda x: -4.0, single).mistake
+    assert "the sign of out is reversed" == judged(lambda x: -4.0, single).mistake
     assert "out is 1.3 times the right value" == judged(lambda x: 2.6 * x, simple(lambda x: 2 * x, VECTORS[0])).mistake
 
 

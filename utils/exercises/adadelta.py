@@ -57,7 +57,7 @@ def _current_delta(s):
 
 MISTAKES = {
     "eps outside both roots": (
-        "Here eps stands inside: √(D + eps)/√(G + eps).",
+        "Here eps goes inside the roots: √(D + eps)/√(G + eps).",
         _but(delta=_delta(lambda s: np.sqrt(s.D0) + s.eps, lambda s: np.sqrt(s.G) + s.eps)),
     ),
     "eps outside the root below": (
@@ -73,7 +73,7 @@ MISTAKES = {
         _but(delta=_delta(lambda s: np.sqrt(s.D0), lambda s: np.sqrt(s.G + s.eps))),
     ),
     "no eps below": (
-        "Both roots have eps inside, or a parameter without gradient divides by zero.",
+        "Both roots have eps inside; without it a parameter without gradient divides by zero.",
         _but(delta=_delta(lambda s: np.sqrt(s.D0 + s.eps), lambda s: np.sqrt(s.G))),
     ),
     "RMS of the current change": (
@@ -114,9 +114,9 @@ MISTAKES = {
         "The numerator √(D + eps) stands in for the learning rate.",
         _but(delta=_delta(lambda s: 1.0, lambda s: np.sqrt(s.G + s.eps))),
     ),
-    "sign turned round": ("Descend: θ − Δθ.", _but(theta=lambda s: s.theta0 + s.delta)),
+    "sign reversed": ("Descend: θ − Δθ.", _but(theta=lambda s: s.theta0 + s.delta)),
     "mean of g² over the parameters": (
-        "Every entry has averages of its own.",
+        "Every entry has its own averages.",
         _but(G=lambda s: s.rho * s.G0 + (1 - s.rho) * np.mean(s.g**2) * np.ones_like(s.g)),
     ),
     "averages returned in the other order": (

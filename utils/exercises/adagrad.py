@@ -43,7 +43,7 @@ def _but(changed_defaults=(), **changed):
 
 MISTAKES = {
     "eps inside the root": (
-        "As torch has it, eps stands outside: √G + eps.",
+        "As in torch, eps goes outside the root: √G + eps.",
         _but(scale=lambda s: np.sqrt(s.sum + s.eps)),
     ),
     "eps forgotten": (
@@ -80,7 +80,7 @@ MISTAKES = {
         _but(sum=lambda s: s.sum0 + s.g),
     ),
     "absolute values summed": ("Sum the squares g² and take the root.", _but(sum=lambda s: s.sum0 + np.abs(s.g))),
-    "sign turned round": ("Descend: θ − lr·g/(√G + eps).", _but(theta=lambda s: s.theta0 + s.lr * s.g / s.scale)),
+    "sign reversed": ("Descend: θ − lr·g/(√G + eps).", _but(theta=lambda s: s.theta0 + s.lr * s.g / s.scale)),
     "lr forgotten": ("The step is lr·g/(√G + eps).", _but(theta=lambda s: s.theta0 - s.g / s.scale)),
     "no scaling at all (SGD)": ("Divide the gradient by √G + eps.", _but(theta=lambda s: s.theta0 - s.lr * s.g)),
     "g² in the step": (

@@ -59,7 +59,7 @@ def _t_from_zero_in_scalars(theta, grad, m, v, t, lr=1e-3, beta1=0.9, beta2=0.99
 MISTAKES = {
     # the correction
     "no bias correction": (
-        "m and v start at zero: divide them by 1 − β1ᵗ and 1 − β2ᵗ, or the first step is 3.16 · lr.",
+        "m and v start at zero: divide them by 1 − β1ᵗ and 1 − β2ᵗ; otherwise the first step is 3.16 · lr.",
         _but(m_hat=lambda s: s.m, v_hat=lambda s: s.v)),
     "only the first moment corrected": (
         "v starts at zero too: v̂ = v / (1 − β2ᵗ).", _but(v_hat=lambda s: s.v)),
@@ -127,7 +127,7 @@ MISTAKES = {
         "Add the argument eps itself: a caller may ask for another than 1e-8.",
         _but(scale=lambda s: np.sqrt(s.v_hat) + 1e-8)),
     "eps = 10e−8 by default": (
-        "The default is 1e-8; 10e-8 is 1e-7 in other clothes.", _but(dict(eps=10e-8))),
+        "The default is 1e-8; 10e-8 is 1e-7.", _but(dict(eps=10e-8))),
     "root forgotten": (
         "Divide by √v̂ + eps: v̂ has the unit of g², the step must not.", _but(scale=lambda s: s.v_hat + s.eps)),
     # the moments
@@ -210,7 +210,7 @@ MISTAKES = {
         _but(returned=lambda s: tuple(np.where(s.g == 0, old, new) for old, new in
                                       ((s.theta0, s.theta), (s.m0, s.m), (s.v0, s.v))))),
     "the old m and v returned": (
-        "Return the new moments, or they stay at zero for ever.", _but(returned=lambda s: (s.theta, s.m0, s.v0))),
+        "Return the new moments; otherwise they stay at zero for ever.", _but(returned=lambda s: (s.theta, s.m0, s.v0))),
     "m and v returned in the wrong order": (
         "The order is (theta, m, v).", _but(returned=lambda s: (s.theta, s.v, s.m))),
     "theta returned last": (

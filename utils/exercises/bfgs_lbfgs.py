@@ -190,7 +190,7 @@ DIRECTION_MISTAKES = {
     "H₀ = I always": ("Scale between the loops by sᵀy / yᵀy of the newest pair.", _how(scale=lambda pairs: 1.0)),
     "H₀ from the oldest pair": ("The newest pair knows the curvature here: use the last one.", _how(scale=lambda pairs: (pairs[0][0] @ pairs[0][1]) / (pairs[0][1] @ pairs[0][1]))),
     "H₀ = yᵀy / sᵀy (upside down)": ("H approximates the inverse: sᵀy / yᵀy.", _how(scale=lambda pairs: (pairs[-1][1] @ pairs[-1][1]) / (pairs[-1][0] @ pairs[-1][1]))),
-    "H₀ = sᵀs / sᵀy": ("Asked for is sᵀy / yᵀy.", _how(scale=lambda pairs: (pairs[-1][0] @ pairs[-1][0]) / (pairs[-1][0] @ pairs[-1][1]))),
+    "H₀ = sᵀs / sᵀy": ("The question asks for sᵀy / yᵀy.", _how(scale=lambda pairs: (pairs[-1][0] @ pairs[-1][0]) / (pairs[-1][0] @ pairs[-1][1]))),
     "sign: the ascent direction": ("Return −H·g: a direction of descent.", _how(sign=1.0)),
     "s and y exchanged": ("α = sᵀq / sᵀy, then q − αy; afterwards β = yᵀr / sᵀy, and r + (α − β)s.", _how(swap=True)),
     "second loop left out": ("Two loops: the second one adds (α − β)s back.", _how(second=lambda pairs: [])),

@@ -291,7 +291,7 @@ LOSS_MISTAKES = listed(
     ("gradient's columns x1, x2, y1, y2", _ORDER, dict(returned=lambda s: (s.loss, s.grad[:, [0, 2, 1, 3]]))),
     ("the side along in place of the side across", _ORDER, dict(
         d_area=lambda s: _per_corner(-_sides(s.pred), _sides(s.pred)))),
-    ("the gradient of centre, width and height", "The gradient is asked for x1, y1, x2, y2.", dict(
+    ("the gradient of centre, width and height", "The gradient is with respect to x1, y1, x2, y2.", dict(
         returned=lambda s: (s.loss, np.hstack([s.grad[:, :2] + s.grad[:, 2:], (s.grad[:, 2:] - s.grad[:, :2]) / 2])))),
     ("the loss alone moves x2, y2", "x1 and y1 have a gradient too.", dict(
         returned=lambda s: (s.loss, s.grad * np.array([0.0, 0.0, 1.0, 1.0])))),

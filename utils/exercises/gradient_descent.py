@@ -48,7 +48,7 @@ def _loss(change=lambda residual: np.sum(residual**2) / (2 * len(residual))):
 
 
 LOSS_MISTAKES = {
-    "factor 2 (no 1/2)": ("J has 1/(2n) in front: the half takes the 2 of the derivative away.", _loss(lambda r: np.mean(r**2))),
+    "factor 2 (no 1/2)": ("J has 1/(2n) in front: the half cancels the 2 of the derivative.", _loss(lambda r: np.mean(r**2))),
     "sum instead of mean": ("Divide by the number of samples n.", _loss(lambda r: np.sum(r**2) / 2)),
     "sum, and no 1/2": ("J = 1/(2n) · Σ r².", _loss(lambda r: np.sum(r**2))),
     "root of the mean square": ("No root: J = 1/(2n) · Σ r².", _loss(lambda r: np.sqrt(np.mean(r**2)))),
@@ -82,7 +82,7 @@ def _gradient(residual=lambda theta, X, y: X @ theta - y, finish=lambda X, r: X.
 
 
 GRADIENT_MISTAKES = {
-    "factor 2 (no 1/2)": ("The 1/2 of J takes away the 2 of the derivative: Xᵀ(Xθ − y)/n.", _gradient(finish=lambda X, r: 2 * X.T @ r / len(r))),
+    "factor 2 (no 1/2)": ("The 1/2 of J cancels the 2 of the derivative: Xᵀ(Xθ − y)/n.", _gradient(finish=lambda X, r: 2 * X.T @ r / len(r))),
     "1/2 kept": ("The derivative of r²/2 is r: no 1/2 is left.", _gradient(finish=lambda X, r: X.T @ r / (2 * len(r)))),
     "sum instead of mean": ("Divide by the number of samples n.", _gradient(finish=lambda X, r: X.T @ r)),
     "sum, and factor 2": ("Xᵀ(Xθ − y)/n.", _gradient(finish=lambda X, r: 2 * X.T @ r)),
@@ -166,7 +166,7 @@ DESCENT_MISTAKES = {
     "gradient of the step before": ("Ask grad_fn at the current θ.", _way(where=lambda path: path[-2] if len(path) > 1 else path[-1])),
     "lr forgotten": ("θ − lr·g.", _way(step=lambda theta, lr, g, k: theta - g)),
     "normalised gradient": ("The step is lr·g: its length shrinks with the gradient.", _way(step=lambda theta, lr, g, k: theta - lr * g / (np.linalg.norm(g) or 1))),
-    "sign of the gradient": ("That is steepest descent in the maximum norm; asked for is θ − lr·g.", _way(step=lambda theta, lr, g, k: theta - lr * np.sign(g))),
+    "sign of the gradient": ("That is steepest descent in the maximum norm; the question asks for θ − lr·g.", _way(step=lambda theta, lr, g, k: theta - lr * np.sign(g))),
     "decaying learning rate": ("The learning rate stays the same.", _way(step=lambda theta, lr, g, k: theta - lr / (k + 1) * g)),
     "one step too many": ("n_steps steps make n_steps + 1 points.", lambda grad_fn, theta0, lr, n_steps: _path(grad_fn, theta0, lr, n_steps + 1)),
     "gradients returned": ("Return the points θ.", lambda grad_fn, theta0, lr, n_steps: np.array([grad_fn(t) for t in _path(grad_fn, theta0, lr, n_steps)])),

@@ -41,7 +41,7 @@ def _of(loss, grad):
 _MEAN = "Loss and gradient belong to the mean over all entries: divide both by pred.size."
 _BY_N = "The loss is a mean, so its gradient has the same 1/n, n = pred.size."
 _LEN = "Every entry counts: divide by pred.size. len(pred) is the first axis only."
-_SIGN = "Differentiate with respect to pred: with d = pred − target it has the sign of d. By target it is the negative."
+_SIGN = "Differentiate with respect to pred: with d = pred − target it has the sign of d. With respect to target it is the negative."
 _NUMBER = "Return one number for the loss: the mean over all entries, whatever the shape."
 _FORM = "The gradient has pred's shape: one slope for each entry."
 _ORDER = "Return (loss, grad) in this order."
@@ -108,7 +108,7 @@ _L1_MISTAKES = _named(
      _of(_l1, lambda d: (d > 0) / d.size)),
     ("squared error", "L1 is the absolute error |d|, its slope the sign of d.",
      _of(lambda d: (d**2).mean(), lambda d: 2 * d / d.size)),
-    ("root mean square", "The root of the mean square is no mean of |d|.",
+    ("root mean square", "The root of the mean square is not the mean of |d|.",
      _of(lambda d: np.sqrt((d**2).mean()), _l1_grad)),
     ("one loss for each entry", _NUMBER, _of(np.abs, _l1_grad)),
     ("one loss for each entry, gradient alike", _NUMBER, _of(np.abs, np.sign)),
@@ -194,9 +194,11 @@ def _l2_norm(pred, target):
 # ---- best_constant ----------------------------------------------------------------------------------------------
 
 _FAIL = 'Only "l1" and "l2" are known: end in `raise ValueError(…)` for anything else.'
-_EVEN = "For even n every value between the middle two is a minimum; asked for is their mean, as np.median gives."
+_EVEN = (
+    "For even n every value between the middle two is a minimum; the question asks for their mean, as np.median gives."
+)
 _PAIR = "Squares are balanced by the mean, absolute values by the median."
-_WHICH = "Asked for is the constant itself."
+_WHICH = "The question asks for the constant itself."
 
 
 def _constant(l1=np.median, l2=np.mean, other=None):

@@ -61,7 +61,7 @@ CLASS_MISTAKES = {
     "determinant test only": ("The determinant is the product: two negative eigenvalues look like two positive ones.", _determinant),
     "sign of the trace": ("The trace is the sum: one large positive eigenvalue hides a negative one.", _from_values(lambda v, tol: "minimum" if v.sum() > tol else "maximum" if v.sum() < -tol else "saddle")),
     "degenerate called minimum": ("With an eigenvalue of zero the Hessian does not decide: degenerate.", _from_values(_no_degenerate)),
-    "degenerate called saddle": ("Without two signs it is no saddle: degenerate.", _from_values(lambda v, tol: "minimum" if np.all(v > tol) else "maximum" if np.all(v < -tol) else "saddle")),
+    "degenerate called saddle": ("Without two signs it is not a saddle: degenerate.", _from_values(lambda v, tol: "minimum" if np.all(v > tol) else "maximum" if np.all(v < -tol) else "saddle")),
     "any small eigenvalue makes it degenerate": ("Two opposite signs beyond tol make a saddle, whatever the others are.", _from_values(lambda v, tol: _class(v, tol, first="degenerate"))),
     "tol ignored": ("Eigenvalues within ±tol count as zero.", _from_values(lambda v, tol: _class(v, 0.0))),
     "default tol of 1e-6": ("The default is 1e-8.", lambda hessian, tol=1e-6: _by_eigenvalues(hessian, tol)),

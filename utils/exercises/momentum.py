@@ -86,7 +86,7 @@ MISTAKES = {
         "θ moves by the velocity, not by lr·g.", _but(theta=lambda s: s.theta0 - s.lr * s.g)),
     # what comes back, and the default
     "the old velocity returned": (
-        "Return the new velocity, or there is never any memory.", _but(returned=lambda s: (s.theta, s.v0))),
+        "Return the new velocity; without it there is no memory.", _but(returned=lambda s: (s.theta, s.v0))),
     "the displacement returned (−v)": (
         "Return v itself; what θ moved by is −v.", _but(returned=lambda s: (s.theta, -s.v))),
     "the gradient returned as state": ("The state is the velocity.", _but(returned=lambda s: (s.theta, s.g))),

@@ -98,7 +98,7 @@ _GRAD_NK = "The loss is divided by N·K, so its gradient is too: (σ(z) − y) /
 _POS = "pos_weight multiplies only the term of the positives, w·y·(−log σ); the term with (1 − y) stays as it is."
 _POS_GRAD = "With pos_weight the gradient of an entry is (1 − y)·σ − w·y·(1 − σ): the derivative of the weighted loss."
 _POS_SOFT = "A soft target has both terms: the weight belongs on the one with y, not on the sum of the two."
-_CHAIN = "Asked for is the derivative by the logits: σ(1 − σ) has cancelled already, and σ − y is left."
+_CHAIN = "The question asks for the derivative with respect to the logits: σ(1 − σ) has cancelled already, and σ − y is left."
 _SIGN = "The loss is a negative log-likelihood, its gradient (σ − y) / (N·K): negative where the target is 1."
 _TARGETS = "Targets are floats in [0, 1] and enter as they are: y weights log σ, 1 − y weights log(1 − σ)."
 _FORM = "With p = pos_weight an entry is (1 − y)·z + (1 + (p − 1)·y)·(log1p(exp(−|z|)) + max(−z, 0))."
@@ -167,9 +167,9 @@ _OTHERS = {
     "negatives forgotten": (_TARGETS, dict(
         loss=lambda z, y, w: w * y * _softplus(-z), grad=lambda z, y, w: -w * y * _sigma(-z))),
     "negatives forgotten in the loss": (_TARGETS, dict(loss=lambda z, y, w: w * y * _softplus(-z))),
-    "squared error": ("Asked for is the cross-entropy: behind a sigmoid squared error hardly moves confident mistakes.", dict(
+    "squared error": ("The question asks for the cross-entropy: behind a sigmoid squared error hardly moves confident mistakes.", dict(
         loss=lambda z, y, w: (_sigma(z) - y) ** 2, grad=lambda z, y, w: 2 * (_sigma(z) - y) * _sigma(z) * _sigma(-z))),
-    "hinge loss": ("Asked for is the cross-entropy; the hinge gives no probabilities.", dict(
+    "hinge loss": ("The question asks for the cross-entropy; the hinge gives no probabilities.", dict(
         loss=lambda z, y, w: np.maximum(0, 1 - (2 * y - 1) * z), grad=lambda z, y, w: -(2 * y - 1) * ((2 * y - 1) * z < 1))),
 }  # fmt: skip
 
@@ -179,7 +179,7 @@ _WHOLE = {
     "mean weighted by pos_weight": ("torch divides by N·K whatever pos_weight is, not by the sum of the weights.", _weighted_mean),
     "gradient before loss": ("Return (loss, grad) in this order.", lambda z, y, w=None: _make()(z, y, w)[::-1]),
     "targets and logits swapped": (_TARGETS, _on(lambda z, y, w: (y, z, w))),
-    "sigmoid applied twice": ("Logits go through one sigmoid only.", _on(lambda z, y, w: (_sigma(z), y, w))),
+    "sigmoid applied twice": ("Apply the sigmoid to the logits only once.", _on(lambda z, y, w: (_sigma(z), y, w))),
     "sigmoid forgotten": ("z is a logit, not a probability.", _make(_of_p, lambda z, y, w: (1 - y) * z - w * y * (1 - z))),
     "targets rounded": (_TARGETS, _on(lambda z, y, w: (z, np.round(y), w))),
     "only targets of exactly 1 count as positive": (_TARGETS, _on(lambda z, y, w: (z, 1.0 * (y == 1), w))),

@@ -160,7 +160,7 @@ REWRITTEN_MISTAKES = {
     "lr on the buffer only": (
         "Brackets: lr·(g + μ·b).", _but_rewritten(theta=lambda s: s.theta0 - s.g - s.lr * s.mu * s.b)),
     "lr inside the buffer": (
-        "Here lr stands outside: b = μ·b + g.",
+        "Here lr is outside: b = μ·b + g.",
         _but_rewritten(b=lambda s: s.mu * s.b0 + s.lr * s.g, theta=lambda s: s.theta0 - s.lr * s.g - s.mu * s.b)),
     "lr inside the buffer and outside": (
         "lr multiplies once, at the end: b = μ·b + g.", _but_rewritten(b=lambda s: s.mu * s.b0 + s.lr * s.g)),

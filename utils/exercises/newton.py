@@ -29,7 +29,7 @@ def _shifted(theta, grad, hessian):
 
 
 STEP_MISTAKES = {
-    "sign": ("θ − H⁻¹g: plus would double the gradient of the model instead of taking it away.", lambda t, g, H: t + np.linalg.solve(H, g)),
+    "sign": ("θ − H⁻¹g: plus would double the gradient of the model instead of cancelling it.", lambda t, g, H: t + np.linalg.solve(H, g)),
     "only the step, without theta": ("Return θ − H⁻¹g, the new point.", lambda t, g, H: -np.linalg.solve(H, g)),
     "only H⁻¹g": ("Return θ − H⁻¹g, the new point.", lambda t, g, H: np.linalg.solve(H, g)),
     "gradient step (no Hessian)": ("Solve H·p = g; the step is −p.", lambda t, g, H: t - g),
@@ -228,11 +228,11 @@ PATH_MISTAKES = {
     "stops on the decrease of f": ("Test ‖g‖ ≤ tol, not the change of f.", _but(small_step="value")),
     "gradient in place of Newton's direction": ("Solve (H + τI)p = −g.", _but(direction=lambda H, g: -g)),
     "diagonal of the Hessian only": ("Solve with the whole Hessian.", _but(direction=lambda H, g: _ladder(np.diag(np.diag(H)), g))),
-    "Hessian of the start only": ("Evaluate the Hessian anew at every point.", _but(frozen=True)),
+    "Hessian of the start only": ("Evaluate the Hessian again at every point.", _but(frozen=True)),
     "τ always added": ("Try τ = 0 first: else the last steps are no longer Newton's.", _but(direction=lambda H, g: _ladder(H, g, zero=False))),
     "τ's ladder starts at 1e-2": ("After 0 comes 1e-3·10⁰ = 1e-3.", _but(direction=lambda H, g: _ladder(H, g, 1e-2))),
     "τ doubled, not times 10": ("τ is 0, then 1e-3, 1e-2, 1e-1, …", _but(direction=lambda H, g: _ladder(H, g, factor=2.0))),
-    "|eigenvalues| in place of τ": ("A good method, but another one: here H + τI is asked for.", _but(direction=lambda H, g: _eigen(H, g, np.abs))),
+    "|eigenvalues| in place of τ": ("A good method, but another one: the question asks for H + τI.", _but(direction=lambda H, g: _eigen(H, g, np.abs))),
     "τ just above −λ_min": ("Take τ from the ladder 0, 1e-3, 1e-2, …", _but(direction=lambda H, g: _eigen(H, g, lambda v: v + (1e-3 - v[0] if v[0] <= 0 else 0)))),
     "gradient direction where H is not definite": ("Use H + τI there: it keeps what the other directions know.", _but(direction=lambda H, g: _plain(H, g) if _definite(H) else -g)),
     "almost any decrease accepted (c = 0 or tiny)": ("Armijo: f must fall by at least c·t·|gᵀp|, c = 1e-4.", _but(c=0.0)),

@@ -63,7 +63,7 @@ MISTAKES = {
         _but(avg=lambda s: (1 - s.rho) * s.avg0 + s.rho * s.g**2),
     ),
     "eps inside the root": (
-        "As torch has it, eps stands outside: √avg + eps.",
+        "As in torch, eps goes outside the root: √avg + eps.",
         _but(scale=lambda s: np.sqrt(s.avg + s.eps)),
     ),
     "eps forgotten": (
@@ -99,7 +99,7 @@ MISTAKES = {
         "It is the root of the mean of the squares: g², not |g|.",
         _but(avg=lambda s: s.rho * s.avg0 + (1 - s.rho) * np.abs(s.g)),
     ),
-    "sign turned round": ("Descend: θ − lr·g/(√avg + eps).", _but(theta=lambda s: s.theta0 + s.lr * s.g / s.scale)),
+    "sign reversed": ("Descend: θ − lr·g/(√avg + eps).", _but(theta=lambda s: s.theta0 + s.lr * s.g / s.scale)),
     "lr forgotten": ("The step is lr·g/(√avg + eps).", _but(theta=lambda s: s.theta0 - s.g / s.scale)),
     "no scaling at all (SGD)": ("Divide the gradient by √avg + eps.", _but(theta=lambda s: s.theta0 - s.lr * s.g)),
     "only the sign of the gradient": (

@@ -105,7 +105,7 @@ _s, _h = _maker(_smooth, _smooth_slope), _maker(_huber, _huber_slope)
 
 _BY_COUNT = "The loss is a mean over all entries, so its gradient is divided by d.size, not by 1 and not by the rows."
 _ALL = "The loss is one number: the mean over all entries, whatever the shape."
-_CHAIN = "d = pred − target and the gradient is asked for pred: it has the sign of d."
+_CHAIN = "d = pred − target and the gradient is with respect to pred: it has the sign of d."
 _ABS = "Compare |d| with the threshold and use |d| in the line: a large negative error is a large error."
 _OTHER = "A parabola up to the joint and a straight line beyond: the gradient is clipped, not rounded off."
 _IGNORED = "The parabola ends at the threshold that is passed in; the classic formula has it at 1."

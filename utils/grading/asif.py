@@ -130,8 +130,8 @@ _NUMBERS: tuple[tuple[str, Callable], ...] = (
 _ARRAYS: tuple[tuple[str, Callable], ...] = (
     ("transposed", lambda value: np.ascontiguousarray(value.swapaxes(-1, -2))),
     ("of opposite sign", lambda value: -value),
-    ("turned round along its first axis", lambda value: value[::-1].copy()),
-    ("turned round along its last axis", lambda value: value[..., ::-1].copy()),
+    ("flipped along its first axis", lambda value: value[::-1].copy()),
+    ("flipped along its last axis", lambda value: value[..., ::-1].copy()),
     ("squared", lambda value: value**2),
     ("its square root", np.sqrt),
     ("its logarithm", np.log),

@@ -116,7 +116,7 @@ def factor(findings: list, references: list[Reference]) -> str | None:
 
 def _factor_words(name: str, factor: float) -> str:
     if math.isclose(factor, -1, rel_tol=1e-6):
-        return f"the sign of {name} is turned round"
+        return f"the sign of {name} is reversed"
     short = f"{factor:.4g}"
     return f"{name} is {short if float(short) != 1 else f'{factor:.9g}'} times the right value"
 

@@ -44,7 +44,7 @@ def changes(size: int = 4) -> Iterator[tuple[str, Change]]:
         words = "{} is transposed" if len(axes) == 2 else f"the axes of {{}} stand in the order {axes}"
         yield words, lambda value, axes=axes: _array(value, len(axes)).transpose(axes)
     for axis in (-1, -2, -3, -4):
-        yield f"{{}} is turned round along axis {axis}", lambda value, axis=axis: np.flip(_array(value), axis)
+        yield f"{{}} is flipped along axis {axis}", lambda value, axis=axis: np.flip(_array(value), axis)
         yield f"{{}} is shifted by one along axis {axis}", lambda value, axis=axis: np.roll(_array(value), 1, axis)
         yield f"{{}} is shifted by one along axis {axis}", lambda value, axis=axis: np.roll(_array(value), -1, axis)
     yield "the first row of {} is missing", lambda value: _array(value)[1:]

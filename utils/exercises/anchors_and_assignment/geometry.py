@@ -133,7 +133,7 @@ def _crossed(b, a):
 _LOG = "Sizes are coded as logarithms of ratios: dw = ln(w/w_a), so that w = w_a·exp(dw) is always positive."
 _OVER = "The shift is measured in the *anchor's* width and height: decoding knows no other."
 _CENTRES = "dx and dy run from the anchor's centre to the box's centre, not from corner to corner."
-_WHICH = "The first argument is what is coded, the second the anchor that it is coded against."
+_WHICH = "The first argument is the box that is encoded, the second is the anchor."
 _COLUMNS = "Columns: dx, dy, dw, dh."
 _WEIGHTS = "Detectron's weights (10, 10, 5, 5), SSD's variances 0.1 and 0.2, rescale the targets; here there are none."
 

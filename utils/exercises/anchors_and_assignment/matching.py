@@ -184,7 +184,7 @@ def _by_cost(rows, columns, cost):
     return rows[order], columns[order]
 
 
-_TOTAL = "The sum of all costs must be least: a greedy choice can force a dear one later. Try all permutations."
+_TOTAL = "The sum of all costs must be least: a greedy choice can force a costly one later. Try all permutations."
 _RETURN = "Return (rows, columns), rows rising: cost[rows, columns] are the matched entries."
 
 HUNGARIAN_MISTAKES = {
@@ -256,9 +256,7 @@ def _giou_without_clipping(a, b):
 
 _CLASS = "The class term is −p[label]: the probability, not its logarithm, of each truth's own label."
 _L1 = "‖b − t‖₁ is the sum of the four absolute differences."
-_GIOU = (
-    "GIoU is a likeness: it enters with a minus, so that a good box is cheap. For disjoint boxes it is negative, not 0."
-)
+_GIOU = "GIoU is large for good boxes: it enters with a minus, so that a good box is cheap. For disjoint boxes it is negative, not 0."
 _CONSTANT = "A constant does not change the matching, but the contract is −p and −GIoU without it."
 
 DETR_MISTAKES = {

@@ -147,7 +147,7 @@ CURVE_MISTAKES = {
     "not sorted by score": (_SORT, _curve_with(order=lambda s: np.arange(len(s)))),
     "the lowest score first": (_SORT, _curve_with(order=lambda s: np.argsort(s, kind="stable"))),
     "equal scores in the reverse order": (
-        "np.argsort(s)[::-1] turns ties round: sort −scores with kind='stable'.",
+        "np.argsort(s)[::-1] reverses the order of ties: sort −scores with kind='stable'.",
         _curve_with(order=lambda s: np.argsort(s, kind="stable")[::-1])),
     "equal scores as one point (scikit-learn)": (
         "scikit-learn gives one point for each distinct score; here one for each detection, ties in the given order.", _merged),
@@ -155,7 +155,7 @@ CURVE_MISTAKES = {
     "recall first": ("Return (precision, recall).", _curve_with(result=lambda p, r, order: (r, p))),
     "a point at recall 0 added": ("Return one point for each detection; the area's code may add its own ends.", _curve_with(
         result=lambda p, r, order: (np.append(1.0, p), np.append(0.0, r)))),
-    "by rising recall turned round": ("Points come by falling score: recall rises.", _curve_with(
+    "by rising recall, reversed": ("Points come by falling score: recall rises.", _curve_with(
         result=lambda p, r, order: (p[::-1], r[::-1]))),
     "the envelope already taken": ("Return the curve as it is; the envelope belongs to the area.", _curve_with(
         result=lambda p, r, order: (np.maximum.accumulate(p[::-1])[::-1], r))),

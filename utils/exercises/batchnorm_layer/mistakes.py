@@ -33,7 +33,7 @@ _CONSTANT = "In evaluation nothing depends on the batch: dx = dout·γ/√(runni
 _LAST = "backward belongs to the last forward: keep the mode of that call with the cache."
 _THREE = "In training the mean and the variance depend on every sample: dx = (g − mean(g) − x̂·mean(g·x̂))/σ, g = γ·dout."
 _COUNT = "A channel has N·H·W values: sums, means and the unbiased factor run over axes (0, 2, 3)."
-_GRADS = "dgamma sums dout·x̂ and dbeta sums dout, over all axes but the channels', anew in each backward."
+_GRADS = "dgamma sums dout·x̂ and dbeta sums dout, over all axes but the channels', again in each backward."
 _SHAPE = "The convention here is (C,) for every attribute: no keepdims in what is kept."
 _OWN = "Every layer has its own arrays: make them in the constructor, in no class attribute and no default argument."
 _START = "A fresh layer has gamma = 1, beta = 0, running_mean = 0, running_var = 1 and is in training mode."

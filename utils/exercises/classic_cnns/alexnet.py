@@ -157,7 +157,7 @@ ALEXNET = Exercise(
         alex_mistake("3×3 convolutions not padded", "padding=1 keeps the 13×13 map under each 3×3 kernel.", paddings=(2, 2, 0, 0, 0)),
         alex_mistake("pooling that does not overlap", "Windows of 3×3 with stride 2 overlap: nn.MaxPool2d(3, 2).", pool=lambda self, x: F.max_pool2d(x, 2)),
         alex_mistake("average pooling", "AlexNet takes the maximum of each window.", pool=lambda self, x: F.avg_pool2d(x, 3, 2)),
-        alex_mistake("pooling rounds up", "ceil_mode=False, torch's default: windows that stick out are left away.", pool=lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
+        alex_mistake("pooling rounds up", "ceil_mode=False, torch's default: windows that stick out are left out.", pool=lambda self, x: F.max_pool2d(x, 3, 2, ceil_mode=True)),
         alex_mistake("pooling after the last convolution missing", "Max pooling follows convolutions 1, 2 and 5. Adaptive pooling hides it when one is missing.", pooled=(0, 1)),
         alex_mistake("pooling after the second convolution missing", "Max pooling follows convolutions 1, 2 and 5. Adaptive pooling hides it when one is missing.", pooled=(0, 4)),
         alex_mistake("no adaptive pooling", "Images larger than 224 give maps larger than 6×6: put nn.AdaptiveAvgPool2d(6) before the dense layers.", adapt=lambda self, x: x),

@@ -139,7 +139,7 @@ LENET = Exercise(
         lenet_mistake("ReLU instead of tanh", "LeNet-5 is from 1998: its nonlinearity is tanh. ReLU came with AlexNet.", act=lambda self, x: F.relu(x)),
         lenet_mistake("max pooling", "LeNet-5 averages each 2×2 window; max pooling came later.", pool=lambda self, x: F.max_pool2d(x, 2)),
         lenet_mistake("ReLU and max pooling", "That is how a small CNN looks today; LeNet-5 has tanh and average pooling.", act=lambda self, x: F.relu(x), pool=lambda self, x: F.max_pool2d(x, 2)),
-        lenet_mistake("sigmoid instead of tanh", "Asked for is tanh, which is centred at zero.", act=lambda self, x: torch.sigmoid(x)),
+        lenet_mistake("sigmoid instead of tanh", "The question asks for tanh, which is centred at zero.", act=lambda self, x: torch.sigmoid(x)),
         lenet_mistake("scaled tanh of 1998", "The paper's 1.7159·tanh(2x/3) belongs to the original; the modern variant has plain tanh.", act=lambda self, x: 1.7159 * torch.tanh(2 / 3 * x)),
         lenet_mistake("ReLU in the convolutions only", "tanh follows each convolution too.", act_conv=lambda self, x: F.relu(x)),
         lenet_mistake("no tanh after the convolutions", "A nonlinearity follows each convolution, before the pooling.", act_conv=lambda self, x: x),

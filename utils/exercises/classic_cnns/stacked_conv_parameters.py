@@ -45,7 +45,7 @@ STACK = Exercise(
         Mistake("number of layers left out", "Each of the num_layers convolutions has weights of its own.", lambda k, n, c: k * k * c * c),
         Mistake("layers as a power", "Layers add up: num_layers times the weights of one.", lambda k, n, c: (k * k * c * c) ** n),
         Mistake("kernels multiplied, not added", "Layers add up: 3 · 9 = 27 for three 3×3, not 9³.", lambda k, n, c: (k * k) ** n * c * c),
-        Mistake("weights of the one kernel with the same receptive field", "That is the 7×7 that three 3×3 replace. Asked for is the stack itself.", lambda k, n, c: (n * (k - 1) + 1) ** 2 * c * c),
+        Mistake("weights of the one kernel with the same receptive field", "That is the 7×7 that three 3×3 replace. The question asks for the stack itself.", lambda k, n, c: (n * (k - 1) + 1) ** 2 * c * c),
         Mistake("first layer counted with one input channel", "Every layer of the stack has `channels` channels in and out.", lambda k, n, c: (k * k * c + (n - 1) * k * k * c * c) if n else 0),
         Mistake("float instead of int", "A count is an int: no division and no float on the way.", lambda k, n, c: float(n * k * k * c * c)),
         Mistake("text instead of a number", "Return the number itself, no f-string around it.", lambda k, n, c: f"{n * k * k * c * c:,}"),

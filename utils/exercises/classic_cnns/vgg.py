@@ -207,7 +207,7 @@ VGG = Exercise(
         vgg_mistake("last pooling missing", "A max pooling ends each of the five stages: 224 → 112 → 56 → 28 → 14 → 7. Adaptive pooling hides it when one is missing.", pools=4),
         vgg_mistake("overlapping pooling", "VGG's windows are 2×2 with stride 2; 3×3 with stride 2 is AlexNet's.", pool=lambda self, x: F.max_pool2d(x, 3, 2, 1)),
         vgg_mistake("average pooling", "VGG takes the maximum of each window.", pool=lambda self, x: F.avg_pool2d(x, 2)),
-        vgg_mistake("pooling rounds up", "ceil_mode=False, torch's default: windows that stick out are left away.", pool=lambda self, x: F.max_pool2d(x, 2, ceil_mode=True)),
+        vgg_mistake("pooling rounds up", "ceil_mode=False, torch's default: windows that stick out are left out.", pool=lambda self, x: F.max_pool2d(x, 2, ceil_mode=True)),
         vgg_mistake("adaptive pooling missing", "Images larger than 224 give maps larger than 7×7: put nn.AdaptiveAvgPool2d(7) before the dense layers.", adapt=lambda self, x: x),
         vgg_mistake("adaptive max pooling", "The adaptive pooling to 7×7 averages.", adapt=lambda self, x: F.adaptive_max_pool2d(x, 7)),
         vgg_mistake("adaptive pooling to 6×6", "Here the last map is 7×7: 512·7·7 = 25088. 6×6 is AlexNet's.", edge=6),

@@ -119,7 +119,7 @@ def _truth_of_bias(out, bias):
     return _plus(out, bias if bias else None)  # raises for an array of several numbers, as the learner's does
 
 
-_FLIP = "Frameworks correlate: weight[i, j] meets x[i, j], nothing is turned round."
+_FLIP = "Frameworks correlate: weight[i, j] meets x[i, j], the kernel is not flipped."
 
 
 _BIAS = "Each output channel has one bias: add bias.reshape(-1, 1, 1), where a bias is given."

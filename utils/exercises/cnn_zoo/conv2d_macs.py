@@ -44,7 +44,7 @@ CONV = Exercise(
     ),
     mistakes=(
         Mistake("multiply-adds doubled (FLOPs)", "One multiplication and one addition are one multiply-add: do not double.", _conv(lambda c, d, k, h, w, g: 2 * c * d * k * k * h * w // g)),
-        Mistake("multiplications and additions counted exactly", "That is 2n − 1 operations for a sum of n products; asked for are the n multiply-adds.", _conv(lambda c, d, k, h, w, g: (2 * c * k * k // g - 1) * d * h * w)),
+        Mistake("multiplications and additions counted exactly", "That is 2n − 1 operations for a sum of n products; the question asks for the n multiply-adds.", _conv(lambda c, d, k, h, w, g: (2 * c * k * k // g - 1) * d * h * w)),
         Mistake("groups ignored", "In a grouped convolution each output sees c_in / groups channels only.", _conv(lambda c, d, k, h, w, g: c * d * k * k * h * w)),
         Mistake("divided by groups twice", "c_in is divided by groups, c_out is not: all c_out maps are computed.", _conv(lambda c, d, k, h, w, g: (c // g) * (d // g) * k * k * h * w)),
         Mistake("multiplied by groups", "More groups mean fewer products: c_in / groups for each output.", _conv(lambda c, d, k, h, w, g: c * d * k * k * h * w * g)),

@@ -106,7 +106,7 @@ COUNT = Exercise(
         Mistake("buffers counted", "Running statistics and the batch counter are buffers: state, but not parameters. Use module.parameters().", _buffers_too),
         Mistake("running statistics counted", "Running mean and variance are buffers, not parameters; Keras lists them as \"non-trainable parameters\", torch does not.", _running_statistics_too),
         Mistake("everything in the state dict counted", "The state dict has the buffers too, and shared weights twice. Use module.parameters().", lambda module, trainable_only=True: sum(t.numel() for t in module.state_dict().values())),
-        Mistake("shared weights counted twice", "module.parameters() gives a shared parameter once; so must you.", _count(lambda m: (p for _, p in m.named_parameters(remove_duplicate=False)))),
+        Mistake("shared weights counted twice", "module.parameters() gives a shared parameter once: count it once.", _count(lambda m: (p for _, p in m.named_parameters(remove_duplicate=False)))),
         Mistake("tensors counted instead of their entries", "Sum numel() over the parameters.", _count(size=lambda p: 1)),
         Mistake("only the first axis counted", "len() of a tensor is its first axis; numel() counts all entries.", _count(size=lambda p: p.shape[0] if p.dim() else 1)),
         Mistake("frozen parameters always counted", "By default only parameters with requires_grad count.", _count(keep=lambda p, trainable_only: True)),

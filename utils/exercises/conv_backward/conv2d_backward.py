@@ -270,7 +270,7 @@ _CONV_SLIPS = (  # name, advice, then what stands for dx, dweight and dbias; the
      lambda p: (0 * p.dout + 1).sum(axis=(0, 2, 3))),
     ("dx and dweight swapped", _ORDER, lambda p: p.dweight, lambda p: p.dx),
     ("dweight and dbias swapped", _ORDER, None, lambda p: p.dbias, lambda p: p.dweight),
-    ("signs of all gradients turned round", "The gradient points uphill; the minus belongs to the update.",
+    ("signs of all gradients reversed", "The gradient points uphill; the minus belongs to the update.",
      lambda p: -p.dx, lambda p: -p.dweight, lambda p: -p.dbias),
     ("results in float32", "Work in float64: np.zeros(shape) makes float64; drop astype and dtype=np.float32.",
      lambda p: p.dx.astype(np.float32), lambda p: p.dweight.astype(np.float32), lambda p: p.dbias.astype(np.float32)),

@@ -108,7 +108,7 @@ def _wide_index(dout, x, kernel_size, stride=None):
     return dx
 
 
-_FIRST = "Of equal maxima the first one, row by row, takes the whole gradient: np.argmax of the flattened window."
+_FIRST = "Among equal maxima the first one, row by row, takes the whole gradient: np.argmax of the flattened window."
 
 
 _MAX = "Only the maximum reached the output: its derivative is 1, that of every other entry of the window 0."
@@ -162,7 +162,7 @@ _POOL_MISTAKES = (
     Mistake("place in the window taken for a place in the image", _INDEX, _wide_index),
     Mistake("row and column of the maximum swapped", _INDEX, _pool(lambda block: _first(block).swapaxes(2, 3))),
     Mistake("always the top left entry", _MAX, _pool(lambda block: _at(block, np.zeros(block.shape[:2])))),
-    Mistake("sign turned round", "The gradient of the maximum is +1.", lambda *given: -_pool()(*given)),
+    Mistake("sign reversed", "The gradient of the maximum is +1.", lambda *given: -_pool()(*given)),
     Mistake(
         "results in float32",
         "Work in float64: np.zeros(shape) makes float64; drop astype and dtype=np.float32.",

@@ -110,7 +110,7 @@ _COUNT_SLIPS = (  # name, advice, then what stands for the three counts; the com
     ("convolution counted as locally connected", "One filter serves all positions: the size of the image does not enter.", _local),
     ("convolution and locally connected swapped", _ORDER, _local, _conv),
     ("locally connected and fully connected swapped", _ORDER, None, _full, _local),
-    ("order turned round", _ORDER, _full, None, _conv),
+    ("order reversed", _ORDER, _full, None, _conv),
     ("output channels forgotten", "There are C_out filters.", lambda c, f, k, h, w: c * k * k + 1, lambda c, f, k, h, w: h * w * (c * k * k + 1), lambda c, f, k, h, w: h * w * (c * h * w + 1)),
     ("multiply-adds of the convolution", "Parameters are asked for; each is used H·W times, but counted once.", lambda c, f, k, h, w: h * w * f * c * k * k),
     ("floats", _INT, lambda *given: float(_conv(*given)), lambda *given: float(_local(*given)), lambda *given: float(_full(*given))),

@@ -123,7 +123,9 @@ _BY_N = "The loss is a mean over N samples, so its gradient is (p − onehot) / 
 _MEAN = "Loss and gradient belong to the mean over the N samples: divide by N, no more, no less."
 
 
-_CHAIN = "Asked for is the gradient with respect to the logits: softmax's Jacobian turns it into (p − onehot) / N."
+_CHAIN = (
+    "The question asks for the gradient with respect to the logits: softmax's Jacobian turns it into (p − onehot) / N."
+)
 
 
 _SIGN = "The loss is −log p, its gradient (p − onehot) / N: negative at the label."
@@ -182,14 +184,14 @@ _CE_MISTAKES = _named(
      _pair(lambda z, y: -(_stable(z) * _log_stable(z)).sum(axis=1).mean())),
     ("logits in place of log-probabilities", "The loss is logsumexp(z) − z[label]; the first term was left out.",
      _pair(lambda z, y: -_at(z, y).mean())),
-    ("softmax twice", "Logits go through one softmax only.", lambda z, y: _right(_stable(z), y)),
+    ("softmax twice", "Apply softmax to the logits only once.", lambda z, y: _right(_stable(z), y)),
     ("softmax over the samples (axis 0)", _AXIS,
      _pair(lambda z, y: -_at(_log_stable(z, 0), y).mean(), lambda z, y: _grad(z, y, lambda z: _stable(z, 0)))),
     ("softmax over the whole array", _AXIS,
      _pair(lambda z, y: -_at(_log_stable(z, None), y).mean(), lambda z, y: _grad(z, y, lambda z: _stable(z, None)))),
     ("sigmoids in place of softmax", "One label for each sample: softmax. Sigmoids are for several labels (question 33).",
      _pair(lambda z, y: (np.logaddexp(0, z) - z * _onehot(z, y)).sum(axis=1).mean(), lambda z, y: _grad(z, y, _sigma))),
-    ("squared error", "Asked for is −log p of the label, not Σ (p − onehot)².", _squared_error),
+    ("squared error", "The question asks for −log p of the label, not Σ (p − onehot)².", _squared_error),
     ("base-2 logarithm", "Use the natural logarithm, or the gradient does not belong to the loss.",
      _times(lambda n, k: 1 / np.log(2))),
     ("gradient before loss", "Return (loss, grad) in this order.", lambda z, y: _right(z, y)[::-1]),

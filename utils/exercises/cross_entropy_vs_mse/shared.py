@@ -94,7 +94,7 @@ def _math_sigma(z):
     return np.array([1 / (1 + math.exp(-v)) for v in z])
 
 
-_SIGMA = "Let no exponent be positive: 1 / (1 + exp(−z)) for z ≥ 0 and exp(z) / (1 + exp(z)) for z < 0."
+_SIGMA = "Keep every exponent at 0 or below: 1 / (1 + exp(−z)) for z ≥ 0 and exp(z) / (1 + exp(z)) for z < 0."
 
 
 _ONE_EACH = "Return one gradient for each sample, (N,): neither averaged, summed nor divided by N."
@@ -111,7 +111,7 @@ def _shared(right):
         ("summed to one number", _ONE_EACH, _each(lambda p, y: right(p, y).sum())),
         ("sign of the gradient", "A prediction above its label has a positive gradient: σ − y, not y − σ.",
          _each(lambda p, y: -right(p, y))),
-        ("sign of the error lost", "σ − y keeps its sign, or nobody knows which way to go.",
+        ("sign of the error lost", "σ − y keeps its sign: the sign says which way to go.",
          _each(lambda p, y: np.abs(right(p, y)))),
         ("sign in the sigmoid's exponent", _PREDICTION, lambda z, y: right(_sigma(-z), y)),
         ("sigmoid twice", _PREDICTION, _each(right, lambda z: _sigma(_sigma(z)))),

@@ -31,7 +31,7 @@ def _by_cases(p, y):
 _TIMES = "Multiply out on paper first: the σ(1 − σ) below cancels the one above, and 0/0 never arises."
 
 
-_TO_Z = "Multiply by σ′ = σ(1 − σ): asked for is the gradient with respect to z."
+_TO_Z = "Multiply by σ′ = σ(1 − σ): the question asks for the gradient with respect to z."
 
 
 _SIGMOID_CE_MISTAKES = _named(

@@ -59,7 +59,7 @@ _DROPOUT_MISTAKES = listed(
     ("kept with probability p", _KEEP, dict(kept=_training(lambda s: s.draws < s.p, lambda s: np.ones(s.x.shape, bool)))),
     ("kept with probability p, divided by p", _KEEP, dict(
         kept=_training(lambda s: s.draws < s.p, lambda s: np.ones(s.x.shape, bool)), scale=_training(lambda s: 1 / s.p if s.p else 1.0, _ones))),
-    ("kept where the draw is below 1 − p", "As random, but other entries: keep where the draw is >= p, so that runs can be compared.",
+    ("kept where the draw is below 1 − p", "Equally random, but other entries: keep where the draw is >= p, so that runs can be compared.",
      dict(kept=_training(lambda s: s.draws < 1 - s.p, lambda s: np.ones(s.x.shape, bool)))),
     ("not scaled (the 2012 form without its other half)", _SCALE, dict(scale=_ones)),
     ("not scaled in training, times 1 − p in evaluation (the 2014 form)", _SCALE + " The form of 2014 scales at test time; inverted dropout leaves evaluation alone.",
@@ -89,7 +89,7 @@ _DROPOUT_MISTAKES = listed(
     ("normal draws", "rng.random, uniform on [0, 1): a normal draw is below p with another probability.",
      dict(draws=_training(lambda s: s.rng.normal(size=s.x.shape), lambda s: None))),
     ("a generator of its own (seed 0)", _DRAW, dict(draws=_training(lambda s: np.random.default_rng(0).random(s.x.shape), lambda s: None))),
-    ("rng.binomial", "As random, but other entries: one rng.random(x.shape), kept where it is >= p.", dict(
+    ("rng.binomial", "Equally random, but other entries: one rng.random(x.shape), kept where it is >= p.", dict(
         draws=lambda s: None, kept=_training(lambda s: s.rng.binomial(1, 1 - s.p, s.x.shape) == 1, lambda s: np.ones(s.x.shape, bool)))),
     ("exactly a share p dropped", _DRAW, dict(kept=_training(
         lambda s: (np.argsort(np.argsort(s.draws, axis=None)) >= round(s.p * s.x.size)).reshape(s.x.shape), lambda s: np.ones(s.x.shape, bool)))),

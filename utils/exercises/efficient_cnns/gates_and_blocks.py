@@ -299,7 +299,7 @@ _NORM = "Layer norm over the channels of each pixel (eps 1e-6): move the channel
 _ONE = "One norm and one activation in a block: norm after the depthwise convolution, GELU between the two 1×1."
 _GELU = "GELU, exact (with erf), between the two 1×1."
 _SCALE = "A learnt number for each channel, started at `scale`, multiplies the branch before the sum."
-_BIAS = "All three convolutions have a bias: no batch norm takes it out again."
+_BIAS = "All three convolutions have a bias: no batch norm removes it again."
 _DW = "The first layer is a depthwise 7×7: groups = channels, padding 3."
 
 NEXT_MISTAKES = tuple(Mistake(*row) for row in (

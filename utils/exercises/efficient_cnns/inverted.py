@@ -309,7 +309,7 @@ MISTAKES = tuple(Mistake(*row) for row in (
     ("stride on the expansion", _STRIDE, StrideOnExpand),
     ("stride on the projection", _STRIDE, StrideOnProject),
     ("stride ignored", _STRIDE, StrideIgnored),
-    ("convolutions with a bias", "Batch norm takes the mean out again: bias=False.", Biased),
+    ("convolutions with a bias", "Batch norm subtracts the mean again: bias=False.", Biased),
     ("no batch norm after the projection", _NORM, NoLastNorm),
     ("no batch norm after the depthwise convolution", _NORM, NoNormAfterDepthwise),
     ("no batch norm", _NORM, NoNorm),

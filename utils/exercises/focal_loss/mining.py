@@ -75,7 +75,7 @@ def _by_hand(losses, labels, ratio=3):
 
 
 _TIES = (
-    'Of equal losses the first counts: np.argsort(-losses, kind="stable"); turning a rising order round gives the last.'
+    'Among equal losses the first counts: np.argsort(-losses, kind="stable"); reversing a rising order gives the last.'
 )
 _KEEP = "All positives are kept, whatever their loss; the places are for negatives alone."
 _NO_POS = "Without positives no negative is chosen: ratio × 0 is 0."
@@ -115,7 +115,7 @@ _MINED_FLAWS = {
         lambda losses, labels, ratio=3: _mine()(losses, labels, ratio).astype(float)),
     "losses in place of a mask": ("Return the mask, not the losses that it chooses.",
         lambda losses, labels, ratio=3: losses * _mine()(losses, labels, ratio)),
-    "mask turned round": ("True marks what is trained on.", lambda losses, labels, ratio=3: ~_mine()(losses, labels, ratio)),
+    "mask inverted": ("True marks what is trained on.", lambda losses, labels, ratio=3: ~_mine()(losses, labels, ratio)),
     "losses and labels exchanged": ("The losses come first.", lambda losses, labels, ratio=3: _mine()(labels, losses, ratio)),
 }  # fmt: skip
 

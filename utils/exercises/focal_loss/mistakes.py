@@ -133,9 +133,9 @@ _CAP = "A floor under p caps the loss of a confident mistake, which is |z| itsel
 _MEAN = "The mean runs over all entries, easy negatives included: divide loss and gradient by logits.size."
 _GRAD_MEAN = "The loss is a mean over all entries, so its gradient is divided by logits.size too."
 _POSITIVES = (
-    "RetinaNet divides by the number of positive anchors, in its own training; here the mean over all is asked."
+    "RetinaNet divides by the number of positive anchors, in its own training; here the mean runs over all entries."
 )
-_CHAIN = "Asked is the derivative with respect to the logits: times p(1 − p) once, which then cancels."
+_CHAIN = "The question asks for the derivative with respect to the logits: times p(1 − p) once, which then cancels."
 _SIGN = "For a positive the loss falls when its logit rises: the gradient is negative there, and positive for y = 0."
 _LABELS = "Targets are 0 or 1 here (the paper writes ±1): p_t = p where y = 1, and 1 − p where y = 0."
 _GAMMA = "gamma is an argument: the exponent of (1 − p_t); γ = 0 leaves weighted cross-entropy."
@@ -219,7 +219,7 @@ _OTHERS = {
     "one loss for each entry": (_MEAN, dict(total=lambda v, y, a: v)),
     "softmax over the last axis": ("Each entry is a yes/no question of its own: a sigmoid, not a softmax.", dict(
         loss=_softmax_loss, grad=lambda z, y, a, g: a * (_softmax(z) - y))),
-    "sigmoid twice": ("Logits go through one sigmoid only.", dict(change=lambda z, y, a, g: (sigma(z), y, a, g))),
+    "sigmoid twice": ("Apply the sigmoid to the logits only once.", dict(change=lambda z, y, a, g: (sigma(z), y, a, g))),
     "targets 0 taken for the paper's −1": (_LABELS, dict(
         loss=lambda z, y, a, g: a * sigma(-y * z) ** g * softplus(-y * z),
         grad=lambda z, y, a, g: y * a * sigma(-y * z) ** g * (-g * sigma(y * z) * softplus(-y * z) - sigma(-y * z)))),

@@ -19,7 +19,7 @@ _PRIOR_FLAWS = {
     "π itself": lambda pi: pi,
     "sigmoid in place of its inverse": lambda pi: 1 / (1 + math.exp(-pi)),
     "odds without the log": lambda pi: pi / (1 - pi),
-    "odds without the log, turned round, minus": lambda pi: -(1 - pi) / pi,
+    "odds without the log, inverted, minus": lambda pi: -(1 - pi) / pi,
     "log π": lambda pi: math.log(pi),
     "log(1 − π)": lambda pi: math.log(1 - pi),
     "−log π": lambda pi: -math.log(pi),
@@ -35,7 +35,7 @@ _PRIOR_FLAWS = {
     **{f"π cut off at {top:g}": lambda pi, top=top: math.log(max(pi, top) / (1 - max(pi, top))) for top in (
         1e-3, 1e-4, 1e-6, 1e-7, 1e-8)},
 }  # fmt: skip
-_CUT = "Very rare classes are what it is for: nothing has to be cut off, the log of a small number is exact."
+_CUT = "It is made for very rare classes: clip nothing, the log of a small number is exact."
 
 PRIOR = Exercise(
     name="prior_bias",

@@ -257,7 +257,7 @@ RESIDUAL = Exercise(
         Mistake("concatenation instead of addition", "The linear 1×1 has restored c_in channels so that they can be added.", _joined(lambda m, x, r: F.relu(torch.cat([x, m.scale * r], dim=1)))),
         Mistake("no gradient through the shortcut", "The shortcut must carry the gradient too: no detach.", DetachedStream),
         Mistake("ReLU on the branches' input", "The branches read x as it is.", PreActivatedInput),
-        Mistake("order of the branches turned round", "Concatenate in the order 1×1, 3×3, two 3×3.", _shaped(order=(2, 1, 0))),
+        Mistake("order of the branches reversed", "Concatenate in the order 1×1, 3×3, two 3×3.", _shaped(order=(2, 1, 0))),
         Mistake("widths of Inception-ResNet-v1 (32 throughout)", _BRANCHES, _shaped(widths=((32,), (32, 32), (32, 32, 32)))),
         Mistake("third branch left out", _BRANCHES, _shaped(order=(0, 1), widths=((32,), (32, 32)))),
         Mistake("5×5 in the third branch", _BRANCHES, FiveInThird),

@@ -207,7 +207,7 @@ def shared_mistakes(base):
         Mistake("order of the branches: 5×5 before 3×3", _ORDER, ordered(0, 2, 1, 3)),
         Mistake("order of the branches: pool before 5×5", _ORDER, ordered(0, 1, 3, 2)),
         Mistake("order of the branches: 1×1 after 3×3 and 5×5", _ORDER, ordered(1, 2, 0, 3)),
-        Mistake("order of the branches turned round", _ORDER, ordered(3, 2, 1, 0)),
+        Mistake("order of the branches reversed", _ORDER, ordered(3, 2, 1, 0)),
         Mistake("no ReLU after the reductions", _REDUCED, without_relu(*REDUCTIONS)),
         Mistake("no ReLU after the 3×3's reduction", _REDUCED, without_relu("reduce3")),
         Mistake("no ReLU after the 5×5's reduction", _REDUCED, without_relu("reduce5")),
@@ -287,4 +287,4 @@ def _by_zoo(module):
     return lambda x, **arguments: run_module(module, x, **arguments)
 
 
-_BIAS = "Batch norm takes the mean out again: bias=False."
+_BIAS = "Batch norm subtracts the mean again: bias=False."

@@ -131,7 +131,7 @@ ACTIVATION_MISTAKES = {
     "relu: derivative 1 at 0": (_AT_0, _but(**_slope("relu", lambda x: np.where(x >= 0, 1.0, 0.0)))),
     "relu: derivative 1/2 at 0": (_AT_0, _but(**_slope("relu", lambda x: np.heaviside(x, 0.5)))),
     "relu: derivative of the value ≥ 0, always 1": (_AT_0, _but(**_slope("relu", np.ones_like))),
-    "relu: a boolean derivative": ("Make numbers of the comparison: np.where(x > 0, 1.0, 0.0).", _but(**_slope("relu", lambda x: x > 0))),
+    "relu: a boolean derivative": ("Turn the comparison into numbers: np.where(x > 0, 1.0, 0.0).", _but(**_slope("relu", lambda x: x > 0))),
     "relu: |x|": ("relu is max(x, 0).", _but(relu=lambda x: (np.abs(x), np.sign(x)))),
     "leaky_relu: derivative of relu": (_LEAKY, _but(**_slope("leaky_relu", lambda x: np.where(x > 0, 1.0, 0.0)))),
     "leaky_relu: relu": (_LEAKY, _but(leaky_relu=RIGHT["relu"])),

@@ -119,9 +119,7 @@ def _std(default=0.0, finish=math.sqrt, other=refuse, **changed):
 
 
 _ROOT = "The schemes fix the variance; the standard deviation is its root."
-_UNIFORM = (
-    "√3 times the standard deviation is the bound of the uniform draw; asked for is the standard deviation itself."
-)
+_UNIFORM = "√3 times the standard deviation is the bound of the uniform draw; the question asks for the standard deviation itself."
 _HE = "He keeps the forward pass: variance 2/((1 + a²)·fan_in), where the 2 makes up for the half that ReLU sets to 0."
 _XAVIER = "Xavier compromises between forward and backward pass: variance 2/(fan_in + fan_out)."
 _LECUN = "LeCun: variance 1/fan_in."
@@ -137,7 +135,7 @@ STD_MISTAKES = {
     "He with Xavier's mean of the fans": (_HE, _std(he=lambda i, o, a: 4 / ((1 + a**2) * (i + o)))),
     "He's numerator over Xavier's sum": (_HE, _std(he=lambda i, o, a: 2 / ((1 + a**2) * (i + o)))),
     "He without the 2": (_HE, _std(he=lambda i, o, a: 1 / ((1 + a**2) * i))),
-    "He with fan_out (torch's mode='fan_out')": ("fan_in keeps the forward pass, and is asked for; fan_out keeps the backward pass.", _std(he=lambda i, o, a: 2 / ((1 + a**2) * o))),
+    "He with fan_out (torch's mode='fan_out')": ("The question asks for fan_in, which keeps the forward pass; fan_out keeps the backward pass.", _std(he=lambda i, o, a: 2 / ((1 + a**2) * o))),
     "He: slope ignored": (_A, _std(he=lambda i, o, a: 2 / i)),
     "He: 1 + a for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 + a) * i))),
     "He: 1 − a² for 1 + a²": (_A, _std(he=lambda i, o, a: 2 / ((1 - a**2) * i))),
@@ -160,7 +158,7 @@ STD_MISTAKES = {
     "He and Xavier exchanged": (_HE, _std(he=VARIANCE["xavier"], xavier=VARIANCE["he"])),
     "fan_in and fan_out exchanged": ("The order is (fan_in, fan_out).", lambda i, o, *more: _std()(o, i, *more)),
     "divided by 0.8796 (Keras' truncated normal)": (
-        "The correction for a truncated normal belongs to Keras' draw; asked for is the standard deviation of the weights.",
+        "The correction for a truncated normal belongs to Keras' draw; the question asks for the standard deviation of the weights.",
         _std(finish=lambda v: math.sqrt(v) / 0.87962566103423978)),
     "fans multiplied in, not divided by": (_ROOT, _std(finish=lambda v: 1 / math.sqrt(v))),
     "an unknown scheme is taken for He": (_SCHEME, lambda i, o, scheme, a=0.0: _std()(i, o, scheme if scheme in VARIANCE else "he", a)),

@@ -85,7 +85,7 @@ IOU_ONLY = {
         "The overlap begins at the larger of the two x1 and ends at the smaller of the two x2.",
         lambda a, b: over_union(enclosing(a, b), areas(a)[:, None], areas(b)[None])),
     "1 − IoU": ("That is the distance or the loss; IoU itself is asked for.", lambda a, b: 1 - iou(a, b)),
-    "GIoU": ("GIoU takes the gap away too (question 38); here intersection over union alone.",
+    "GIoU": ("GIoU subtracts the gap too (question 38); here intersection over union alone.",
              lambda a, b: iou(a, b) - 1 + over_union(
                  areas(a)[:, None] + areas(b)[None] - iou(a, b, ratio=lambda i, p, q: i), enclosing(a, b), 0)),
     "boxes read as x, y, width, height": (_FORMAT, _reading([0, 1, 2, 3], _from_sizes)),

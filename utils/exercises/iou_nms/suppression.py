@@ -57,7 +57,9 @@ _STRICT = (
     "A box is dropped when its IoU is greater than the threshold, as in torchvision; at exactly the threshold it stays."
 )
 _INDICES = "Return the kept boxes' indices in the given arrays, best score first."
-_TIES = "np.argsort(s)[::-1] turns ties round: sort −scores with kind='stable', then the lower index comes first."
+_TIES = (
+    "np.argsort(s)[::-1] reverses the order of ties: sort −scores with kind='stable', then the lower index comes first."
+)
 
 _NMS_SHARED = {
     "≥ in place of >": (_STRICT, _nms_with(dropped=np.greater_equal)),
@@ -200,10 +202,10 @@ def _once_sorted_then_by_value(i, v, *_):
 
 
 _SQUARED = "The Gaussian form is exp(−IoU²/σ): IoU squared, σ itself, no ½ (Bodla et al. 2017, eq. 4)."
-_RESORT = "After each decay look for the best remaining box anew: a decayed box may fall behind another."
+_RESORT = "After each decay look again for the best remaining box: a decayed box may fall behind another."
 _COMPOUND = "Multiply the score that the box has now: the decays of all boxes taken before it add up."
 _SOFT_RETURNS = "Return the indices in the order taken, and beside each the score that it had when it was taken."
-_LINEAR = "That is the linear form of Soft-NMS, (1 − IoU) above a threshold; asked for is the Gaussian one."
+_LINEAR = "That is the linear form of Soft-NMS, (1 − IoU) above a threshold; the question asks for the Gaussian one."
 
 SOFT_MISTAKES = {
     "exp(−IoU/σ): IoU not squared": (_SQUARED, _soft_with(decay=lambda o, s: np.exp(-o / s))),
@@ -220,7 +222,7 @@ SOFT_MISTAKES = {
     "min_score ignored": ("Drop boxes whose score has fallen below the min_score that is passed in.",
                           lambda b, s, sigma=0.5, min_score=0.001: _soft(b, s, sigma)),
     "no box is dropped": ("Drop boxes whose score has fallen below min_score.", _soft_with(below=lambda v, m: False)),
-    "a score of exactly min_score dropped": ("Below min_score is dropped; at min_score a box stays.", _soft_with(below=np.less_equal)),
+    "a score of exactly min_score dropped": ("A box with a score below min_score is dropped; with exactly min_score it stays.", _soft_with(below=np.less_equal)),
     "decayed boxes never sorted again": (_RESORT, _soft_with(resort=False)),
     "sorted again only at the end": (_RESORT, _soft_then(_once_sorted_then_by_value, resort=False)),
     "each decay starts from the original score": (_COMPOUND, _soft_with(fresh=True)),

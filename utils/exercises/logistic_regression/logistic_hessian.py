@@ -91,7 +91,7 @@ _HESSIAN_MISTAKES = _named(
     ("derivative of tanh: 1 − p²", _WEIGHT, _hessian(lambda p: 1 - p**2)),
     ("derivative of σ′: p(1 − p)(1 − 2p)", _WEIGHT, _hessian(lambda p: _curvature(p) * (1 - 2 * p))),
     ("z(1 − z): σ forgotten", _WEIGHT, _hessian(sigma=lambda z: z)),
-    ("sign turned round", "The loss is convex: Xᵀ diag(s) X / n, with a plus.",
+    ("sign reversed", "The loss is convex: Xᵀ diag(s) X / n, with a plus.",
      lambda w, X, l2=0.0: -_hessian()(w, X, l2)),
     ("minus in the samples' part", "The loss is convex: Xᵀ diag(s) X / n, with a plus.",
      _hessian(lambda p: -_curvature(p))),

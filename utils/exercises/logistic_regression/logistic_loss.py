@@ -90,7 +90,7 @@ _ABS = "The L1 penalty is l1 · Σ|w|: the absolute value of each weight, all of
 _LOG0 = "Never take the log of a rounded probability: work on z, max(z, 0) − y·z + log1p(exp(−|z|))."
 
 
-_OVERFLOW = "Let no exponent be positive: log(1 + exp(z)) = max(z, 0) + log1p(exp(−|z|))."
+_OVERFLOW = "Keep every exponent at 0 or below: log(1 + exp(z)) = max(z, 0) + log1p(exp(−|z|))."
 
 
 _FLOOR = "A floor under p caps the loss; a sample that is wrong by 10000 costs 10000. Work on z, without p."
@@ -139,9 +139,9 @@ _LOSS_MISTAKES = _named(
     ("labels flipped", "p = σ(X·w) is the probability of y = 1: −log p there, −log(1 − p) for y = 0.",
      _loss(lambda z, y: _ce(z, 1 - y))),
     ("samples with y = 0 left out", _LABELS, _loss(lambda z, y: y * _ce(z, y))),
-    ("squared error", "Asked for is cross-entropy, not (p − y)².", _loss(lambda z, y: (_sigma(z) - y) ** 2)),
+    ("squared error", "The question asks for cross-entropy, not (p − y)².", _loss(lambda z, y: (_sigma(z) - y) ** 2)),
     ("base-2 logarithm", "Use the natural logarithm.", _loss(lambda z, y: _ce(z, y) / np.log(2))),
-    ("sigmoid twice", "X·w goes through one sigmoid only.", _loss(lambda z, y: _ce(_sigma(z), y))),
+    ("sigmoid twice", "Apply the sigmoid to X·w only once.", _loss(lambda z, y: _ce(_sigma(z), y))),
     ("one loss for each sample", "Return one number, the mean over the samples.", _loss(mean=lambda each: each)),
     ("labels turned into ±1 in the formula for 0 and 1", _LABELS, _loss(lambda z, y: _ce(z, 0) - (2 * y - 1) * z)),
     *((f"{slip}, and {flaw}", advice, _loss(each, **part))

@@ -43,7 +43,7 @@ _ORDER = "l1 belongs to Σ|w|, l2 to Σw², in this order of the arguments."
 _ALL = "Add both penalties, over every weight: there is no intercept here to leave out."
 
 
-_STABLE = "Let no exponent be positive: 1/(1 + exp(−z)) for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0."
+_STABLE = "Keep every exponent at 0 or below: 1/(1 + exp(−z)) for z ≥ 0, exp(z)/(1 + exp(z)) for z < 0."
 
 
 # ---- cases --------------------------------------------------------------------------------------------------------

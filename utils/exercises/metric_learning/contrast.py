@@ -134,12 +134,10 @@ def _log_eps(s, axis=1):
 
 
 _UNIT = "Bring every row of a and of b to length 1: the score is a cosine over T."
-_BACK = (
-    "a was normalised, so its gradient is (g − â(â·g))/‖a‖, with g the gradient of â: it stands at a right angle to a."
-)
+_BACK = "a was normalised, so its gradient is (g − â(â·g))/‖a‖, with g the gradient of â: it is at a right angle to a."
 _T = "The cosines are divided by T, and so is their gradient, once."
 _MEAN = "A mean over the N rows, and its gradient has the same 1/N."
-_STABLE = "Work on log-softmax with each row's maximum taken away: at T = 0.001 the scores are ±1000."
+_STABLE = "Work on log-softmax with each row's maximum subtracted: at T = 0.001 the scores are ±1000."
 _PAIRS = "Row i of a belongs to row i of b: the labels are 0, 1, …, N − 1, the diagonal of (N, N)."
 _ROWS = "Softmax over the rows of b that a row of a could be paired with: axis 1."
 
@@ -166,10 +164,10 @@ NCE_MISTAKES = named(
     ("both directions (CLIP)", "CLIP's loss is the mean of both; InfoNCE here goes from a to b.", _two_ways),
     ("softmax over the whole matrix", _ROWS, _nce(logp=_whole)),
     ("the positive left out of the denominator", "The denominator has all N rows of b, the positive too; leaving it out is the decoupled loss.", _without_positive),
-    ("gradient of the loss with respect to b", "Asked for is the gradient with respect to a.", _of_b),
+    ("gradient of the loss with respect to b", "The question asks for the gradient with respect to a.", _of_b),
     ("the most similar taken for the positive", _PAIRS, _nce(rows=lambda lp: -lp.max(axis=1), target=lambda p: (p == p.max(axis=1, keepdims=True)) * 1.0)),
     ("a against itself", "The scores are a·bᵀ: b holds the other views.", lambda a, b, t=0.07: _nce()(a, a, t)),
-    ("log N subtracted (mutual information)", "log N − loss bounds the mutual information; asked for is the loss.", _nce(rows=lambda lp: -np.diag(lp) - math.log(len(lp)))),
+    ("log N subtracted (mutual information)", "log N − loss bounds the mutual information; the question asks for the loss.", _nce(rows=lambda lp: -np.diag(lp) - math.log(len(lp)))),
     ("sign of the loss", "−log p of the right pair.", _nce(loss_by=lambda n: -n)),
     ("sign of the gradient", "p − 1 on the diagonal: the right pair is pulled together.", _nce(grad_by=lambda n: -n)),
     ("one-hot forgotten in the gradient", "The scores' gradient is (p − identity)/N.", _nce(target=lambda p: 0)),

@@ -147,11 +147,11 @@ TRIPLET_MISTAKES = named(
     ("the negative left out of the gradient", _SLOPE, _triplet(pull=lambda a, p, n: 2 * (a - p))),
     ("the positive left out of the gradient", _SLOPE, _triplet(pull=lambda a, p, n: -2 * (a - n))),
     ("both pulls added", _SLOPE, _triplet(pull=lambda a, p, n: 2 * (a - p) + 2 * (a - n))),
-    ("gradient of the positive", "Asked for is the gradient with respect to the anchor.", _triplet(pull=lambda a, p, n: -2 * (a - p))),
-    ("gradient of the negative", "Asked for is the gradient with respect to the anchor.", _triplet(pull=lambda a, p, n: 2 * (a - n))),
+    ("gradient of the positive", "The question asks for the gradient with respect to the anchor.", _triplet(pull=lambda a, p, n: -2 * (a - p))),
+    ("gradient of the negative", "The question asks for the gradient with respect to the anchor.", _triplet(pull=lambda a, p, n: 2 * (a - n))),
     ("embeddings normalised first", "FaceNet normalises in the network; here the vectors are taken as they are.", _normalised),
     ("anchor and positive swapped where nearer (swap)", "That is torch's swap=True; here it is always the anchor that is compared.", _swapped),
-    ("contrastive loss", "Asked for is one hinge on the difference of both distances.", _contrastive),
+    ("contrastive loss", "The question asks for one hinge on the difference of both distances.", _contrastive),
     ("gradient before loss", "Return (loss, grad_anchor) in this order.", _triplet(both=lambda loss, grad: (grad, loss))),
 )  # fmt: skip
 
@@ -277,7 +277,7 @@ def _hardest_pair(d, y):
 _MASKS = "Two masks: same label without the diagonal for positives, another label for negatives."
 _HARDEST = "Hard: the positive that is farthest, the negative that is nearest."
 _INF = "Set what may not be chosen to −∞ before argmax and to +∞ before argmin; 0 is a distance like others."
-_FIRST = "Of equals the first: that is what argmax and argmin return."
+_FIRST = "Among equals take the first: that is what argmax and argmin return."
 _ROWS = "One choice for each row: argmax and argmin along axis 1."
 
 HARD_MISTAKES = named(
@@ -296,7 +296,7 @@ HARD_MISTAKES = named(
     ("masked by a constant of 1000", _INF, _pick(lambda d, y: (d - 1e3 * ~_own(y)).argmax(axis=1), lambda d, y: (d + 1e3 * _same(y)).argmin(axis=1))),
     ("negatives and positives exchanged", "Return (positives, negatives) in this order.", lambda d, y: _pick()(d, y)[::-1]),
     ("distances in place of indices", "Return the indices of the chosen rows.", _values),
-    ("indices within the chosen subset", "An index into the filtered row is no index into the batch: mask instead of filtering.", _in_subset),
+    ("indices within the chosen subset", "An index into the filtered row is not an index into the batch: mask instead of filtering.", _in_subset),
     ("along the columns (axis 0)", _ROWS, lambda d, y: _pick()(d.T, y)),
     ("last of equals", _FIRST, _pick(lambda d, y: _last(_where(_own(y), d, -np.inf), np.argmax), lambda d, y: _last(_where(~_same(y), d, np.inf), np.argmin))),
     ("last of equals among positives", _FIRST, _pick(lambda d, y: _last(_where(_own(y), d, -np.inf), np.argmax))),

@@ -83,7 +83,7 @@ LAYER = Exercise(
          dict(scale=lambda s: np.std(s.x, axis=-1, ddof=1, keepdims=True) + s.eps)),
         ("variance not centred (E[x²])", _CENTRED, dict(spread=lambda s: np.mean(s.x**2, axis=-1, keepdims=True))),
         ("mean not subtracted", "The numerator is x − mean.", dict(xhat=lambda s: s.x / s.scale)),
-        ("RMS norm in its place", "Layer norm takes the mean away first; RMS norm does not.", dict(mean=lambda s: 0.0)),
+        ("RMS norm in its place", "Layer norm subtracts the mean first; RMS norm does not.", dict(mean=lambda s: 0.0)),
         ("sum of squares in place of their mean", _BIASED, dict(spread=lambda s: np.sum((s.x - s.mean) ** 2, axis=-1, keepdims=True))),
         ("mean absolute deviation", _CENTRED, dict(scale=lambda s: np.mean(np.abs(s.x - s.mean), axis=-1, keepdims=True) + s.eps)),
         ("gamma and beta along the samples", "gamma and beta belong to the features, the last axis: they broadcast as they are.", dict(out=_column)),
@@ -134,10 +134,10 @@ _backward = by_rules(
     eps=1e-5,
 )
 
-_MEAN = "The mean depends on every feature, so its branch takes mean(g) away from each."
-_PROJ = "The variance depends on every feature too: its branch takes x̂·mean(g·x̂) away."
+_MEAN = "The mean depends on every feature, so its branch subtracts mean(g) from each."
+_PROJ = "The variance depends on every feature too: its branch subtracts x̂·mean(g·x̂)."
 _BY_D = "Both terms are means over the D features: divide the sums by D."
-_GAMMA = "γ stands inside the means: g = γ·dout first, for every feature has its own γ."
+_GAMMA = "γ goes inside the means: g = γ·dout first, for every feature has its own γ."
 _DG = "out = γ·x̂ + β, so dγ sums dout·x̂ and dβ sums dout."
 _ORDER = "The order is (dx, dgamma, dbeta)."
 
@@ -205,7 +205,7 @@ LAYER_BACKWARD = Exercise(
         ("1/σ forgotten", PROJECT, dict(dx=lambda s: s.g - s.mean_term - s.projection)),
         ("divided by the variance", PROJECT, dict(dx=lambda s: s.ivar**2 * (s.g - s.mean_term - s.projection))),
         ("times σ, not divided", PROJECT, dict(dx=lambda s: (s.g - s.mean_term - s.projection) / s.ivar)),
-        ("RMS norm's backward", "Layer norm takes the mean away, so the mean branch and the centred x̂ belong in.",
+        ("RMS norm's backward", "Layer norm subtracts the mean, so the mean branch and the centred x̂ belong in.",
          dict(ivar=lambda s: 1 / np.sqrt(np.mean(s.x**2, axis=-1, keepdims=True) + s.eps), xhat=lambda s: s.x * s.ivar, mean_term=lambda s: 0)),
         ("dgamma with x", _DG, dict(dgamma=lambda s: s.total(s.dout * s.x))),
         ("dgamma with x − mean", _DG, dict(dgamma=lambda s: s.total(s.dout * s.xhat / s.ivar))),

@@ -32,7 +32,7 @@ _forward = by_rules(
     eps=1e-6,
 )
 
-_RAW = "RMS norm takes no mean away: x/√(mean(x²) + eps)·γ."
+_RAW = "RMS norm subtracts no mean: x/√(mean(x²) + eps)·γ."
 _AXIS = "The mean square is taken over the last axis, for each sample (and each position) alone."
 _DEFAULT = "The default is 1e-6 here, as Llama's; 1e-5 is layer norm's."
 _MEAN_OF = "Take the mean of the squares, not their sum: else the features shrink as √D grows."
@@ -132,8 +132,8 @@ _backward = by_rules(
 )
 
 _DX = "With g = γ·dout and x̂ = r·x: dx = r·(g − x̂·mean(g·x̂)), the mean over the features of that one sample."
-_GAMMA = "γ stands inside the mean: g = γ·dout first, for every feature has its own γ."
-_NO_MEAN = "No mean was taken away in the forward pass, so none is in the backward pass."
+_GAMMA = "γ goes inside the mean: g = γ·dout first, for every feature has its own γ."
+_NO_MEAN = "The forward pass subtracts no mean, so neither does the backward pass."
 _DG = "out = γ·x̂, so dγ sums dout·x̂ over all leading axes."
 
 

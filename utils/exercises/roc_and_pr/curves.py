@@ -290,10 +290,10 @@ AUC_MISTAKES = named(
     ("no ValueError, 0 for one class", _ONE_CLASS, _no_refusal(0.0)),
     ("no ValueError, 0.5 for one class", _ONE_CLASS, _no_refusal(0.5)),
     ("no ValueError, 1 for one class", _ONE_CLASS, _no_refusal(1.0)),
-    ("1 − AUC (axes or classes exchanged)", "A positive above a negative counts for you, not against you; fpr is the abscissa.", _pairs(out=lambda a: 1 - a)),
+    ("1 − AUC (axes or classes exchanged)", "fpr belongs on the horizontal axis, tpr on the vertical one: good scores give an area near 1.", _pairs(out=lambda a: 1 - a)),
     ("sign of the area", "Integrate with a rising fpr.", _pairs(out=lambda a: -a)),
     ("never below one half", "An AUC below 0.5 is a finding: the scores are the wrong way round.", _pairs(out=lambda a: max(a, 1 - a))),
-    ("Gini coefficient, 2·AUC − 1", "Asked for is the area itself.", _pairs(out=lambda a: 2 * a - 1)),
+    ("Gini coefficient, 2·AUC − 1", "The question asks for the area itself.", _pairs(out=lambda a: 2 * a - 1)),
     ("number of pairs, not their share", "Divide by the number of pairs, positives times negatives.",
      _checked(lambda y, s: _pairs()(y, s) * (y == 1).sum() * (y == 0).sum())),
     ("divided by all pairs of samples", "Divide by the pairs of one positive and one negative.",
@@ -301,7 +301,7 @@ AUC_MISTAKES = named(
     ("(0, 0) missing", _FIRST, _of(_roc(start=lambda x: x))),
     ("points summed, not areas", "The area is Σ Δfpr · mean tpr; points are not equally far apart.", _of(_roc(), lambda f, t: float(t.mean()))),
     ("average precision", "That is the area under the precision–recall curve.", _checked(_average_precision)),
-    ("trapezoids under the precision–recall curve", "Asked for is the ROC curve.", _checked(_trapezoid_precision)),
+    ("trapezoids under the precision–recall curve", "The question asks for the ROC curve.", _checked(_trapezoid_precision)),
     ("one threshold at 0.5", "AUC has no threshold: it runs over all of them.", _checked(_at_half)),
 )  # fmt: skip
 

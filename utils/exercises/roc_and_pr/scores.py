@@ -209,7 +209,7 @@ def _middle(at, values, i):
 
 _GEQ = "The threshold is used as score ≥ threshold: its own sample is called positive."
 _F1 = "What is maximised is F1 = 2TP/(2TP + FP + FN)."
-_LARGEST = "Of thresholds with equal F1 the largest score."
+_LARGEST = "Among thresholds with equal F1 take the largest score."
 _TIES = "Samples of equal score are called positive together: judge a threshold after all of them."
 _ITSELF = "Return one of the scores, not its place nor a value between two."
 

@@ -102,9 +102,9 @@ def _square_eps(p, t, eps):
     return p, t, eps * p.shape[1] * p.shape[2]
 
 
-_IMAGE = "Asked is the mean over images of each image's own Dice: sum over H and W only, axes (1, 2)."
+_IMAGE = "The question asks for the mean over images of each image's own Dice: sum over H and W only, axes (1, 2)."
 _VNET = "That is V-Net's form with squares (Milletari et al. 2016); here the denominator holds Σp + Σt."
-_EPS = "eps stands above and below, (2Σpt + eps)/(Σp + Σt + eps): then an image without anything costs 0 if p is 0."
+_EPS = "eps is added above and below, (2Σpt + eps)/(Σp + Σt + eps): then an image without anything costs 0 if p is 0."
 _EPS_ARG = "eps is an argument: use its value as it is, once above and once below."
 _TWO = "The overlap counts twice, 2Σpt: a perfect mask must give 1, for then Σp + Σt = 2Σt."
 _QUOTIENT = "By the quotient rule −[2t·(S + eps) − (2I + eps)]/(S + eps)², I = Σpt and S = Σp + Σt, divided by N."
@@ -135,10 +135,10 @@ _DICE_FLAWS = {
     "soft IoU": ("That is the soft Jaccard index: Σpt over the union. Dice divides 2Σpt by the sum of both.", _iou),
     "Dice coefficient in place of the loss": (_LOSS, _make(loss=lambda d: d)),
     "Dice coefficient and its gradient": (_LOSS, _make(loss=lambda d: d, share=lambda *v: -_share(*v))),
-    "minus Dice, the 1 left out": ("1 − Dice is asked; −Dice trains alike, but is another number.", _make(loss=lambda d: -d)),
-    "−log Dice": ("That is the log-Dice loss; asked is 1 − Dice.", _log_dice),
+    "minus Dice, the 1 left out": ("The question asks for 1 − Dice; −Dice trains alike, but is another number.", _make(loss=lambda d: -d)),
+    "−log Dice": ("That is the log-Dice loss; the question asks for 1 − Dice.", _log_dice),
     "mean of foreground's and background's Dice": (
-        "That is the two-class form, the mean of both classes; here the foreground alone is asked.", _two_classes),
+        "That is the two-class form, the mean of both classes; here only the foreground counts.", _two_classes),
     "denominator not differentiated": (_QUOTIENT, _make(down=lambda p, t: 0)),
     "numerator not differentiated": (_QUOTIENT, _make(up=lambda p, t: 0 * t)),
     "gradient with respect to target: 2p for 2t": ("The gradient is that of probs: the derivative of Σpt with respect to p is t.", _make(up=lambda p, t: 2 * p)),
@@ -159,7 +159,7 @@ _DICE_FLAWS = {
         _make()(1.0 * (p > 0.5), t, eps)[0], _make()(p, t, eps)[1])),
     "a sigmoid over the probabilities": (_SOFT, _make(change=lambda p, t, eps: (1 / (1 + np.exp(-p)), t, eps))),
     "gradient times p(1 − p), with respect to logits": (
-        "Asked is the derivative with respect to the probabilities; the sigmoid's factor comes after it.",
+        "The question asks for the derivative with respect to the probabilities; the sigmoid's factor comes after it.",
         lambda p, t, eps=1.0: (_make()(p, t, eps)[0], _make()(p, t, eps)[1] * p * (1 - p))),
     "background for foreground": ("The foreground is where target is 1.", _make(change=lambda p, t, eps: (p, 1 - t, eps))),
     "cross-entropy": ("That is the cross-entropy per pixel.", lambda p, t, eps=1.0: (
@@ -265,7 +265,7 @@ def _index(counts=_counts, above=1.0, below=1.0, weights=lambda a, b: (a, b), ra
 
 _AB = "α weighs the false positives Σp(1 − t), β the false negatives Σ(1 − p)t: β > α asks for recall."
 _COUNTS = "TP = Σpt, FP = Σp(1 − t), FN = Σ(1 − p)t: what lies in both, only in p, only in t."
-_TV_EPS = "eps stands once above and once below: (TP + eps)/(TP + α·FP + β·FN + eps)."
+_TV_EPS = "eps is added once above and once below: (TP + eps)/(TP + α·FP + β·FN + eps)."
 _BY_IMAGE = "Return one index for each image: sum over H and W, axes (1, 2)."
 _TV_FLAWS = {
     "α and β exchanged": (_AB, _index(weights=lambda a, b: (b, a))),

@@ -112,7 +112,7 @@ CALIBRATION = named(
     ("bins added up without weights", _WEIGHT, _ece(total=lambda gaps, counts: np.abs(gaps).sum())),
     ("gaps times counts, not divided by N", _WEIGHT, _ece(total=lambda gaps, counts: (np.abs(gaps) * counts).sum())),
     ("divided by the number of bins", _WEIGHT, lambda p, y, bins=15: _ece(total=lambda gaps, counts: np.abs(gaps).sum() / bins)(p, y, bins)),
-    ("the largest gap (MCE)", "That is the maximum calibration error; asked for is the weighted mean.", _ece(total=lambda g, n: np.abs(g).max())),
+    ("the largest gap (MCE)", "That is the maximum calibration error; the question asks for the weighted mean.", _ece(total=lambda g, n: np.abs(g).max())),
     ("gaps squared", _ABS, _ece(total=lambda g, n: (g**2 * n).sum() / n.sum())),
     ("root of the mean squared gap", _ABS, _ece(total=lambda g, n: math.sqrt((g**2 * n).sum() / n.sum()))),
     ("signed gaps, accuracy − confidence", _ABS, _ece(total=lambda g, n: (g * n).sum() / n.sum())),
@@ -212,7 +212,7 @@ def _match(z, y):
 
 _LEAST = "T minimises the mean cross-entropy of softmax(logits / T) on these labels; nothing else is asked."
 _WIDE = "Search on the scale of log T, and widely: logits a hundred times as large have a T a hundred times as large."
-_FINE = "The answer is due to 1e-4 of itself: refine about the best candidate, or solve for the zero of the slope."
+_FINE = "T must be right to a relative 1e-4: refine around the best candidate, or solve for the zero of the slope."
 
 TEMPERATURE = named(
     ("T as a multiplier", "T divides the logits: return 1/t if you fitted softmax(t·z).", lambda z, y: 1 / temperature(z, y)),
@@ -232,6 +232,6 @@ TEMPERATURE = named(
     ("search between 0.01 and 100", _WIDE, _clipped(0.01, 100)),
     ("search between 0.1 and 10", _WIDE, _clipped(0.1, 10)),
     ("search between 0.5 and 5", _WIDE, _clipped(0.5, 5)),
-    ("T kept above 1", "A network may be too modest as well: T < 1 sharpens.", _clipped(1, math.inf)),
-    ("gradient steps stopped too early", "Fifty small steps on T do not arrive: the loss is smooth in one variable, solve for the zero of its slope.", _steps),
+    ("T kept above 1", "A network may be underconfident as well: T < 1 sharpens.", _clipped(1, math.inf)),
+    ("gradient steps stopped too early", "Fifty small steps on T do not converge: the loss is smooth in one variable, solve for the zero of its slope.", _steps),
 )  # fmt: skip

@@ -124,7 +124,7 @@ SMOOTHING = named(
     ("1e-8 added in the log", STABLE, _smooth(logp=lambda z: np.log(softmax(z) + 1e-8))),
     ("softmax over the samples (axis 0)", _AXIS, _smooth(logp=lambda z: log_softmax(z, 0), p=lambda z: softmax(z, 0))),
     ("logits in place of log-probabilities", "log p = z − logsumexp(z): the second term is missing.", _smooth(logp=lambda z: z)),
-    ("softmax twice", "Logits go through one softmax only.", lambda z, y, s=0.1: _smooth()(softmax(z), y, s)),
+    ("softmax twice", "Apply softmax to the logits only once.", lambda z, y, s=0.1: _smooth()(softmax(z), y, s)),
     ("labels counted from 1", "Classes count from 0.", lambda z, y, s=0.1: _smooth()(z, y - 1, s)),
     ("gradient before loss", _PAIR, lambda z, y, s=0.1: _smooth()(z, y, s)[::-1]),
 )  # fmt: skip

@@ -95,9 +95,9 @@ _SHUFFLE_FLAWS = {
     "reshape alone": ("The r² channels of a pixel become its block: split them off, transpose, then merge.", lambda x, r: x.reshape(
         len(x), _rest(x.shape[1], r), x.shape[2] * r, x.shape[3] * r)),
     "maps side by side, not interleaved": ("The block of a pixel stays together: rows h·r + i, not i·H + h.", _tiled),
-    "the inverse, pixel_unshuffle": ("That folds pixels into channels; asked is the other way.", _unshuffled),
+    "the inverse, pixel_unshuffle": ("That folds pixels into channels; the question asks for the other way.", _unshuffled),
     "height and width exchanged": (_ORDER, lambda x, r: np.swapaxes(_shuffle()(x, r), 2, 3)),
-    "rows turned round in the block": (_ORDER, lambda x, r: _shuffle()(x.reshape(
+    "rows reversed in the block": (_ORDER, lambda x, r: _shuffle()(x.reshape(
         len(x), _rest(x.shape[1], r), r * r, *x.shape[2:])[:, :, ::-1].reshape(x.shape), r)),
     "factor 2 whatever is asked": ("factor is an argument.", lambda x, r: _shuffle()(x, 2)),
     "channels left over are dropped": (_RAISE, _dropping),
@@ -234,7 +234,7 @@ def _wrapped(points, size):
 
 _CENTRES = "Half-pixel centres: output i lies at (i + ½)·n_in/n_out − ½ in the input (align_corners=False)."
 _CLAMP = "Before the first centre and behind the last the border's value holds: clamp the coordinate to [0, n − 1]."
-_PLAIN = "No antialiasing is asked: two neighbours along each axis, also where the image shrinks."
+_PLAIN = "There is no antialiasing here: two neighbours along each axis, also where the image shrinks."
 _LINEAR = "Interpolate between the two neighbours, the nearer weighs more."
 _RESIZE_FLAWS = {
     "align_corners=True": ("That maps corner pixels on corner pixels, (n_in − 1)/(n_out − 1); here centres are half a pixel in.", _resize(_corners)),
@@ -242,7 +242,7 @@ _RESIZE_FLAWS = {
     "half a pixel added but not subtracted": (_CENTRES, _resize(lambda n, size: (np.arange(n) + 0.5) * size / n)),
     "half a pixel subtracted before scaling": (_CENTRES, _resize(lambda n, size: (np.arange(n) - 0.5) * size / n)),
     "half a pixel subtracted only": (_CENTRES, _resize(lambda n, size: np.arange(n) * size / n - 0.5)),
-    "scale turned round, n_out/n_in": (_CENTRES, _resize(lambda n, size: (np.arange(n) + 0.5) * n / size - 0.5)),
+    "scale inverted, n_out/n_in": (_CENTRES, _resize(lambda n, size: (np.arange(n) + 0.5) * n / size - 0.5)),
     "from edge to edge, linspace(0, n_in, n_out)": (_CENTRES, _resize(lambda n, size: np.linspace(0, size, n))),
     "one scale for both axes": (_CENTRES, lambda image, h, w: _resize(lambda n, size: (
         np.arange(n) + 0.5) * image.shape[1] / w - 0.5)(image, h, w)),

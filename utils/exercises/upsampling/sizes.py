@@ -161,7 +161,7 @@ _FIELD_FLAWS = {
     "product of the kernels": ("Fields add up, they do not multiply.", _product),
     "stride and dilation exchanged": ("A layer is (kernel, stride, dilation).", lambda layers: _field()(
         [(k, d, s) for k, s, d in layers])),
-    "the square's area": ("Asked is the length along one axis.", lambda layers: _field()(layers) ** 2),
+    "the square's area": ("The question asks for the length along one axis.", lambda layers: _field()(layers) ** 2),
     "the last layer only": (_JUMP, lambda layers: _field()(layers[-1:])),
     "a float": (_INT, lambda layers: float(_field()(layers))),
 }  # fmt: skip

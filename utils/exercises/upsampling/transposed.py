@@ -135,7 +135,7 @@ _FLAWS = {
     "last input channel only": (_AXES, _make(change=lambda x, w, s, p: (x[:, -1:], w[-1:], s, p))),
     "first input channel only": (_AXES, _make(change=lambda x, w, s, p: (x[:, :1], w[:1], s, p))),
     "mean over the input channels": ("Input channels add up.", lambda x, w, *v: _make()(x, w, *v) / len(w)),
-    "images added up": ("Each image of the batch stands for itself.", lambda x, *v: np.repeat(
+    "images added up": ("Each image of the batch is treated by itself.", lambda x, *v: np.repeat(
         _make()(x, *v).sum(axis=0, keepdims=True), len(x), axis=0)),
     "same size as n·stride: the rest cut off at the end": (
         "The size is (n − 1)·stride + k − 2·padding; nothing else is cut off.", lambda x, w, s=1, p=0: _make()(x, w, s, p)[

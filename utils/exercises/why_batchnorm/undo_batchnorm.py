@@ -28,7 +28,7 @@ def _undo_by_division(mean, var, eps=1e-5):
     return [(var + eps) * ivar, -(-mean * ivar) / ivar]
 
 
-_GAMMA = "gamma / √(var + eps) must be 1, so gamma is the very root that batch norm divides by: √(var + eps)."
+_GAMMA = "gamma / √(var + eps) must be 1, so gamma is the root that batch norm divides by: √(var + eps)."
 
 
 _BETA = "With gamma = √(var + eps) the output is x − mean + beta; beta = mean gives x back."
