@@ -17,6 +17,7 @@ from utils.practice import plans, review, schedule
 from utils.practice.due import due
 from utils.practice.replay import replay
 from utils.practice.upnext import choose
+from utils.publishing import study_page
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 ROOT = Path(__file__).parents[2]
@@ -37,24 +38,33 @@ def at(monkeypatch, time):
 # ---- plans --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("days", "questions"), [(1, 8), (3, 21), (7, 34)])
-def test_the_plans_are_those_of_the_study_page(days, questions):
+@pytest.mark.parametrize(
+    ("name", "days", "questions"), [("1", 1, 8), ("3", 3, 21), ("7", 7, 34), ("detection", 2, 10), ("modern", 3, 13)]
+)
+def test_the_plans_are_those_of_the_study_page(name, days, questions):
     """Each plan has the page's questions, all of them in the course, each once."""
-    stems = [stem for part in plans.plan(days) for stem, _ in part.questions]
+    stems = [stem for part in plans.plan(name) for stem, _ in part.questions]
 
     assert questions == len(stems) == len(set(stems))
     assert set(stems) <= set(catalogue.entries())
-    assert days == len({part.day for part in plans.plan(days)})
+    assert days == len({part.day for part in plans.plan(name)})
+
+
+def test_every_plan_of_the_study_page_can_be_followed():
+    """None of the page's plans is without a name on the command line."""
+    page = (ROOT / "book" / "study.md").read_text(encoding="utf-8")
+
+    assert list(study_page.plans(page)) == list(plans.HEADINGS.values())
 
 
 def test_a_plan_as_a_calendar():
     """A whole-day event for each part, on consecutive days, and the same bytes each time."""
     from icalendar import Calendar
 
-    text = plans.as_calendar(7, date(2026, 12, 30))
+    text = plans.as_calendar("7", date(2026, 12, 30))
     events = Calendar.from_ical(text).walk("VEVENT")
 
-    assert plans.as_calendar(7, date(2026, 12, 30)) == text
+    assert plans.as_calendar("7", date(2026, 12, 30)) == text
     assert [date(2026, 12, 30), date(2026, 12, 31), date(2027, 1, 1)] == [e["DTSTART"].dt for e in events][:3]
     assert 7 == len({str(event["UID"]) for event in events})
 
@@ -69,6 +79,20 @@ def test_the_command_follows_a_plan(tmp_path):
     assert (tmp_path / "plan.ics").read_bytes().startswith(b"BEGIN:VCALENDAR")
     assert "plan of three days" in course(tmp_path, "next", day="2026-12-03").stdout
     assert 2 == course(tmp_path / "nowhere", "plan").returncode
+
+
+def test_a_plan_beside_the_general_ones(tmp_path):
+    """`course plan detection` is followed and written like the others; an unknown plan and a bad place are told."""
+    done = course(tmp_path, "plan", "detection", "--ics", tmp_path / "plan.ics")
+    later = course(tmp_path, "next", day="2026-12-02")
+    nowhere = course(tmp_path, "plan", "--ics", tmp_path / "no" / "plan.ics")
+
+    assert 0 == done.returncode
+    assert 2 == (tmp_path / "plan.ics").read_text(encoding="utf-8").count("BEGIN:VEVENT")
+    assert "next in the plan for an interview on detection: Day 1 · boxes" in later.stdout
+    assert (2, 2) == (nowhere.returncode, course(tmp_path, "plan", "5").returncode)
+    assert "Traceback" not in nowhere.stderr
+    assert "could not be written" in nowhere.stderr
 
 
 # ---- next ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from utils import door, editions
+from utils.cli import files
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
@@ -34,26 +35,31 @@ def next_(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("days", type=click.Choice(["1", "3", "7"]), required=False)
+@click.argument("name", type=click.Choice(["1", "3", "7", "detection", "modern"]), required=False)
 @click.option("--ics", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a calendar file.")
-def plan(days: str | None, ics: Path | None) -> None:
-    """Show a plan of 1, 3 or 7 days and follow it from today; without a number, the plan that you follow.
+def plan(name: str | None, ics: Path | None) -> None:
+    """Show a plan and follow it from today; without a name, the plan that you follow.
 
     \b
-    course plan 3
+    course plan 3                     1, 3 or 7 days, for a general interview
+    course plan detection             two days: boxes and masks
+    course plan modern                three days: training and modern networks
     course plan 7 --ics plan.ics
     """
     from utils.practice import plans
 
     state, today = _state(), now().date()
-    if days is None and state.plan is None:
-        raise click.UsageError("you follow no plan yet; choose one: course plan 1, 3 or 7")
-    chosen = int(days) if days else state.plan[0]
-    if days and (state.plan is None or state.plan[0] != chosen):
-        note("plan", days=chosen)
+    followed = state.plan[0] if state.plan and state.plan[0] in plans.HEADINGS else None
+    chosen = name or followed
+    if chosen is None:
+        raise click.UsageError("you follow no plan yet; choose one: course plan 1, 3, 7, detection or modern")
+    if chosen != followed:
+        noted = {"days": int(chosen)} if chosen.isdecimal() else {"name": chosen}
+        if not note("plan", **noted):
+            click.echo("progress.jsonl could not be written; `course next` does not follow this plan.", err=True)
     click.echo(plans.as_text(state, chosen))
     if ics:
-        ics.write_bytes(plans.as_calendar(chosen, today))
+        files.write(ics, plans.as_calendar(chosen, today))
         click.echo(f"\nThe calendar, from {today.isoformat()}: {ics}")
 
 

@@ -27,8 +27,13 @@ class Due(NamedTuple):
 
 def due(state: Replay, today: date) -> list[Due]:
     """All reviews for today or earlier, the oldest first; exercises before cards."""
-    known = [*_rated_cards(state), *_new_cards(state, today)]
-    return [*due_exercises(state, today), *sorted((d for d in known if d.due <= today), key=lambda d: (d.due, d.name))]
+    return [*due_exercises(state, today), *due_cards(state, today)]
+
+
+def due_cards(state: Replay, today: date) -> list[Due]:
+    """The cards among them."""
+    known = [*_rated_cards(state, today), *_new_cards(state, today)]
+    return sorted((d for d in known if d.due <= today), key=lambda d: (d.due, d.name))
 
 
 def due_exercises(state: Replay, today: date) -> list[Due]:
@@ -48,10 +53,11 @@ def _due(kind: str, name: str, reviews: list[Review]) -> Due:
     return Due(kind, name, memory.due, memory.stability, f"{reviews[-1].why} on {reviews[-1].day}")
 
 
-def _rated_cards(state: Replay) -> Iterator[Due]:
+def _rated_cards(state: Replay, today: date) -> Iterator[Due]:
+    """Those that the course still has; only for what is due its notebooks are read."""
     for key, reviews in state.cards.items():
         found = _due("card", key, reviews)
-        if found.due <= day_of("9999-12-31") and cards.find(key):
+        if found.due <= today and cards.find(key):
             yield found
 
 

@@ -20,6 +20,7 @@ from utils.practice.review import write_blank
 from utils.practice.upnext import weakness
 
 FOLLOW_UPS = 3
+_FREQUENCY = {"1": 4, "3": 3, "7": 2, "detection": 2, "modern": 2, "": 1}  # the first plan that has a question
 
 
 class Part(NamedTuple):
@@ -53,8 +54,8 @@ class Sitting(NamedTuple):
 
 def frequency(stem: str) -> int:
     """How often a question is asked, as far as the plans say: those of the shorter ones first."""
-    days = [d for d in plans.HEADINGS if any(stem == s for part in plans.plan(d) for s, _ in part.questions)]
-    return {1: 4, 3: 3, 7: 2}.get(min(days, default=0), 1)
+    in_plans = (name for name in _FREQUENCY if any(stem == s for part in plans.plan(name) for s, _ in part.questions))
+    return _FREQUENCY[next(in_plans, "")]
 
 
 def runs_here(stem: str) -> bool:

@@ -1,4 +1,4 @@
-"""The plans of one, three and seven days, read from the book's study page, which is the one place they stand in."""
+"""The plans, read from the book's study page, which is the one place they stand in."""
 
 import functools
 import re
@@ -10,7 +10,10 @@ from utils.grading import catalogue
 from utils.practice.replay import Replay, day_of
 
 PAGE = AROUND / "book" / "study.md"
-HEADINGS = {1: "One day", 3: "Three days", 7: "Seven days"}
+HEADINGS = {
+    "1": "One day", "3": "Three days", "7": "Seven days",
+    "detection": "An interview on detection", "modern": "An interview on training and modern networks",
+}  # fmt: skip
 _PART = re.compile(r"(?m)^\*\*((?:Day \d+|Block \d+) · .+?)\*\*")
 _ROW = re.compile(r"(?m)^\| \[\d\d · .+?\]\(questions/(\w+)\.ipynb\) \| (.+?) \|$")
 
@@ -24,17 +27,22 @@ class Part(NamedTuple):
 
 
 @functools.cache
-def plan(days: int) -> tuple[Part, ...]:
+def plan(name: str) -> tuple[Part, ...]:
     """The parts of a plan in order; empty where the study page is not at hand (in a browser)."""
     if not PAGE.exists():
         return ()
-    text = re.split(rf"(?m)^## {HEADINGS[days]}$", PAGE.read_text(encoding="utf-8"))[1]
+    text = re.split(rf"(?m)^## {HEADINGS[name]}$", PAGE.read_text(encoding="utf-8"))[1]
     _, *found = _PART.split(re.split(r"(?m)^## ", text)[0])
     parts = zip(found[::2], found[1::2], strict=True)
     return tuple(
-        Part(title.rstrip("."), 0 if days == 1 else index, tuple(_ROW.findall(rows)))
-        for index, (title, rows) in enumerate(parts)
+        Part(head.rstrip("."), 0 if head.startswith("Block") else index, tuple(_ROW.findall(rows)))
+        for index, (head, rows) in enumerate(parts)
     )
+
+
+def title(name: str) -> str:
+    """ "plan of three days", "plan for an interview on detection"."""
+    return f"plan {'of' if name.isdecimal() else 'for'} {HEADINGS[name][0].lower()}{HEADINGS[name][1:]}"
 
 
 def passed(state: Replay, stem: str) -> bool:
@@ -43,40 +51,40 @@ def passed(state: Replay, stem: str) -> bool:
     return all(name in state.exercises and state.exercises[name].right for name in names)
 
 
-def next_in_plan(state: Replay, days: int, today: date) -> tuple[str, str] | None:
+def next_in_plan(state: Replay, name: str, today: date) -> tuple[str, str] | None:
     """(stem, why) of the first question that is not passed, or None when the plan is done."""
     chosen = state.plan is not None
     begun = day_of(state.plan[1]) if state.plan else today
-    for part in plan(days):
+    for part in plan(name):
         for stem, _ in part.questions:
             if stem in catalogue.entries() and not passed(state, stem):
                 behind = (today - begun).days - part.day
                 when = f"{part.title}{', still open' if chosen and behind > 0 else ''}"
-                return stem, f"next in the plan of {HEADINGS[days].lower()}: {when}"
+                return stem, f"next in the {title(name)}: {when}"
     return None
 
 
-def as_text(state: Replay, days: int) -> str:
+def as_text(state: Replay, name: str) -> str:
     """A plan with a sign for each question: ● passed, ○ open."""
-    lines = [f"The plan of {HEADINGS[days].lower()}"]
-    for part in plan(days):
+    lines = [f"The {title(name)}"]
+    for part in plan(name):
         lines += ["", part.title]
         for stem, aloud in part.questions:
-            title = catalogue.entries().get(stem, {}).get("title", stem)
-            lines += [f"  {'●' if passed(state, stem) else '○'} {stem[:2]} {title}", f"       say: {aloud}"]
+            words = catalogue.entries().get(stem, {}).get("title", stem)
+            lines += [f"  {'●' if passed(state, stem) else '○'} {stem[:2]} {words}", f"       say: {aloud}"]
     return "\n".join(lines)
 
 
-def as_calendar(days: int, start: date) -> bytes:
+def as_calendar(name: str, start: date) -> bytes:
     """The plan as iCalendar: a whole-day event for each part, the same bytes for the same start."""
     from icalendar import Calendar, Event
 
     calendar = Calendar()
     calendar.add("prodid", "-//vision-interview-course//plan//EN")
     calendar.add("version", "2.0")
-    for index, part in enumerate(plan(days)):
+    for index, part in enumerate(plan(name)):
         event, day = Event(), start + timedelta(days=part.day)
-        event.add("uid", f"plan-{days}-{index}-{start.isoformat()}@vision-interview-course")
+        event.add("uid", f"plan-{name}-{index}-{start.isoformat()}@vision-interview-course")
         event.add("dtstamp", _midnight(start))
         event.add("dtstart", day)
         event.add("dtend", day + timedelta(days=1))

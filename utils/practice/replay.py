@@ -64,7 +64,7 @@ class Replay:
     cards: dict[str, list[Review]] = field(default_factory=dict)
     questions: dict[str, str] = field(default_factory=dict)  # stem → when it was first opened
     days: Counter = field(default_factory=Counter)  # ISO date → attempts and cards
-    plan: tuple[int, str] | None = None  # days, and the date it was chosen
+    plan: tuple[str, str] | None = None  # its name ("3", "detection"), and the date it was chosen
 
 
 def replay(entries: Iterable[dict]) -> Replay:
@@ -113,8 +113,8 @@ def _besides(state: Replay, entry: dict) -> None:
     event = entry.get("event")
     if event == "rated":
         _rated(state, entry)
-    elif event == "plan" and entry.get("days") in (1, 3, 7):
-        state.plan = (entry["days"], entry["time"][:10])
+    elif event == "plan" and (name := entry.get("name") or entry.get("days")):  # days: before there were names
+        state.plan = (str(name), entry["time"][:10])
     elif event == "opened" and isinstance(stem := entry.get("question"), str):
         state.questions.setdefault(stem, entry["time"])
 

@@ -9,7 +9,7 @@ from utils.grading.progress import entries, now, root
 from utils.practice import cards, plans
 from utils.practice.replay import Replay, Standing, counted, replay
 
-COURSE_ORDER = 7  # whoever chose no plan follows that of seven days
+COURSE_ORDER = "7"  # whoever chose no plan follows that of seven days
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ def choose(state: Replay, today: date) -> Next:
 
 def _review(state: Replay, today: date) -> Next | None:
     try:
-        from utils.practice.due import due, due_exercises
+        from utils.practice.due import due_cards, due_exercises
 
-        found = due_exercises(state, today) or due(state, today)
+        found = due_exercises(state, today) or due_cards(state, today)
     except ModuleNotFoundError:  # no fsrs: a browser
         return None
     if not found:
@@ -75,8 +75,8 @@ def _review(state: Replay, today: date) -> Next | None:
 
 
 def _planned(state: Replay, today: date) -> Next | None:
-    days = state.plan[0] if state.plan and state.plan[0] in plans.HEADINGS else COURSE_ORDER
-    found = plans.next_in_plan(state, days, today)
+    name = state.plan[0] if state.plan and state.plan[0] in plans.HEADINGS else COURSE_ORDER
+    found = plans.next_in_plan(state, name, today)
     return _question(*found) if found else None
 
 
