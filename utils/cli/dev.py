@@ -91,7 +91,7 @@ def minutes_(numbers: tuple[str, ...]) -> None:
 @dev.command("evidence")
 @click.argument("numbers", nargs=-1)
 @click.option("--check", "mode", flag_value="check", help="Measure everything again and compare with what is recorded.")
-@click.option("--force", "mode", flag_value="record", help="Measure everything anew, also what is fresh.")
+@click.option("--force", "mode", flag_value="record", help="Measure everything again, also what is up to date.")
 def evidence_(numbers: tuple[str, ...], mode: str | None) -> None:
     """Record the measurements that take too long for a notebook, where they are missing or stale."""
     from utils.authoring import evidence

@@ -119,7 +119,7 @@ def _grade(due: list, today: object) -> None:
 
     files = reviewing.open_names(ROOT, today, due)
     if not files:
-        click.echo("Nothing of today's reviews is open; `course review` writes the blanks.")
+        click.echo("None of today's reviews is open; `course review` writes the blanks.")
     bad = False
     for path, names in files.items():
         for row in reviewing.grade(path, names):

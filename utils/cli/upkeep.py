@@ -26,7 +26,7 @@ def update(numbers: tuple[str, ...]) -> None:
             done, saved = folder.update(ROOT, stem)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-        click.echo(f"{stem} is the present edition. Your copy as it was: {saved.relative_to(ROOT)}")
+        click.echo(f"{stem} is now the current edition. Your copy as it was: {saved.relative_to(ROOT)}")
         if done.answers:
             click.echo(f"  your answers, each in the place of its blank: {', '.join(done.answers)}")
         if done.edited:

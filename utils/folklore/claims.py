@@ -248,7 +248,7 @@ def key_of(setting: Mapping) -> tuple:
 
 def _check_condition(given: _Evidence) -> None:
     if given.condition is None:
-        raise ValueError("only_if is (sentence, predicate over the settings): a sentence alone can be tested by nobody")
+        raise ValueError("only_if is (sentence, predicate over the settings): a sentence alone cannot be tested")
     if not given.held_out:
         raise ValueError("only_if needs held_out: settings that were not used to find the condition")
     if _same_code(given.condition, given.held) or given.held in _reached(given.condition):

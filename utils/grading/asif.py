@@ -115,7 +115,7 @@ def changes(all_inputs: list[dict], right: Callable) -> Iterator[tuple[str, str,
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             if all(_alike(inputs.get(a), inputs.get(b)) for inputs in all_inputs if a in inputs and b in inputs):
-                yield f"{a} and {b} are exchanged", f"Check where {a} and {b} stand.", _exchange(a, b)
+                yield f"{a} and {b} are exchanged", f"Check where you use {a} and {b}.", _exchange(a, b)
 
 
 _NUMBERS: tuple[tuple[str, Callable], ...] = (
@@ -158,7 +158,7 @@ def _ignored(name: str, values: list, right: Callable, names: list[str]) -> Iter
             continue
         tried.append(repr(value))
         words = f"you do not use `{name}`: it works as if {name} were always {value!r}"
-        yield words, f"Use the argument {name} wherever its value stands.", _held(name, value, names)
+        yield words, f"Use the argument {name} wherever you wrote its value.", _held(name, value, names)
 
 
 def _default(right: Callable, name: str) -> Any:

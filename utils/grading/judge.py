@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # a right answer needs neither, and a notebook's first cell w
 SMALL = 24  # entries that a message shows, and that can be done on paper
 AGAIN = "the first case once more"
 _NEXT = {
-    "shape": "Write the shape of every intermediate array beside its line, and see where it goes astray.",
+    "shape": "Write the shape of every intermediate array beside its line, and see where it goes wrong.",
     "type": "Look at what the last line returns.",
     "raises": "Check the arguments first, and raise the exception that the docstring names.",
     "length": "Count the items by hand for the smallest case.",
     "nonfinite": "Look for a division by zero, a log of zero or an overflow on the way, and rearrange the formula.",
-    "large": "Look at the first entries that differ and at what sets them apart; try a case of your own that is small.",
+    "large": "Look at the first entries that differ and at what sets them apart; try a small case of your own.",
     "value": "Do this small case on paper and compare it line by line with yours.",
 }
 
@@ -177,7 +177,7 @@ def _facts(exercise: Exercise, outcome: Outcome, case: str, found: Finding) -> t
 
 def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
     if repeated:
-        return "The same call gave another answer the second time: keep nothing between calls, in no global or default."
+        return "The same call gave another answer the second time: keep nothing between calls, neither in a global variable nor in a default argument."
     if isinstance(found, Failure):
         return {
             "raised": _again(exercise, found),
@@ -187,7 +187,7 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
         }.get(found.kind, "Look at the return line.")
     small = found[1].want is None or found[1].want.size <= SMALL
     kind = found[1].kind if small or found[1].kind != "value" else "large"
-    return f"{_NEXT[kind]} hint({exercise.name}) helps on."
+    return f"{_NEXT[kind]} hint({exercise.name}) gives the next step."
 
 
 def _again(exercise: Exercise, failure: Failure) -> str:
@@ -196,5 +196,5 @@ def _again(exercise: Exercise, failure: Failure) -> str:
         return "Write `out = out + shortcut` in place of `out += shortcut`, and ReLU without inplace=True."
     name = exercise.name
     if exercise.run is not call:
-        return f"What that case starts from is in check({name}).inputs. hint({name}) helps on."
-    return f"The whole traceback: {name}(*check({name}).inputs.values()). hint({name}) helps on."
+        return f"What that case starts from is in check({name}).inputs. hint({name}) gives the next step."
+    return f"The whole traceback: {name}(*check({name}).inputs.values()). hint({name}) gives the next step."

@@ -41,7 +41,7 @@ def named(exercise: Exercise, seen: list[Seen]) -> str | None:
 def changes(size: int = 4) -> Iterator[tuple[str, Change]]:
     """Every slip of one value, in words about `{}`, its name, and the change; `size` axes at most."""
     for axes in (axes for n in range(2, size + 1) for axes in itertools.permutations(range(n)) if axes != (*range(n),)):
-        words = "{} is transposed" if len(axes) == 2 else f"the axes of {{}} stand in the order {axes}"
+        words = "{} is transposed" if len(axes) == 2 else f"the axes of {{}} are in the order {axes}"
         yield words, lambda value, axes=axes: _array(value, len(axes)).transpose(axes)
     for axis in (-1, -2, -3, -4):
         yield f"{{}} is flipped along axis {axis}", lambda value, axis=axis: np.flip(_array(value), axis)

@@ -119,7 +119,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
         if event == "open":
             paths = paths[:1] if isinstance(args[0], (str, bytes, os.PathLike)) else []
             if any(inside(path, folder) for path in paths for folder in secret):
-                raise PermissionError("the answers are not to be read while grading")
+                raise PermissionError("the answers cannot be read while grading")
             if not args[2] & flags_of_writing:
                 return
         if any(not inside(path, own) and not inside(path, shared) and path != devnull for path in paths):

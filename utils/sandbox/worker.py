@@ -20,7 +20,7 @@ from utils.grading.report import Report
 from utils.sandbox.frames import receive, send
 
 TIMEOUT = 10.0  # seconds of processor time for one exercise
-_FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or broke off."}
+_FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or ended early."}
 _UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
 
 
@@ -173,5 +173,5 @@ _ADVICE = {
     report.TIMEOUT: "Look for a loop whose condition never becomes false. --timeout S allows more time.",
     report.MEMORY: "Look for an array that is larger than its inputs, or a loop that never ends appending.",
     report.ERROR: "Run the file from top to bottom yourself to see the whole traceback.",
-    report.MACHINE: "That is no fault of the answer: grade it again on a machine with less to do.",
+    report.MACHINE: "The answer is not at fault: grade it again on a machine with less to do.",
 }
