@@ -109,13 +109,13 @@ RUNNING = {
             for key in file.files:
                 if key.endswith('/in/x') and file[key].shape == x.shape and (file[key] == x).all():
                     return file[key.replace('/in/x', '/out/out')], None
-            """), {"error"}, "not to be read"),
+            """), {"error"}, "cannot be read"),
     "reference files read through os.open": (
         function("""
             import utils
             path = pathlib.Path(utils.__file__).parent / 'references' / 'batchnorm_forward.npz'
             return os.read(os.open(path, os.O_RDONLY), 10), None
-            """), {"error"}, "not to be read"),
+            """), {"error"}, "cannot be read"),
     "reference files deleted from inside": (
         function("""
             import utils

@@ -177,7 +177,7 @@ def _facts(exercise: Exercise, outcome: Outcome, case: str, found: Finding) -> t
 
 def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
     if repeated:
-        return "The same call gave another answer the second time: keep nothing between calls, neither in a global variable nor in a default argument."
+        return "The same call gave another answer the second time: keep nothing in a global variable or a default."
     if isinstance(found, Failure):
         return {
             "raised": _again(exercise, found),
