@@ -2,6 +2,7 @@
 
 import click
 
+from utils.cli.classroom import class_
 from utils.cli.dev import dev
 from utils.cli.grade import check, grade
 from utils.cli.learner import hint, learn, reset, status
@@ -39,6 +40,7 @@ for verb in (
     update,
     doctor,
     torch_,
+    class_,
     dev,
 ):
     main.add_command(verb)

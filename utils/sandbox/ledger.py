@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -38,13 +39,10 @@ class Ledger:
     def write(self, row: Row) -> None:
         """Append a row, whole or not at all for a reader: it begins with a line break of its own."""
         entry = row.to_json() | {"digest": row.digest, "edition": self.edition}
-        os.write(self._handle, ("\n" + json.dumps(entry, ensure_ascii=False)).encode())
+        append(self._handle, [entry])
 
     def _read(self) -> list[dict]:
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
-        return [row for row in map(_parsed, lines) if row]
+        return [row for row in entries(self.path) if row.keys() >= _NEEDED]
 
     @staticmethod
     def _key(row: dict) -> tuple:
@@ -54,10 +52,22 @@ class Ledger:
 _NEEDED = {"file", "exercise", "status", "passed", "total", "mistake", "message", "line"}
 
 
-def _parsed(line: str) -> dict:
-    """A row; {} for a line that a crash tore or that is something else."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return {}
-    return row if isinstance(row, dict) and row.keys() >= _NEEDED else {}
+def append(handle: int, rows: list[dict]) -> None:
+    """Append rows in one write, whole or not at all for a reader: each begins with a line break of its own."""
+    data = "".join("\n" + json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def entries(path: Path) -> Iterator[dict]:
+    """The objects in a file of rows, in order; a line that a crash tore, or that is something else, is passed over."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                yield row

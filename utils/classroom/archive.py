@@ -1,0 +1,155 @@
+"""Submissions in a zip, read member by member: nothing is unpacked, so nothing can be written anywhere."""
+
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from utils.classroom.folder import ARCHIVE, LINK
+from utils.classroom.submissions import (
+    CLASSROOM,
+    Submission,
+    SubmissionsError,
+    distinct,
+    kind,
+    moment,
+    owner,
+    passed_over,
+    shown,
+)
+from utils.grading.text import printable
+from utils.sandbox.file import MOST, NoTextError
+
+_BOMB = 200  # times its packed size: no program is that repetitive
+_SMALL = 1 << 20  # bytes that may be as repetitive as they like
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a limit
+_UTF8 = 0x800  # the flag that says that a name is UTF-8
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Archive:
+    """The members of a zip file, in the order of their names."""
+
+    def __init__(self, path: Path) -> None:
+        self.root = path.stem
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error) as error:
+            why = getattr(error, "strerror", None) or "it is neither a folder nor a zip file"
+            raise SubmissionsError(f"{printable(str(path))}: {why}.") from None
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._zip.close()
+
+    def submissions(self) -> Iterator[Submission]:
+        """All members that are graded, and what stands in the way of others."""
+        for file, info in sorted(self._members.items(), key=lambda item: item[0]):
+            yield self._submission(file, info)
+
+    def content(self, submission: Submission) -> bytes:
+        """The member's bytes; NoTextError where there are none. Never more than a file may have, whatever it claims."""
+        try:
+            with self._zip.open(submission.place) as member:
+                data = member.read(MOST + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError):
+            raise NoTextError("it cannot be unpacked: the zip is damaged here, or wants a password.") from None
+        if len(data) > MOST:
+            raise NoTextError(f"it is larger than {MOST >> 20} MB.")
+        return data
+
+    def neighbours(self, submission: Submission) -> list[Submission]:
+        """The same student's other scripts in the same folder."""
+        files = [f for f in self._folders[submission.file.rpartition("/")[0]] if f != submission.file]
+        others = [self._submission(f, self._members[f]) for f in files if kind(f) == ".py"]
+        return [one for one in others if not one.trouble and one.owner.student == submission.owner.student]
+
+    @cached_property
+    def _members(self) -> dict[str, zipfile.ZipInfo]:
+        """File → member. Where a name occurs twice the last one keeps it."""
+        found = [(name, info) for name, info in ((_name(info), info) for info in self._zip.infolist()) if _graded(name)]
+        names = distinct([name for name, _ in found])
+        return dict(zip(names, [info for _, info in found], strict=True))
+
+    @cached_property
+    def _folders(self) -> dict[str, list[str]]:
+        folders = defaultdict(list)
+        for file in self._members:
+            folders[file.rpartition("/")[0]].append(file)
+        return folders
+
+    @cached_property
+    def _wrapper(self) -> str:
+        """The one folder around everything, named as the zip is: what most programs make of a folder."""
+        tops = {file.split("/", 1)[0] for file in self._members}
+        return self.root if tops == {self.root} and not self.root.endswith(CLASSROOM) else ""
+
+    def _submission(self, file: str, info: zipfile.ZipInfo) -> Submission:
+        parts = tuple(part for part in file.split("/") if part not in ("", "."))
+        if self._wrapper and len(parts) > 1:
+            parts = parts[1:]
+        trouble = _trouble(info, file)
+        who = owner(("", parts[-1]) if _leads_out(_name(info)) else parts, self.root)
+        return Submission(who, file, _changed(info), trouble, info)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name with "/"; UTF-8 where its bytes are, whether or not the zip says so."""
+    name = info.filename
+    if not info.flag_bits & _UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
+
+
+def _graded(name: str) -> bool:
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    return bool(parts) and not name.endswith("/") and bool(kind(name)) and not any(map(passed_over, parts))
+
+
+def _leads_out(name: str) -> bool:
+    return name.startswith("/") or bool(_DRIVE.match(name)) or ".." in name.split("/")
+
+
+def _trouble(info: zipfile.ZipInfo, file: str) -> str:
+    """Why a member is not graded, or ""."""
+    if _leads_out(_name(info)):
+        return "its name leads out of the zip's own folder."
+    if file != shown(_name(info)):
+        return "another member of the zip has the same name; the last one is graded."
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return LINK
+    if kind(file) == "archive":
+        return ARCHIVE
+    if info.compress_type not in _METHODS:
+        return "it is packed in an unusual way; make the zip anew."
+    if info.file_size > MOST:
+        return f"it is larger than {MOST >> 20} MB."
+    if info.file_size > max(_SMALL, _BOMB * info.compress_size):
+        return "it unpacks to many times its size, as no program does."
+    return ""
+
+
+def _changed(info: zipfile.ZipInfo) -> str:
+    """When a member was last changed: the time in UTC that most zips carry, else the zip's own clock, taken as UTC."""
+    extra = info.extra
+    while len(extra) >= 4:
+        tag, size = struct.unpack("<HH", extra[:4])
+        if tag == 0x5455 and size >= 5 and len(extra) >= 9 and extra[4] & 1:
+            return moment(struct.unpack("<i", extra[5:9])[0])
+        extra = extra[4 + size :]
+    try:
+        changed = datetime(*info.date_time, tzinfo=UTC)
+    except ValueError:
+        return ""
+    return moment(changed.timestamp()) if changed.year > 1980 else ""

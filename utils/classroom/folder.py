@@ -1,0 +1,86 @@
+"""Submissions in a folder on this machine, found as they are asked for: a class of any size costs no memory."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from utils.classroom.submissions import Submission, SubmissionsError, distinct, kind, moment, owner, passed_over
+from utils.grading.text import printable
+from utils.sandbox.file import NoTextError, content
+
+LINK = "it is a link, and links are not followed; put the file itself there."
+ARCHIVE = "it is an archive inside the submissions; unpack it."
+
+
+class Folder:
+    """The files below a folder, in the order of their names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.root = path, path.resolve().name
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise SubmissionsError(f"{printable(str(path))} cannot be read.")
+
+    def __enter__(self) -> "Folder":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """A folder holds nothing open."""
+
+    def submissions(self) -> Iterator[Submission]:
+        """All files that are graded, and what stands in the way of others."""
+        waiting: list[tuple[Path, tuple[str, ...]]] = [(self.path, ())]
+        while waiting:
+            folder, parts = waiting.pop()
+            entries = self._entries(folder, parts)
+            if isinstance(entries, Submission):
+                yield entries
+                continue
+            for entry, name in entries:
+                if _is_graded(entry):
+                    yield self._submission(entry, (*parts, name))
+            waiting += [(Path(e.path), (*parts, n)) for e, n in reversed(entries) if e.is_dir(follow_symlinks=False)]
+
+    def content(self, submission: Submission) -> bytes:
+        """The file's bytes; NoTextError where there are none."""
+        if submission.place.is_symlink():
+            raise NoTextError(LINK)
+        return content(submission.place)
+
+    def neighbours(self, submission: Submission) -> list[Submission]:
+        """The same student's other scripts in the same folder."""
+        parts = tuple(submission.file.split("/")[:-1])
+        entries = self._entries(submission.place.parent, parts)
+        scripts = [
+            self._submission(entry, (*parts, name))
+            for entry, name in (entries if isinstance(entries, list) else [])
+            if kind(name) == ".py" and _is_graded(entry) and not entry.is_symlink()
+        ]
+        return [one for one in scripts if one != submission and one.owner.student == submission.owner.student]
+
+    def _entries(self, folder: Path, parts: tuple[str, ...]) -> list[tuple[os.DirEntry, str]] | Submission:
+        """The entries of a folder, each with a printable name of its own; a trouble where it cannot be read."""
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted((e for e in found if not passed_over(e.name)), key=lambda e: e.name)
+        except OSError as error:
+            place = (*parts, "")
+            return Submission(owner(place, self.root), "/".join(parts), "", f"it cannot be opened ({error.strerror}).")
+        if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment, not the student's own
+            return []
+        return list(zip(entries, distinct([entry.name for entry in entries]), strict=True))
+
+    def _submission(self, entry: os.DirEntry, parts: tuple[str, ...]) -> Submission:
+        trouble = LINK if entry.is_symlink() else ARCHIVE if kind(entry.name) == "archive" else ""
+        changed = ""
+        with suppress(OSError):
+            changed = moment(entry.stat(follow_symlinks=False).st_mtime)
+        return Submission(owner(parts, self.root), "/".join(parts), changed, trouble, Path(entry.path))
+
+
+def _is_graded(entry: os.DirEntry) -> bool:
+    """Is it a file by its name, or a link, which may stand for a folder of files?"""
+    if entry.is_symlink():
+        return bool(kind(entry.name)) or os.path.isdir(entry.path)
+    return bool(kind(entry.name)) and not entry.is_dir(follow_symlinks=False)

@@ -1,0 +1,128 @@
+"""The ledger of a class, `OUT/results.jsonl`: one JSON object a line for each exercise of each file, only appended to.
+
+All rows of a file are appended in one write. A file that is graded again gets new rows, and the last ones count: rows
+of an earlier text of the file, or of an earlier edition of the course, are history.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+
+from utils.grading import report
+from utils.sandbox.ledger import append, entries
+
+NAME = "results.jsonl"
+
+
+class LedgerError(Exception):
+    """The ledger cannot be written; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One exercise of one student's file."""
+
+    student: str  # "" where a path tells nobody's name
+    file: str  # below SUBMISSIONS, with "/"
+    exercise: str | None  # None: a file that defines none, or cannot be read; the message says why
+    status: str  # as in `course check --json`: right, wrong, not attempted, error, timeout, memory, machine
+    mistake: str | None
+    message: str
+    line: int | None
+    passed: int
+    total: int
+    seconds: float  # on the clock, for this exercise
+    digest: str  # of the file's bytes; "" where it has none
+    edition: str  # of the course that judged it
+    submitted: str  # ISO 8601, UTC: the file's time, or the zip member's; "" where there is none
+    retried: bool = False  # it ran into a limit or its worker died, and was tried once more, alone
+    late: bool = False  # the platform says so (Canvas)
+    name: str = ""  # the student's name and number as the platform writes them
+    number: str = ""
+    beside: str = ""  # digest of the student's own modules that travelled with the file
+    rows: int = 1  # so many rows has this file
+    limit: float = 0.0  # --timeout it was graded with
+
+    @property
+    def version(self) -> tuple[str, str, str]:
+        """What the verdict depends on."""
+        return self.digest, self.beside, self.edition
+
+
+_REQUIRED = {field.name for field in fields(Result)[:13]}
+_NAMES = {field.name for field in fields(Result)}
+
+
+def read(path: Path) -> list[Result]:
+    """The rows that count, file by file in the order in which each was first graded; [] where there is no ledger.
+
+    A line that a crash tore, or that is something else, is passed over.
+    """
+    latest: dict[tuple[str, str], list[Result]] = {}
+    for version in _versions(path):
+        key = version[0].student, version[0].file
+        if key in latest and latest[key][0].version == version[0].version:
+            version = list({row.exercise: row for row in (*latest[key], *version)}.values())
+        latest[key] = version
+    return [row for version in latest.values() for row in version]
+
+
+def _versions(path: Path) -> Iterator[list[Result]]:
+    """Rows that follow each other and are of the same file, the same bytes and the same edition."""
+    rows = (Result(**{k: v for k, v in row.items() if k in _NAMES}) for row in entries(path) if row.keys() >= _REQUIRED)
+    for _, version in groupby(rows, key=lambda row: (row.student, row.file, *row.version)):
+        yield list({row.exercise: row for row in version}.values())
+
+
+class Results:
+    """The ledger of a run that writes it. One run at a time: LedgerError where another one has it."""
+
+    def __init__(self, path: Path, edition: str, limit: float) -> None:
+        self.path, self.edition, self.limit = path, edition, limit
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LedgerError(f"{path}: {error.strerror}.") from None
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, however a run ends
+        except OSError:
+            os.close(self._handle)
+            raise LedgerError(f"another run is writing {path}; wait for it, or stop it.") from None
+        self._done = self._finished()
+
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        os.close(self._handle)
+
+    def has(self, file: str, digest: str, beside: str) -> bool:
+        """Did an earlier run finish this file, in these bytes, with all its rows?"""
+        return self._done.get(_short(file)) == _short(f"{digest} {beside} {self.edition}")
+
+    def write(self, rows: Iterable[Result]) -> None:
+        """Append a file's rows in one write."""
+        append(self._handle, [asdict(row) for row in rows])
+
+    def _finished(self) -> dict[int, int]:
+        """File → what its last rows depend on, where all of them are there; as numbers, for a class may be large."""
+        done: dict[int, int] = {}
+        for version in _versions(self.path):
+            first = version[0]
+            whole = len(version) >= first.rows and not any(map(self._worth_another_try, version))
+            done[_short(first.file)] = _short(" ".join(first.version)) if whole else -1
+        return done
+
+    def _worth_another_try(self, row: Result) -> bool:
+        """The machine's fault, or stopped by a limit that is higher now."""
+        return row.status == report.MACHINE or (row.status == report.TIMEOUT and row.limit < self.limit)
+
+
+def _short(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())
