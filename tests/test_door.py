@@ -8,9 +8,10 @@ import pytest
 
 import utils
 from utils import door, editions
-from utils.door import FIRST, Hint, Table, check, common_mistakes, hint, hints_of
+from utils.door import Hint, check, common_mistakes, hint, hints_of
 from utils.grading import catalogue, judge
 from utils.grading.report import Report
+from utils.grading.table import FIRST, Table
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 history = progress.history

@@ -114,6 +114,36 @@ def test_checking_needs_nothing_heavy():
     } & set(loaded)
 
 
+def test_a_first_cell_waits_for_nothing_that_a_right_verdict_does_without():
+    """`from utils import check` leaves to later what only a wrong answer, a hint, HTML or another function needs."""
+    probe = "import sys; from utils import check; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    later = ["asif", "diagnosis", "edits", "fingerprint", "line", "look", "modules", "recognise", "slips", "table"]
+
+    assert "utils.grading.judge" in loaded
+    assert set() == {f"utils.grading.{name}" for name in later} & set(loaded)
+    assert set() == {"utils.gradcheck", "utils.stages", "utils.folklore", "utils.sandbox"} & set(loaded)
+    assert set() == {"html", "hashlib", "difflib", "traceback", "base64", "asyncio"} & set(loaded)
+    assert set() == {name for name in loaded if name.startswith("utils.exercises.")}
+
+
+@pytest.mark.parametrize(
+    "first", ["", "import utils.gradcheck", "from utils.gradcheck import Entry", "import utils.stages"]
+)
+def test_every_public_name_is_what_it_was_in_whatever_order(first):
+    """`utils.gradcheck` is the function, although a module has its name, whoever imports which first."""
+    probe = (
+        f"{first}\nfrom utils import gradcheck, numeric_gradient, stagecheck\nimport utils, utils.gradcheck as g\n"
+        "from utils.gradcheck import numeric_gradient as n, gradcheck as f\n"
+        "assert utils.gradcheck is gradcheck is g is f and gradcheck.__name__ == 'gradcheck'\n"
+        "assert n is numeric_gradient is utils.numeric_gradient and stagecheck is utils.stagecheck\n"
+        "assert {*utils.__all__} <= {*dir(utils)}\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
 @pytest.mark.parametrize("stem", catalogue.entries())
 def test_checking_a_numpy_question_needs_no_torch(stem):
     """A NumPy question, its wrong answers included, runs where there is no torch: in the browser."""

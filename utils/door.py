@@ -1,19 +1,22 @@
 """`check`, `hint` and `solution`, as a learner calls them in a notebook."""
 
-import hashlib
-import html
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType
+from typing import TYPE_CHECKING
 
 from utils import editions
 from utils.grading import browser, catalogue, judge
 from utils.grading.progress import note, record, root, states
 from utils.grading.report import BLANK, ERROR, WRONG, Report
+
+if TYPE_CHECKING:
+    from utils.grading.table import Table
 
 _wrong: dict[str, bool] = {}  # exercise → is its last verdict a wrong one without a name?
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
@@ -81,6 +84,8 @@ def _onward(exercise: str) -> str:
 
 def _digest(function: Callable) -> str:
     """Tells an answer that is run again from one that was written again; comments and layout do not count."""
+    import hashlib  # loads OpenSSL, which importing the course need not wait for
+
     codes = [getattr(part, "__code__", None) for part in (function, *getattr(function, "__dict__", {}).values())]
     return hashlib.blake2b("".join(map(_essence, filter(None, codes))).encode(), digest_size=6).hexdigest()
 
@@ -167,49 +172,14 @@ def _instead(name: str) -> str:
     """What a learner may have meant: a question, or a name with a slip."""
     for stem in catalogue.find(name):
         return f" Question {stem[:2]} has: {', '.join(catalogue.entries()[stem]['exercises'])}."
+    from difflib import get_close_matches
+
     near = get_close_matches(name, catalogue.exercise_names(), n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(near)}?" if near else " Its name stands under *Your turn* in its notebook."
 
 
-FIRST = 5  # so many lines of advice are in sight; HTML has the rest under a fold
-
-
-@dataclass(frozen=True)
-class Table:
-    """The common mistakes of one exercise by what to do instead, as text and as HTML."""
-
-    rows: tuple[tuple[str, str], ...]  # (name, advice)
-
-    @property
-    def by_advice(self) -> dict[str, list[str]]:
-        """Advice → the names of the mistakes that it mends."""
-        groups: dict[str, list[str]] = {}
-        for name, advice in self.rows:
-            groups.setdefault(advice, []).append(name)
-        return groups
-
-    def __repr__(self) -> str:
-        groups = list(self.by_advice.items())
-        lines = [f"✗ {'; '.join(names)}\n    {advice}" for advice, names in groups[:FIRST]]
-        rest = sum(len(names) for _, names in groups[FIRST:])
-        return "\n".join([*lines, f"… and {rest} more"] if rest else lines)
-
-    def _repr_html_(self) -> str:
-        groups = list(self.by_advice.items())
-        rest = sum(len(names) for _, names in groups[FIRST:])
-        more = f"<details><summary>{rest} more</summary>{_table(groups[FIRST:])}</details>" if rest else ""
-        return f'<div style="overflow-x:auto" tabindex="0">{_table(groups[:FIRST])}{more}</div>'
-
-
-def _table(groups: list[tuple[str, list[str]]]) -> str:
-    left = ' style="text-align:left;vertical-align:top"'
-    body = "".join(
-        f"<tr><td{left}>{'<br>'.join(map(html.escape, names))}</td><td{left}>{html.escape(advice)}</td></tr>"
-        for advice, names in groups
-    )
-    return f"<table><tr><th{left}>mistake</th><th{left}>instead</th></tr>{body}</table>"
-
-
 def common_mistakes(function: Callable) -> Table:
     """The wrong answers that `check` knows by name, grouped by what to do instead."""
+    from utils.grading.table import Table
+
     return Table(tuple((mistake.name, mistake.advice) for mistake in judge.exercise_for(function).mistakes))

@@ -4,7 +4,6 @@ A copy's metadata hold the edition, and a digest of each given cell: so a learne
 ones when the question changes, without keeping the old edition.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -53,12 +52,18 @@ def text(cell: dict) -> str:
 
 def digest(cell: dict) -> str:
     """Twelve digits that change with a cell's kind and source; outputs do not count."""
-    return hashlib.sha256(f"{cell.get('cell_type')}\n{text(cell)}".encode(errors="surrogatepass")).hexdigest()[:12]
+    return _twelve(f"{cell.get('cell_type')}\n{text(cell)}")
 
 
 def edition(cells: list[dict]) -> str:
     """Twelve digits that change with any cell."""
-    return hashlib.sha256("".join(map(digest, cells)).encode()).hexdigest()[:12]
+    return _twelve("".join(map(digest, cells)))
+
+
+def _twelve(text: str) -> str:
+    import hashlib  # a check does not need it
+
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def made_from(notebook: dict) -> tuple[str | None, dict[str, str]]:

@@ -1,7 +1,6 @@
 """The derived index of the course: which questions there are, and which exercise belongs to which."""
 
 import functools
-import hashlib
 import importlib
 import json
 from pathlib import Path
@@ -29,6 +28,8 @@ def entries() -> dict[str, dict]:
 @functools.cache
 def edition() -> str:
     """A digest of what verdicts depend on: the catalogue and all recorded references."""
+    import hashlib  # a first check does not need it
+
     digest = hashlib.sha256(PATH.read_bytes() if PATH.exists() else b"")
     for path in sorted((PATH.parent / "references").glob("*.npz")):
         digest.update(path.name.encode() + path.read_bytes())

@@ -6,7 +6,6 @@ import linecache
 import os
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
@@ -207,6 +206,8 @@ def _first_line(error: BaseException) -> str:
 
 def _line_of(error: BaseException) -> str:
     """The innermost line of the learner's own code on the way to the error: not ours, nor a library's."""
+    import traceback  # only an exception needs it
+
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
         name = frame.f_code.co_filename
         if not (name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name):
