@@ -147,7 +147,7 @@ def run(step, grad_fn, theta, n_steps, **hyper):
 # The plainest test: $g = 1$ for a thousand steps, η = 0.01. How long is step $t$ under each method?
 
 # %%
-steady = lambda theta, t: np.ones(1)  # noqa: E731
+steady = lambda theta, t: np.ones(1)
 lengths = {
     name: np.abs(np.diff(run(step, steady, [0.0], 1000, lr=0.01), axis=0))[:, 0] / 0.01
     for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad), ("SGD", sgd_step))
@@ -156,7 +156,7 @@ times = np.arange(1, 1001)
 ax = plots.curves(
     {name: (times, values) for name, values in lengths.items()},
     "step t", "length of the step / η", "Adagrad's step dies, RMSprop's lives", logx=True, logy=True,
-)  # fmt: skip
+)
 plt.show()
 
 # %% [markdown]
@@ -169,15 +169,15 @@ plt.show()
 # The slope is 1 for 200 steps, then 100 for 200, then 1 again. Predict the two curves on the right third.
 
 # %%
-size = lambda t: 100.0 if 200 <= t < 400 else 1.0  # noqa: E731
-changing = lambda theta, t: np.full(1, size(t))  # noqa: E731
+size = lambda t: 100.0 if 200 <= t < 400 else 1.0
+changing = lambda theta, t: np.full(1, size(t))
 ax = plots.curves(
     {
         name: np.abs(np.diff(run(step, changing, [0.0], 600, lr=0.01), axis=0))[:, 0] / 0.01
         for name, step in (("RMSprop", rmsprop_step), ("Adagrad", adagrad))
     },
     "step t", "length of the step / η", "Adagrad never forgets, RMSprop does within 100 steps", logy=True,
-)  # fmt: skip
+)
 plt.show()
 
 # %% [markdown]
@@ -211,7 +211,7 @@ plt.show()
 # A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike.
 
 # %% tags=["hide-input"]
-valley = lambda theta, t: np.array([0.01, 1.0]) * theta  # noqa: E731
+valley = lambda theta, t: np.array([0.01, 1.0]) * theta
 paths = {
     "SGD": run(sgd_step, valley, [-4.0, 1.0], 60, lr=1.9),
     "RMSprop": run(rmsprop_step, valley, [-4.0, 1.0], 60, lr=0.1),
@@ -219,7 +219,7 @@ paths = {
 ax = plots.contours(
     lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
     "RMSprop walks the diagonal; SGD crawls along the floor", minimum=(0, 0),
-)  # fmt: skip
+)
 plt.show()
 
 

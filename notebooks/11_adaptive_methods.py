@@ -107,7 +107,7 @@ plots.style()
 # %%
 def nadam_step(
     theta, grad, m, v, mu_product, t, lr=2e-3, beta1=0.9, beta2=0.999, eps=1e-8, momentum_decay=4e-3
-):  # fmt: skip
+):
     """theta, grad, m, v (d,), mu_product a number, t from 1 -> (theta, m, v, mu_product), all new; nothing is changed.
 
     torch's schedule: mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2). eps outside the root of the corrected v.
@@ -280,7 +280,7 @@ def make_methods():
     return {
         "SGD": (sgd, 0), "momentum": (momentum, 1), "Nesterov": (nesterov, 1), "Adagrad": (adagrad, 1), "Adadelta": (adadelta, 2),
         "RMSprop": (rmsprop, 1), "Adam": (adam, 2), "Nadam": (nadam, 3), "AdamW": (adamw, 2),
-    }  # fmt: skip
+    }
 
 
 methods = make_methods()
@@ -539,7 +539,7 @@ def excess(exponent, tokens, seed, method, n_steps=60):
         return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
     rates = 10.0 ** (np.arange(19) / 4 + (-2.5 if is_adaptive(method.lower()) else -0.5))
-    gradient = lambda theta, t: (frequency * (np.exp(log_p(theta)) - target)).reshape(theta.shape)  # noqa: E731
+    gradient = lambda theta, t: (frequency * (np.exp(log_p(theta)) - target)).reshape(theta.shape)
     last = run(method, gradient, np.zeros(tokens * 10), n_steps, rates)[-1]
     losses = np.sum(frequency * target * (np.log(target) - log_p(last)), axis=(1, 2))
     return losses[best_of(losses)]

@@ -285,7 +285,7 @@ def height(x, y):
 
 
 plots.contours(height, (-3.3, 0.6), (-2.6, 0.6), paths, "CG is there after two steps, steepest descent zigzags",
-               minimum=target, xlabel="$x_1$", ylabel="$x_2$")  # fmt: skip
+               minimum=target, xlabel="$x_1$", ylabel="$x_2$")
 plt.show()
 
 # %% [markdown]

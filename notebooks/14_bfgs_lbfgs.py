@@ -350,7 +350,7 @@ kinds = {"GD": lambda f, grad, x, p: 1e-3, "BFGS": line_search, "L-BFGS": line_s
 runs = {name: minimise(name, f, grad, start, 1500, search=search) for name, search in kinds.items()}
 paths = {name: run[0] for name, run in runs.items()}
 plots.contours(lambda x, y: f(np.stack([x, y], axis=-1)), (-1.5, 1.5), (-0.5, 1.6), paths,
-               "BFGS follows the valley, gradient descent is slow in it", minimum=(1, 1))  # fmt: skip
+               "BFGS follows the valley, gradient descent is slow in it", minimum=(1, 1))
 plt.show()
 
 # %%
@@ -374,7 +374,7 @@ for name, path in (paths | {"GD with backtracking": backtracking}).items():
 A, quad, quad_grad = data.quadratic(1e4, d=100, seed=1)
 x0 = np.random.default_rng(0).normal(size=100)
 recipes = {"GD": ("GD", 0), "L-BFGS (m = 3)": ("L-BFGS", 3), "L-BFGS (m = 10)": ("L-BFGS", 10),
-            "L-BFGS (m = 30)": ("L-BFGS", 30), "BFGS": ("BFGS", 0)}  # fmt: skip
+            "L-BFGS (m = 30)": ("L-BFGS", 30), "BFGS": ("BFGS", 0)}
 norms = {}
 for name, (method, m) in recipes.items():
     points = minimise(method, quad, quad_grad, x0, 600, memory=m)[0]
@@ -382,7 +382,7 @@ for name, (method, m) in recipes.items():
     norms[name] = np.minimum.accumulate(sizes)
 
 plots.curves(norms, "step", r"smallest $\Vert g_k\Vert\,/\,\Vert g_0\Vert$ so far",
-             "κ = 10 000: L-BFGS is ahead early, BFGS overtakes late", logy=True)  # fmt: skip
+             "κ = 10 000: L-BFGS is ahead early, BFGS overtakes late", logy=True)
 plt.show()
 
 # %% [markdown]
@@ -435,9 +435,9 @@ def distances(search, kappa, seed=2, n_steps=60):
 
 
 series = {"exact, κ = 100": distances(exact, 100), "exact, κ = 1000": distances(exact, 1000),
-          "Armijo, κ = 100": distances(armijo, 100)}  # fmt: skip
+          "Armijo, κ = 100": distances(armijo, 100)}
 ax = plots.curves(series, "step", r"$\Vert H_k-A^{-1}\Vert\,/\,\Vert A^{-1}\Vert$",
-                  "H reaches the inverse only if the searches are exact", logy=True)  # fmt: skip
+                  "H reaches the inverse only if the searches are exact", logy=True)
 ax.axvline(10, color="0.5", linestyle=":")
 ax.text(11.5, 1e-7, "n = 10", color="0.35")
 plt.show()
@@ -615,7 +615,7 @@ trial(
 
 # %%
 points, pairs, matrices = runs["BFGS"]
-gap = lambda pair: np.linalg.norm(matrices[-1] @ pair[1] - pair[0]) / np.linalg.norm(pair[0])  # noqa: E731
+gap = lambda pair: np.linalg.norm(matrices[-1] @ pair[1] - pair[0]) / np.linalg.norm(pair[0])
 print(f"Rosenbrock, last H: newest pair satisfied to 1e-6: {bool(gap(pairs[-1]) < 1e-6)}, first pair: {bool(gap(pairs[0]) < 1e-6)}")
 
 # %% [markdown]

@@ -295,7 +295,7 @@ def is_standard_normal(feature, seed):
     values = {
         "exponential": rng.exponential(size=4000), "uniform": rng.uniform(size=4000) ** 4, "on or off": (rng.random(4000) < 0.3) * 1.0,
         "ReLU of a Gaussian": np.maximum(rng.normal(size=4000), 0), "Gaussian": 5 + 3 * rng.normal(size=4000),
-    }[feature]  # fmt: skip
+    }[feature]
     out, _ = batchnorm_forward(values[:, None], np.ones(1), np.zeros(1))
     out = np.sort(np.asarray(out)[:, 0])
     normal = np.array([0.5 * (1 + erf(v / 2**0.5)) for v in out])

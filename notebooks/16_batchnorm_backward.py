@@ -78,7 +78,7 @@ edges = [
     ("xmu", "sq", "2 · xmu · dsq"), ("sq", "var", "dvar / N"), ("var", "sqrtvar", "½ ivar ·\ndsqrtvar"),
     ("sqrtvar", "ivar", "−ivar² ·\ndivar"), ("ivar", "xhat", "Σ dxhat · xmu"), ("xmu", "xhat", "dxhat · ivar"),
     ("xhat", "out", "dout ·\ngamma"), ("gamma", "out", "Σ dout · xhat"), ("beta", "out", "Σ dout"),
-]  # fmt: skip
+]
 fig, ax = plt.subplots(figsize=(9.5, 4.6), layout="constrained")
 plots.graph(nodes, edges, "x reaches the output along three paths, so dx is a sum of three terms", ax=ax)
 branch_color = {"direct": plots.color("right"), "mean": plots.color("adam"), "variance": plots.color("momentum")}

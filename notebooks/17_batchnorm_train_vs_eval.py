@@ -269,7 +269,7 @@ def split(seed):
 def new_network(rng):
     """A dict of all weights, and of each batch norm's gamma, beta, mean and var."""
     net = {"w0": rng.normal(0, np.sqrt(2 / 64), (64, WIDTH)), "w1": rng.normal(0, np.sqrt(2 / WIDTH), (WIDTH, WIDTH)),
-           "w2": rng.normal(0, np.sqrt(2 / WIDTH), (WIDTH, 10)), "b2": np.zeros(10)}  # fmt: skip
+           "w2": rng.normal(0, np.sqrt(2 / WIDTH), (WIDTH, 10)), "b2": np.zeros(10)}
     for layer in (0, 1):
         net |= {f"gamma{layer}": np.ones(WIDTH), f"beta{layer}": np.zeros(WIDTH)}
         net |= {f"mean{layer}": np.zeros(WIDTH), f"var{layer}": np.ones(WIDTH)}
@@ -635,7 +635,7 @@ def _layer(c_in, c_out, k):
 threads = torch.get_num_threads()
 torch.set_num_threads(1)
 layers = {f"{k}×{k}, {c_in} → {c_out}  ({c_in * k * k})": (c_in, c_out, k)
-          for c_in, c_out, k in [(3, 64, 3), (64, 256, 1), (64, 64, 3)]}  # fmt: skip
+          for c_in, c_out, k in [(3, 64, 3), (64, 256, 1), (64, 64, 3)]}
 measured = {name: compare(*layer) for name, layer in layers.items()}
 torch.set_num_threads(threads)
 

@@ -326,7 +326,7 @@ accuracy_of = evidence(
     "convolution_precondition", accuracies,
     [dict(kind=kind, world=world, lr=lr, seed=seed) for kind in KINDS for world in WORLDS for lr in RATES for seed in SEEDS],
     atol=2,
-)  # fmt: skip
+)
 accuracy_of
 
 
@@ -479,7 +479,7 @@ for shift in (1, 2, 3, 4):
 after_pool = np.abs(pooled(moved)[:, :-1] - pooled(still)[:, 1:])
 fig, axes = plt.subplots(1, 4, figsize=(9.5, 2.9), layout="constrained")
 for ax, image, name in zip(axes, [view(0), still, gap > 1e-9, np.abs(pooled(moved) - pooled(still))],
-                           ["the window", "edges: f(x)", "black: f(Tx) ≠ Tf(x)", "… + pooling: |f(Tx) − f(x)|"], strict=True):  # fmt: skip
+                           ["the window", "edges: f(x)", "black: f(Tx) ≠ Tf(x)", "… + pooling: |f(Tx) − f(x)|"], strict=True):
     ax.imshow(image, cmap="gray" if "≠" not in name else "gray_r", vmin=0)
     ax.set_title(name, fontsize=9.5, loc="center")
     ax.set(xticks=[], yticks=[])

@@ -421,7 +421,7 @@ loss_after = evidence(
     [dict(kind=kind, layers=layers, way=way, lr=lr, seed=seed)
      for kind in ("plain", "residual") for layers in (20, 56) for way, lr in WAYS for seed in (0, 1)],
     atol=0.3,
-)  # fmt: skip
+)
 loss_after
 
 # %% tags=["hide-input"]

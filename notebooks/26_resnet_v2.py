@@ -394,7 +394,7 @@ class Arranged(nn.Module):
 
     def layers(self, order):
         made = {"conv": lambda: nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False),
-                "bn": lambda: nn.BatchNorm2d(CHANNELS), "relu": nn.ReLU}  # fmt: skip
+                "bn": lambda: nn.BatchNorm2d(CHANNELS), "relu": nn.ReLU}
         return nn.Sequential(*(made[name]() for name in order.split()))
 
     def forward(self, x):
@@ -576,7 +576,7 @@ trial(
 imagenet = models.PAPERS["resnet-v2-imagenet"]
 pairs = [(imagenet, "200 layers", True), (depths, "CIFAR-10, 1001 layers", True), (depths, "CIFAR-100, 1001 layers", True),
          (imagenet, "152 layers", False), (depths, "CIFAR-10, 110 layers", False), (depths, "CIFAR-10, 164 layers", False),
-         (depths, "CIFAR-100, 164 layers", False)]  # fmt: skip
+         (depths, "CIFAR-100, 164 layers", False)]
 rows = [(source, *row(source, name), deep) for source, name, deep in pairs]
 trial(
     "version 2 is clearly better than version 1 (by a point or more)",

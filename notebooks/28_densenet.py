@@ -497,7 +497,7 @@ def big_stem():
 for name, block, theta in (
     ("neither", PlainDenseBlock, 1.0), ("B: bottleneck", DenseBlock, 1.0),
     ("C: compression", PlainDenseBlock, 0.5), ("BC: both", DenseBlock, 0.5),
-):  # fmt: skip
+):
     with torch.device("meta"):
         net = dense_net(big_stem(), 64, DENSE[121][0], 32, theta, block, num_classes=1000)
     print(f"{name:15} {models.count_parameters(net) / 1e6:5.1f} M parameters  {models.model_macs(net, (3, 224, 224)) / 1e9:5.1f} G multiply-adds")

@@ -243,7 +243,7 @@ def error_of(name, protocol=V1):
 
 
 KNOWN_BY_HEART = ["alexnet", "vgg16", "googlenet-torchvision", "inception-v3", "resnet18", "resnet50", "resnet152", "resnext50-32x4d",
-                  "densenet121", "mobilenet-v2", "mobilenet-v3-large", "efficientnet-b0", "convnext-t"]  # fmt: skip
+                  "densenet121", "mobilenet-v2", "mobilenet-v3-large", "efficientnet-b0", "convnext-t"]
 rows = ["| network | year | depth | parameters | multiply-adds | top-1 error | trained by |", "|---|---|--:|--:|--:|--:|---|"]
 depth = {name: models.depth(models.build(name, device="meta").eval()) for name in KNOWN_BY_HEART}  # layers with weights on the longest way
 for name in KNOWN_BY_HEART:
@@ -277,10 +277,10 @@ print({origin: sum(e.trained == origin for e in one_crop.values()) for origin in
 TINTS = dict(zip(FAMILIES, ["#777777", "#000000", "#0072B2", "#332288", "#009E73", "#D55E00", "#E69F00", "#CC79A7"], strict=True))
 SHORT = {n: re.sub(r"\D", "", n) for n in one_crop}
 SHORT |= {"resnext50-32x4d": "50 32×4d", "resnext101-32x8d": "101 32×8d", "googlenet-torchvision": "GoogLeNet", "inception-v3": "v3",
-          "mobilenet-v2": "MobileNetV2", "mobilenet-v3-large": "V3-L", "efficientnet-b0": "EfficientNet-B0", "convnext-t": "ConvNeXt-T"}  # fmt: skip
+          "mobilenet-v2": "MobileNetV2", "mobilenet-v3-large": "V3-L", "efficientnet-b0": "EfficientNet-B0", "convnext-t": "ConvNeXt-T"}
 PLACES = {"above": ((0, 7), "center", "bottom"), "below": ((0, -8), "center", "top"), "left": ((-8, 0), "right", "center"), "right": ((8, 0), "left", "center")}
 SIDE = {"left": ["densenet121", "densenet169", "densenet201", "resnet50"], "right": ["convnext-t"],
-        "below": ["resnet18", "inception-v3", "resnext50-32x4d", "resnet101", "resnext101-32x8d", "mobilenet-v3-large", "efficientnet-b0", *FAMILIES["VGG with BN"]]}  # fmt: skip
+        "below": ["resnet18", "inception-v3", "resnext50-32x4d", "resnet101", "resnext101-32x8d", "mobilenet-v3-large", "efficientnet-b0", *FAMILIES["VGG with BN"]]}
 side_of = {n: place for place, names in SIDE.items() for n in names}
 fig, ax = plt.subplots(figsize=(9.5, 5.6), layout="constrained")
 for family, names in FAMILIES.items():
@@ -440,7 +440,7 @@ ROWS = {
     "VGG-16": ["vgg16"], "ResNet-50": ["resnet50-v1", "resnet50"], "ResNet-101": ["resnet101-v1", "resnet101"],
     "ResNet-152": ["resnet152-v1", "resnet152"], "Inception v3": ["inception-v3"], "Inception v4": ["inception-v4"],
     "ResNeXt-50": ["resnext50-32x4d"], "DenseNet-121": ["densenet121"], "DenseNet-201": ["densenet201"],
-}  # fmt: skip
+}
 found = {row: [e for name in names for e in models.PUBLISHED[name].errors if e.top1] for row, names in ROWS.items()}
 spread = {row: max(e.top1 for e in errors) - min(e.top1 for e in errors) for row, errors in found.items()}
 for row in ("ResNet-50", "ResNet-101", "ResNet-152"):

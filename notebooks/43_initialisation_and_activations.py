@@ -300,7 +300,7 @@ for name in ("tanh", "relu"):
 # %% tags=["hide-input"]
 styles = {0.01: ("0.01", "0.45", ":"), "lecun": ("LeCun", plots.color("momentum"), "-."),
           "xavier": ("Xavier", plots.color("nesterov"), "--"), "he": ("He", plots.color("adam"), "-"),
-          0.2: ("0.2", "black", ":")}  # fmt: skip
+          0.2: ("0.2", "black", ":")}
 fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.9), sharey=True, layout="constrained")
 for ax, name in zip(axes, ("sigmoid", "tanh", "relu"), strict=True):
     for std, (label, tint, dash) in styles.items():
@@ -327,7 +327,7 @@ density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi) * (z[1] - z[0])
 for name in names:
     value, derivative = activation(name, z)
     print(f"{name:10s} gain forwards {1 / np.sqrt(np.sum(value**2 * density)):.3f}, "
-          f"backwards {1 / np.sqrt(np.sum(derivative**2 * density)):.3f}")  # fmt: skip
+          f"backwards {1 / np.sqrt(np.sum(derivative**2 * density)):.3f}")
 
 
 # %% [markdown] tags=["deeper"]
@@ -443,7 +443,7 @@ trial(
     held_out=settings(hidden=[0, 1, 2, 3], constant=[0, 0.02, -0.1], where=["all layers", "last layer"], name="tanh", seed=1),
     only_if=("all layers of a net with a hidden layer start so", lambda hidden, where: hidden > 0 and where == "all layers"),
     expect="holds only if all layers of a net with a hidden layer start so",
-)  # fmt: skip
+)
 
 
 # %% [markdown]
@@ -490,7 +490,7 @@ trial(
         published("He et al. 2015, fig. 2", "22 layers: both converge, He starts earlier", holds=False),
     ],
     expect="holds only if the net is deep (here: more than 12 layers) and has no normalisation",
-)  # fmt: skip
+)
 
 
 # %% [markdown]
@@ -602,7 +602,7 @@ trial(
         published("Liu et al. 2022 (ConvNeXt), section 2.6", "ImageNet: GELU for ReLU leaves the accuracy at 80.6 %", holds=False),
     ],
     expect="not decided here",
-)  # fmt: skip
+)
 
 # %% [markdown] tags=["deeper"]
 # Say: *a small gain in some nets, none in others; it is the default of transformers, and costs an erf or a tanh*.

@@ -364,7 +364,7 @@ class Centre(nn.Module):
 
 def norm_of(kind, width):
     kinds = {"batch": lambda: nn.BatchNorm1d(width), "group": lambda: nn.GroupNorm(4, width), "centre": Centre,
-             "layer": lambda: nn.LayerNorm(width), "rms": lambda: nn.RMSNorm(width, eps=1e-6)}  # fmt: skip
+             "layer": lambda: nn.LayerNorm(width), "rms": lambda: nn.RMSNorm(width, eps=1e-6)}
     return kinds[kind]()
 
 
@@ -426,7 +426,7 @@ trial(
         published("Wu & He 2018, table 2", "32 images: 23.6 % and 24.1 %", holds=False, inside=False),
     ],
     expect="holds only if a batch has only 2 samples",
-)  # fmt: skip
+)
 
 
 # %% [markdown]
@@ -483,7 +483,7 @@ trial(
         published("Shen et al. 2020 (PowerNorm), abstract", "batch norm is worse on text because batch statistics fluctuate strongly all through training", holds=False),
     ],
     expect="does not hold",
-)  # fmt: skip
+)
 
 
 # %% [markdown]
@@ -523,7 +523,7 @@ trial(
         published("OLMo 2 2025, section 3.3.1", "ablations show no difference between layer norm and RMS norm", holds=True),
     ],
     expect="holds",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # It is the *scaling* that these nets need; taking the mean away alone does not repair a wrong spread. T5, Llama and many language models since use RMS norm.

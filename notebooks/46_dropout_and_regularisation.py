@@ -270,7 +270,7 @@ runs = {name: fit(0, **options) for name, options in cures.items()}
 for name, (weights, losses) in runs.items():
     best, stopped = early_stopping(losses[:, 1], patience=15)
     print(f"{name:18s} training loss {losses[-1, 0]:.2f}, validation at the end {losses[-1, 1]:.2f}, "
-          f"at best {losses[best, 1]:.2f}; test accuracy at the end {test_score(weights):.2f}")  # fmt: skip
+          f"at best {losses[best, 1]:.2f}; test accuracy at the end {test_score(weights):.2f}")
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.8), layout="constrained")
@@ -313,7 +313,7 @@ trial(
     control=settings(p=0.5, decay=0, seed=[0, 1], masks=1),
     published=[published("Srivastava et al. 2014, section 7.5", "MNIST: averages of 50 samples are as good as the scaled network, more slightly better, within one standard deviation", holds=True)],
     expect="holds",
-)  # fmt: skip
+)
 
 
 # %% [markdown]
@@ -505,7 +505,7 @@ trial(
         published("Zagoruyko & Komodakis 2016, as cited in Loshchilov & Hutter 2017, table 1", "WRN-28-10 with batch norm, CIFAR-100: error 20.50 %, with dropout 20.04 %", holds=False),
     ],
     expect="not decided here",
-)  # fmt: skip
+)
 
 # %% [markdown] tags=["deeper"]
 # Say: *often superfluous, now and then worth half a point; never directly before a batch norm, whose stored variance it falsifies* (Li et al. 2019).

@@ -304,7 +304,7 @@ X, y, X_test, y_test = data.digits()
 
 
 def patient(*, lr=0.3, init=1.0, naive=False, shuffled=False, bad_step=None, clip=None, samples=1347, valid_scale=1.0,
-            steps=300, seed=0):  # fmt: skip
+            steps=300, seed=0):
     """A net of 64 hidden units on digits: its loss at every step, its validation loss at the end."""
     rng, losses = np.random.default_rng(seed), []
     weights = [init * rng.normal(0, (2 / 64) ** 0.5, (64, 64)), init * rng.normal(0, 0.125, (64, 10))]
@@ -451,7 +451,7 @@ trial(
         published("Xiong et al. 2020, section 3", "same Adam: post-norm needs warm-up (BLEU 8.45 without, 34 with it), pre-norm does not", holds=False),
     ],
     expect="not decided here",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # One reason among several. Name them all: curvature at the start, the scaled rate of a large batch, post-norm's gradients, and $v$.
@@ -506,7 +506,7 @@ trial(
         published("Loshchilov & Hutter 2017, table 1", "CIFAR-100: step decay 20.21 and 20.33 %, one cosine 19.98 %", holds=True),
     ],
     expect="holds",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # The verdict rests on one paper, by the authors of the cosine; against the better step rate its margins are a quarter of a point, medians of five runs. Say: *as good or a little better, and without the milestones to tune; it does need the total in advance*.
@@ -521,7 +521,7 @@ trial(
 g = [np.array([3.0, 0.1]), np.array([0.2])]
 flat = np.concatenate(g)
 for name, other in {"global norm": clip_by_global_norm(g, 1.0)[0], "array by array": [clip_by_global_norm([a], 1.0)[0][0] for a in g],
-                    "by value": [np.clip(a, -1, 1) for a in g]}.items():  # fmt: skip
+                    "by value": [np.clip(a, -1, 1) for a in g]}.items():
     v = np.concatenate(other)
     print(f"{name:15s} cosine with the batch's own gradient {v @ flat / np.linalg.norm(v) / np.linalg.norm(flat):.3f}")
 

@@ -304,7 +304,7 @@ def tiny_cnn(width):
     return nn.Sequential(
         nn.Conv2d(1, width, 3, 1, 1), nn.ReLU(), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.ReLU(),
         nn.Conv2d(2 * width, 2 * width, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * width, 10),
-    )  # fmt: skip
+    )
 
 
 def fitted(net, x, y, lr, seed, steps=300):

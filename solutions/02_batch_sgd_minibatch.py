@@ -257,7 +257,7 @@ def bowl(a, b):
 ax = plots.contours(
     bowl, (-0.3, 2.9), (-0.3, 1.9), paths,
     "The smaller the batch, the more the path trembles", minimum=best2,
-)  # fmt: skip
+)
 plt.show()
 
 # %% [markdown]
@@ -285,7 +285,7 @@ ax = plots.curves(
     {name: (evaluations, excess) for name, excess in race.items()},
     "sample gradients computed", "loss above the minimum", "At equal cost, many rough steps beat one exact step",
     logy=True,
-)  # fmt: skip
+)
 plt.show()
 
 # %% [markdown]
@@ -620,7 +620,7 @@ trial(
 def traps(start, noise):
     """Is the share of SGD runs in the bad valley above batch descent's share, 0 or 1, from the same start?"""
     rng = np.random.default_rng(round(1000 * abs(start)))
-    slope = lambda w: w**3 - w + 0.15  # noqa: E731
+    slope = lambda w: w**3 - w + 0.15
     one, many = start, np.full(400, start)
     for _ in range(1500):
         one = one - 0.02 * slope(one)

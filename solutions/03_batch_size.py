@@ -359,7 +359,7 @@ rules = evidence(
     settings(batch=BATCHES[2:8], base_lr=[0.5, 1.0, 2.0], rule=["linear"], seed=range(2))
     + settings(batch=BATCHES[2:8], base_lr=[0.35, 0.7, 1.4, 2.8], rule=["linear"], seed=[2])
     + settings(batch=BATCHES[2:6], base_lr=[1.0], rule=["fixed"], seed=[0]),
-)  # fmt: skip
+)
 rules
 
 # %% tags=["hide-input"]

@@ -188,7 +188,7 @@ paths = {
 ax = plots.contours(
     lambda x, y: x**2 / 2 - y**2 / 2 + y**4 / 4, (-0.7, 1.2), (-1.5, 1.5), paths,
     "Without noise it ends on the saddle; with a little it leaves", xlabel="x", ylabel="y",
-)  # fmt: skip
+)
 plt.show()
 
 # %%
@@ -406,7 +406,7 @@ def out_by(noise, n_steps, particles=100):
 
 def kramers(noise, lr=0.01):
     """The mean waiting time in steps."""
-    curvature = lambda w: abs(12 * w**2 - 8)  # noqa: E731
+    curvature = lambda w: abs(12 * w**2 - 8)
     temperature = lr * noise**2 / 2
     return 2 * np.pi / np.sqrt(curvature(poor) * curvature(hill)) * np.exp((f(hill) - f(poor)) / temperature) / lr
 

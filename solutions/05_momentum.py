@@ -326,7 +326,7 @@ paths = {
     "momentum (0.83)": walk(lambda x: curvature * x, start, 0.4 / 50, 0.83, 60),
 }
 plots.animate_paths(lambda x, y: 0.5 * (x**2 + 50 * y**2), (-4.6, 4.2), (-1.3, 1.3), paths,
-                    "60 steps: GD zigzags, 0.98 rolls past, 0.83 lands", minimum=(0, 0), frames=21)  # fmt: skip
+                    "60 steps: GD zigzags, 0.98 rolls past, 0.83 lands", minimum=(0, 0), frames=21)
 
 # %%
 for name, path in paths.items():

@@ -229,12 +229,12 @@ here, velocity = np.array([-2.0, 0.4]), np.array([-0.6, 0.9])
 ahead = here - 0.9 * velocity
 
 ax = plots.contours(lambda x, y: 0.5 * (x**2 + 8 * y**2), (-2.7, 0.7), (-1.0, 0.8), {},
-                    "Momentum looks where it is, Nesterov where it will be", minimum=(0, 0))  # fmt: skip
+                    "Momentum looks where it is, Nesterov where it will be", minimum=(0, 0))
 arrow = dict(arrowstyle="-|>", linewidth=2, shrinkA=0, shrinkB=0, mutation_scale=14)
 ax.annotate("", ahead, here, arrowprops=arrow | dict(color="0.45"))
 ax.text(-2.04, -0.1, "−μv", color="0.35")
 for name, step, words, place in [("momentum", heavy_ball, "momentum:\ngradient from the ring", (-1.22, -0.76)),
-                                 ("nesterov", nesterov_step, "Nesterov:\ngradient from the square", (-1.27, -0.2))]:  # fmt: skip
+                                 ("nesterov", nesterov_step, "Nesterov:\ngradient from the square", (-1.27, -0.2))]:
     new, _ = step(here, lambda x: curvature * x, velocity, 0.08)
     ax.annotate("", new, ahead, arrowprops=arrow | dict(color=plots.color(name)))
     ax.text(*place, words, color=plots.color(name))
@@ -276,7 +276,7 @@ print(f"largest gap between θ − μv and w below 1e-14: {abs(w - (theta - mu *
 # %% tags=["hide-input"]
 ax = plots.contours(lambda x, y: 0.5 * (x**2 + 8 * y**2), (-2.7, 0.9), (-0.9, 0.9),
                     {"Nesterov (θ)": theta[:19], "w, rewritten": w[:19]},
-                    "The frameworks' form walks the look-ahead points", minimum=(0, 0))  # fmt: skip
+                    "The frameworks' form walks the look-ahead points", minimum=(0, 0))
 for k in range(1, 13):
     ax.plot(*np.array([theta[k], w[k]]).T, "-", color="0.35", linewidth=1)
 plt.show()

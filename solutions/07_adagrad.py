@@ -377,7 +377,7 @@ for ax, title, degrees, reach in zip(axes, titles, (0, 45), ((-5.2, 1.5), (-4.2,
     h, _ = valley(degrees, 100)
     paths = {f"{name} ({len(best[100, degrees, name]) - 1} steps)": best[100, degrees, name][:61] for name in ("SGD", "Adagrad")}
     plots.contours(lambda x, y, h=h: 0.5 * (h[0, 0] * x**2 + 2 * h[0, 1] * x * y + h[1, 1] * y**2), (-4.6, 2.1), reach, paths,
-                   title, minimum=(0, 0), ax=ax)  # fmt: skip
+                   title, minimum=(0, 0), ax=ax)
 plt.show()
 
 # %% [markdown] tags=["deeper"]

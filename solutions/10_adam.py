@@ -367,7 +367,7 @@ left.set(xlabel="token, by frequency (α = 1, batch 256)", ylabel="excess loss a
 left.legend()
 for batch, mark in ((16, "o"), (64, "s"), (256, "^")):
     lead = [np.mean([race(tokens=100, alpha=a, batch=batch, seed=s)["adam"] / race(tokens=100, alpha=a, batch=batch, seed=s)["momentum"] for s in range(2)])
-            for a in (0.0, 0.5, 1.0, 1.5)]  # fmt: skip
+            for a in (0.0, 0.5, 1.0, 1.5)]
     right.plot([0, 0.5, 1, 1.5], lead, f"{mark}-", color=plots.color("adam"), alpha={16: 0.4, 64: 0.7, 256: 1}[batch], label=f"batch {batch}")
 right.axhline(1, color="0.5", linestyle=":")
 right.set(xlabel="exponent α of the token frequencies", ylabel="excess loss, Adam / momentum", ylim=(0, 1.3), title="Rare tokens and large batches favour Adam")

@@ -152,7 +152,7 @@ rng = np.random.default_rng(0)
 inputs, labels, w = rng.normal(size=(400, 3)), rng.integers(0, 2, size=400), np.array([1.0, -2.0, 0.5])
 p = 1 / (1 + np.exp(-inputs @ w))
 hessian = (inputs.T * (p * (1 - p))) @ inputs / 400
-score = lambda y: (y - p)[:, None] * inputs  # noqa: E731  ∇ log p of each sample
+score = lambda y: (y - p)[:, None] * inputs  # ∇ log p of each sample
 fisher = sum((weight[:, None] * score(y)).T @ score(y) for y, weight in ((1, p), (0, 1 - p))) / 400
 empirical = score(labels).T @ score(labels) / 400
 print("Fisher = Hessian:", bool(np.allclose(fisher, hessian)), "   empirical Fisher = Hessian:", bool(np.allclose(empirical, hessian, rtol=0.1)))
@@ -319,7 +319,7 @@ plt.show()
 # %%
 path = damped_newton(
     lambda x: float(np.sqrt(1 + x[0] ** 2)), lambda x: slope(x), lambda x: np.diag(curvature(x)), np.array([1.1])
-)  # fmt: skip
+)
 print("damped, from 1.1:  ", "  ".join(f"{x:.5f}" for x in np.abs(path[:, 0])))
 assert abs(path[-1, 0]) < 1e-8
 
@@ -354,7 +354,7 @@ ax = plots.contours(
     lambda x, y: np.log1p((1 - x) ** 2 + 100 * (y - x**2) ** 2), (-1.6, 1.5), (-0.6, 1.8),
     {"GD, 1000 steps": gd_path[:1001], "Newton, all its steps": newton_path},
     "About 20 Newton steps, and 1000 of gradient descent", minimum=(1, 1), xlabel="x", ylabel="y",
-)  # fmt: skip
+)
 plt.show()
 
 # %% [markdown]
@@ -411,7 +411,7 @@ ax = plots.curves(
         "Newton, x⁴": np.abs(quartic),
     },
     "step", "distance to the minimum", "Newton squares the error, where the Hessian is regular", logy=True, legend="upper right",
-)  # fmt: skip
+)
 ax.set_ylim(1e-9, 1e4)
 plt.show()
 

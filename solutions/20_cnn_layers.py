@@ -832,7 +832,7 @@ right = F.conv2d(their_x, their_weight, padding=1).numpy()
 print("all equal to torch's:", all(np.allclose(method(x, weight, 1), right) for method in (four_loops, im2col)))
 multiply_adds = 32 * 28 * 28 * 16 * 9
 seconds = {"four loops": best_time(lambda: four_loops(x, weight, 1), 2), "im2col": best_time(lambda: im2col(x, weight, 1), 15),
-           "torch": best_time(lambda: F.conv2d(their_x, their_weight, padding=1), 15)}  # fmt: skip
+           "torch": best_time(lambda: F.conv2d(their_x, their_weight, padding=1), 15)}
 
 # %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 rates = {name: multiply_adds / value / 1e9 for name, value in seconds.items()}
@@ -919,7 +919,7 @@ accuracy_of = evidence(
     "cnn_without_pooling", test_accuracy,
     [dict(down=down, head=head, lr=lr, seed=seed) for down, head in VARIANTS for lr in RATES for seed in range(3)],
     atol=0.03,
-)  # fmt: skip
+)
 accuracy_of
 
 # %%

@@ -207,12 +207,12 @@ class AlexNet(nn.Module):
             nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
             nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
             nn.AdaptiveAvgPool2d(6),
-        )  # fmt: skip
+        )
         self.head = nn.Sequential(
             nn.Dropout(0.5), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(),
             nn.Dropout(0.5), nn.Linear(4096, 4096), nn.ReLU(),
             nn.Linear(4096, num_classes),
-        )  # fmt: skip
+        )
         # END SOLUTION
 
     def forward(self, x):
@@ -276,7 +276,7 @@ def vgg(config, batch_norm=False, num_classes=1000):
         nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(0.5),
         nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5),
         nn.Linear(4096, num_classes),
-    )  # fmt: skip
+    )
     # END SOLUTION
 
 # %%

@@ -356,7 +356,7 @@ plt.show()
 
 # %%
 NETS = {"resnext50-32x4d": ((3, 4, 6, 3), 32, 4), "resnext101-32x4d": ((3, 4, 23, 3), 32, 4),
-        "resnext101-32x8d": ((3, 4, 23, 3), 32, 8), "resnext101-64x4d": ((3, 4, 23, 3), 64, 4)}  # fmt: skip
+        "resnext101-32x8d": ((3, 4, 23, 3), 32, 8), "resnext101-64x4d": ((3, 4, 23, 3), 64, 4)}
 counts = {}
 with torch.device("meta"):
     for name, (layers, cardinality, width) in NETS.items():
@@ -392,7 +392,7 @@ def dependence(net, channels=12):
     x = torch.randn(8, channels, 6, 6, requires_grad=True)
     out = net(x)
     return np.array([torch.autograd.grad(out[:, c].sum(), x, retain_graph=True)[0].abs().sum(dim=(0, 2, 3)).numpy()
-                     for c in range(out.shape[1])])  # fmt: skip
+                     for c in range(out.shape[1])])
 
 
 class Shuffle(nn.Module):

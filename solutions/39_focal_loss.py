@@ -422,7 +422,7 @@ def tuned(size, seed, gamma=0.0, mining="all"):
 
 
 methods = {"cross-entropy": {}, "focal, γ = 0.5": dict(gamma=0.5), "focal, γ = 1": dict(gamma=1.0), "focal, γ = 2": dict(gamma=2.0),
-           "focal, γ = 5": dict(gamma=5.0), "hard negatives, 3:1": dict(mining="hard"), "random negatives, 3:1": dict(mining="random")}  # fmt: skip
+           "focal, γ = 5": dict(gamma=5.0), "hard negatives, 3:1": dict(mining="hard"), "random negatives, 3:1": dict(mining="random")}
 results = {name: np.array([[tuned(size, seed, **how) for seed in range(5)] for size in (20, 32)]) for name, how in methods.items()}
 for name, values in results.items():
     print(f"{name:22s} AP {values[0].mean():.2f} ± {values[0].std():.2f} on 20 pixels, {values[1].mean():.2f} ± {values[1].std():.2f} on 32")

@@ -311,7 +311,7 @@ LADDER = {
     "ResNet-50, old recipe": 76.1, "new recipe": 78.8, "blocks 3, 3, 9, 3": 79.4, "4×4 patches as stem": 79.5, "depthwise, width 96": 80.5,
     "inverted bottleneck": 80.6, "depthwise moved up": 79.9, "kernel 7×7": 80.6, "GELU": 80.6, "one activation": 81.3, "one norm": 81.4,
     "layer norm": 81.5, "separate downsampling": 82.0,
-}  # fmt: skip
+}
 names, values = list(LADDER), list(LADDER.values())
 fig, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
 colours = ["0.5", plots.color("wrong")] + [plots.color("train")] * 11

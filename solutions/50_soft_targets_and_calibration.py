@@ -430,7 +430,7 @@ def smoothing_measured(noise, steps, smoothing, lr, seed):
     return {
         "validation": (net(x_held).argmax(axis=1) == y_held).mean(), "accuracy": (p.argmax(axis=1) == y_new).mean(),
         "confidence": p.max(axis=1).mean(), "ece": expected_calibration_error(p, y_new),
-    }  # fmt: skip
+    }
 
 
 TRIED = settings(noise=[0.3, 0.5], steps=[60, 200, 600], seed=range(2))
