@@ -8,6 +8,8 @@ import numpy as np
 
 from utils.grading.codec import Lazy, Other
 
+FEW = 30  # numbers that are faster compared one by one: NumPy's dozen calls take longer
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -28,6 +30,8 @@ def difference(got: Any, want: Any, rtol: float, atol: float) -> Difference | No
     The kind that `want` has decides what is acceptable: an int must be an int, a float may be any real scalar,
     an array may come as a list of numbers, a list as a tuple, an array's rows or a generator.
     """
+    if _alike(got, want, rtol, atol):
+        return None
     if isinstance(want, np.ndarray):
         return _array_difference(got, want, rtol, atol)
     if isinstance(want, (list, tuple)):
@@ -39,11 +43,28 @@ def difference(got: Any, want: Any, rtol: float, atol: float) -> Difference | No
 
 def same(got: Any, want: Any, rtol: float, atol: float) -> bool:
     """Is `got` right? What `difference` decides, without the words, which cost more than the comparison."""
-    if isinstance(got, np.ndarray) and isinstance(want, np.ndarray) and got.dtype == want.dtype == float:
-        return got.shape == want.shape and not _wrong_entries(got, want, rtol, atol).any()
-    if type(got) is float and type(want) is float and math.isfinite(want):
+    alike = _alike(got, want, rtol, atol)
+    return difference(got, want, rtol, atol) is None if alike is None else alike
+
+
+def _alike(got: Any, want: Any, rtol: float, atol: float) -> bool | None:
+    """Are two floats equal, or two arrays of float64? None for any other kinds, of which `difference` knows more."""
+    if type(got) is float and type(want) is float:
+        return _near(got, want, rtol, atol)
+    if type(got) is not np.ndarray or type(want) is not np.ndarray or not got.dtype.char == want.dtype.char == "d":
+        return None
+    if got.shape != want.shape:
+        return False
+    if want.size > FEW:
+        return not _wrong_entries(got, want, rtol, atol).any()
+    pairs = zip(got.ravel().tolist(), want.ravel().tolist(), strict=True)
+    return all(_near(g, w, rtol, atol) for g, w in pairs)
+
+
+def _near(got: float, want: float, rtol: float, atol: float) -> bool:
+    if math.isfinite(want):
         return abs(got - want) <= atol + rtol * abs(want)  # false for NaN, as it should be
-    return difference(got, want, rtol, atol) is None
+    return got == want or (math.isnan(got) and math.isnan(want))
 
 
 def kind_of(value: Any) -> str:
@@ -185,8 +206,11 @@ def _wrong_entries(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) 
         return got != want
     with np.errstate(all="ignore"):
         near = abs(got - want) <= atol + rtol * abs(want)
+    finite = np.isfinite(want)
+    if finite.all():
+        return ~near
     same = (got == want) | (np.isnan(got) & np.isnan(want))  # the infinities and NaN that are right
-    return ~np.where(np.isfinite(want), near, same)
+    return ~np.where(finite, near, same)
 
 
 def _where(got: np.ndarray, want: np.ndarray, wrong: np.ndarray) -> str:

@@ -24,12 +24,23 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     if accidental(pairs):
         return None
     best, most = None, (0, 0)  # agreements, and minus the place in the list
-    for place, certain, possible in _proposed(exercise, pairs, failing):
+    proposed = _proposed(exercise, pairs, failing)
+    for place, certain, agreeing in proposed:
         mistake = exercise.mistakes[place]
-        if (possible, -place) > most and all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
-            count = certain if certain == possible else sum(_agrees(exercise, mistake, *pair) for pair in pairs)
-            best, most = max((best, most), (mistake, (count, -place)), key=lambda found: found[1])
+        if (int(agreeing.sum()), -place) <= most or not _gives(exercise, mistake, pairs, failing):
+            continue
+        if len(proposed) == 1:
+            return mistake
+        open_ = [index for index in np.flatnonzero(agreeing & ~certain) if index not in failing]
+        certain[failing] = True
+        count = int(certain.sum()) + sum(_agrees(exercise, mistake, *pairs[index]) for index in open_)
+        best, most = max((best, most), (mistake, (count, -place)), key=lambda found: found[1])
     return best
+
+
+def _gives(exercise: Exercise, mistake: Mistake, pairs: Pairs, failing: list[int]) -> bool:
+    """Does the mistake, when it is run, give what the learner's function gave on all failing cases?"""
+    return all(_agrees(exercise, mistake, *pairs[index]) for index in failing)
 
 
 _ACCIDENT = re.compile(
@@ -49,8 +60,11 @@ def accidental(pairs: Pairs) -> bool:
 _SLIPS = {"AttributeError", "TypeError", "NameError", "UnboundLocalError", "IndexError", "KeyError", "AxisError"}
 
 
-def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tuple[int, int, int]]:
-    """(place in the list, cases on which it agrees for certain, cases on which it may agree), the likeliest first.
+Proposal = tuple[int, np.ndarray, np.ndarray]  # place in the list; for each case: agrees for certain, may agree
+
+
+def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Proposal]:
+    """What can explain the failing cases, the likeliest first.
 
     Those mistakes that can be it by their recorded fingerprints; all, by running them, where none are recorded.
     """
@@ -62,20 +76,21 @@ def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tupl
     mine = fingerprint.of([outcome for outcome, _ in pairs], value_names(exercise))
     agreeing = fingerprint.agreeing(mine, recorded, exercise.rtol, exercise.atol)
     certain = agreeing & fingerprint.known(mine, recorded)
-    rows = [
-        (int(i), int(certain[i].sum()), int(agreeing[i].sum())) for i in np.flatnonzero(agreeing[:, failing].all(1))
-    ]
-    return sorted(rows, key=lambda row: (-row[2], -row[1], row[0]))
+    return _sorted([(int(i), certain[i], agreeing[i]) for i in np.flatnonzero(agreeing[:, failing].all(1))])
 
 
-def _run_all(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[tuple[int, int, int]]:
+def _run_all(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Proposal]:
     """The same by running every mistake: for an exercise whose fingerprints are not recorded yet."""
     rows = []
     for place, mistake in enumerate(exercise.mistakes):
-        if all(_agrees(exercise, mistake, *pairs[index]) for index in failing):
-            count = sum(_agrees(exercise, mistake, *pair) for pair in pairs)
-            rows.append((place, count, count))
-    return sorted(rows, key=lambda row: (-row[2], row[0]))
+        if _gives(exercise, mistake, pairs, failing):
+            seen = np.array([_agrees(exercise, mistake, *pair) for pair in pairs])
+            rows.append((place, seen, seen))
+    return _sorted(rows)
+
+
+def _sorted(rows: list[Proposal]) -> list[Proposal]:
+    return sorted(rows, key=lambda row: (-int(row[2].sum()), -int(row[1].sum()), row[0]))
 
 
 def _agrees(exercise: Exercise, mistake: Mistake, outcome: Outcome, ref: Reference) -> bool:

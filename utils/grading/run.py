@@ -265,6 +265,8 @@ def _is_tensor(value: Any) -> bool:
 def _argument_names(function: Callable) -> list[str]:
     if isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
         return list(function.__code__.co_varnames[: function.__code__.co_argcount])  # `inspect` takes 20 µs
+    if type(function) is type and function.__new__ is object.__new__:  # a plain class takes what __init__ takes
+        return _argument_names(function.__init__)[1:]
     try:
         return list(inspect.signature(function).parameters)
     except Exception:  # built in, or made by someone who lies about it
