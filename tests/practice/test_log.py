@@ -42,9 +42,11 @@ def test_logs_merge_by_union(tmp_path):
     again = course(homes[0], "log", "import", homes[1] / "out.jsonl", homes[0] / "out.jsonl")
     course(homes[1], "log", "import", homes[0] / "out.jsonl")
 
-    assert "1 new entries" in first.stdout
+    assert "1 new entry, 0 new files" in first.stdout
     assert 2 == again.stdout.count("0 new entries")
-    both = [sorted(entry["exercise"] for entry in exchange.read(home / "progress.jsonl")) for home in homes]
+    both = [
+        sorted(entry["exercise"] for entry in exchange.parsed((home / "progress.jsonl").read_bytes())) for home in homes
+    ]
     assert ["a", "b", "b", "c", "d"] == both[0] == both[1]
 
 

@@ -4,34 +4,75 @@ from pathlib import Path
 
 import click
 
+from utils.cli import files
+from utils.grading.progress import now, root
+
 
 @click.group()
 def log() -> None:
-    """Export or import your log; logs of two machines merge by union."""
+    """Export or import your log and your work; logs of two machines merge by union."""
 
 
 @log.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(file: Path) -> None:
-    """Write the log to a file, one JSON object a line."""
-    from utils.practice import exchange
+    """Write the log to a file, one JSON object a line; to FILE.zip with your files of work/ and mock/.
 
-    text = exchange.exported()
-    file.write_text(text, encoding="utf-8")
-    click.echo(f"{text.count(chr(10))} entries: {file}")
+    \b
+    course log export mine.zip
+    course log export mine.jsonl     the log alone
+    """
+    from utils.practice import archive, exchange
+    from utils.practice.replay import counted
+
+    if file.suffix.lower() != ".zip":
+        text = exchange.exported()
+        files.write(file, text)
+        click.echo(f"{counted(text.count(chr(10)), 'entry', 'entries')}: {file}")
+        return
+    try:
+        number, own = archive.write(file, root())
+    except OSError as error:
+        raise files.cannot_write(file, error) from None
+    click.echo(f"{counted(number, 'entry', 'entries')}, {counted(own, 'file')}: {file}")
 
 
 @log.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_(files: tuple[Path, ...]) -> None:
-    """Add what the log lacks, from other machines or from the browser; importing twice changes nothing."""
-    from utils.practice import exchange
+@click.argument(
+    "paths", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+def import_(paths: tuple[Path, ...]) -> None:
+    """Add what this course lacks, from other machines or from the browser; importing twice changes nothing.
 
-    for file in files:
-        new = exchange.merge(exchange.read(file))
-        if new is None:
-            raise click.ClickException("progress.jsonl could not be written")
-        click.echo(f"{len(new)} new entries from {file}")
+    A file of yours is never overwritten: where it has another content, the other one comes beside it with the date.
+    """
+    from utils.practice import archive
+
+    try:
+        found = [archive.read(path) for path in paths]  # all of them, before anything is written
+    except archive.ForeignError as error:
+        raise click.UsageError(f"{error}. Nothing was imported.") from None
+    for path, brought in zip(paths, found, strict=True):
+        _add(path, brought)
+
+
+def _add(path: Path, brought: object) -> None:
+    from utils.practice import archive, exchange
+    from utils.practice.replay import counted
+
+    try:
+        new = archive.place(root(), brought.files, now().date())
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or 'work/'} could not be written; nothing of yours has changed."
+        ) from None
+    entries = exchange.merge(brought.entries)
+    if entries is None:
+        raise click.ClickException("progress.jsonl could not be written")
+    click.echo(f"{counted(len(entries), 'new entry', 'new entries')}, {counted(len(new), 'new file')} from {path}")
+    for name, place in new.items():
+        beside = "" if place.name == name.name else f", beside yours: {place.relative_to(root())}"
+        click.echo(f"  {name}{beside}")
 
 
 @click.command()

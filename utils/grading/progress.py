@@ -82,7 +82,7 @@ def append(entries: list[dict]) -> bool:
 
 def entries() -> list[dict]:
     """All entries in the order they were written; lines that a crash tore are passed over."""
-    found = browser.attempts() if browser.HERE else _parsed(_lines())
+    found = browser.attempts() if browser.HERE else from_lines(_lines())
     return [entry for entry in found if isinstance(entry, dict)]
 
 
@@ -98,7 +98,7 @@ def _lines() -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
 
 
-def _parsed(lines: list[str]) -> Iterator[object]:
+def from_lines(lines: list[str]) -> Iterator[object]:
     """What the lines hold, block by block: one call for many lines is several times faster than one for each."""
     lines = [line for line in lines if line and not line.isspace()]
     for start in range(0, len(lines), _BLOCK):

@@ -2,9 +2,8 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
-from utils.grading.progress import append, entries
+from utils.grading.progress import append, entries, from_lines
 
 
 def exported() -> str:
@@ -12,17 +11,10 @@ def exported() -> str:
     return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries())
 
 
-def read(path: Path) -> list[dict]:
-    """The entries of a log that was exported, here or by the book's page; torn lines are passed over."""
-    found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            found.append(entry)
-    return found
+def parsed(raw: bytes) -> list[dict]:
+    """The entries of a log's text, from here or from the book's page; torn lines are passed over."""
+    lines = raw.decode("utf-8-sig", errors="replace").split("\n")
+    return [entry for entry in from_lines(lines) if isinstance(entry, dict)]
 
 
 def merge(others: list[dict]) -> list[dict] | None:

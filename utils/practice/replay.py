@@ -13,7 +13,7 @@ from typing import NamedTuple
 from utils.grading.report import BAD, MACHINE, RIGHT
 
 AGAIN, HARD, GOOD, EASY = 1, 2, 3, 4  # the ratings of FSRS
-_WRONG = frozenset(BAD) - {MACHINE}  # a busy machine is nobody's mistake
+WRONG = frozenset(BAD) - {MACHINE}  # a busy machine is nobody's mistake
 RATINGS = {"again": AGAIN, "hard": HARD, "good": GOOD, "easy": EASY}
 EASY_SECONDS = 120  # a review that is right at once and within so long of the blank is easy
 
@@ -80,7 +80,7 @@ def replay(entries: Iterable[dict]) -> Replay:
                 state.days[entry["time"][:10]] += 1
                 if status == RIGHT:
                     _was_right(one, entry)
-                elif status in _WRONG:
+                elif status in WRONG:
                     _was_wrong(one, entry)
         else:
             _besides(state, entry)
@@ -177,9 +177,9 @@ def _concluded(one: Standing, entry: dict, rating: int, why: str) -> None:
     one.since = Since()
 
 
-def counted(number: int, noun: str) -> str:
-    """1 hint, 2 hints."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """1 hint, 2 hints; 1 entry, 2 entries."""
+    return f"{number} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def _between(start: str, end: str) -> int:

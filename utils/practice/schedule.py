@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from utils.practice.replay import Review
 
+LONGEST = 365  # days: in a year everything comes back once
+
 
 class Memory(NamedTuple):
     """What FSRS knows about one exercise or card."""
@@ -34,9 +36,15 @@ def _fsrs() -> tuple:
         def __copy__(self) -> Card:
             return self
 
-    scheduler = Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=365)
+    scheduler = Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False, maximum_interval=LONGEST)
     return scheduler, OwnCard, {rating.value: rating for rating in Rating}
 
 
+def parameters() -> list[float]:
+    """FSRS' own, for whoever has to compute the same elsewhere."""
+    return list(_fsrs()[0].parameters)
+
+
+@functools.cache
 def _noon(day: str) -> datetime:
     return datetime(int(day[:4]), int(day[5:7]), int(day[8:10]), 12, tzinfo=UTC)

@@ -17,6 +17,7 @@ from utils.authoring.build import Source
 from utils.folklore.ruling import MIME
 from utils.grading import catalogue
 from utils.publishing import lite
+from utils.publishing.practice_page import practice, transfer
 from utils.publishing.verdict_page import folklore
 
 # ---- a question's page ------------------------------------------------------------------------------------------
@@ -249,5 +250,5 @@ def blocks(sources: list[Source], notebooks: dict[str, NotebookNode]) -> dict[st
     """What stands where an authored page says `<!-- course: NAME -->`."""
     return {
         "count": count, "map": chapter_map, "folklore": lambda: folklore(notebooks), "zoo": zoo, "mistakes": mistakes,
-        "references": lambda: references(sources),
+        "references": lambda: references(sources), "practice": practice, "transfer": transfer,
     }  # fmt: skip
