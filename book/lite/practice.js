@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  const DAY = 86_400_000, LATER = 14, OFTEN = 20;
+  const DAY = 86_400_000, LATER = 14, SHOWN = 12;
 
   const make = (name, attributes = {}, ...children) => {
     const svg = ["svg", "rect", "text", "title"].includes(name);
@@ -44,13 +44,19 @@
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
     make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell) => make("td", {}, cell)))))));
 
+  // The first rows in sight, the others folded.
+  const folded = (head, rows) => {
+    const rest = rows.slice(SHOWN);
+    return [table(head, rows.slice(0, SHOWN)), ...(rest.length ? [make("details", {}, make("summary", {}, `${rest.length} more`), table(head, rest))] : [])];
+  };
+
   const link = (name, stems) => stems.has(name) ? make("a", { href: `questions/${stems.get(name)}.html` }, name) : name;
 
   const mistakes = (state, stems) => {
     const rows = [...state.exercises].flatMap(([name, one]) => [...one.mistakes].map(([mistake, { times, days }]) => ({ mistake, name, times, days: days.size })));
-    const back = rows.filter(({ days }) => days > 1).sort((a, b) => b.days - a.days || b.times - a.times).slice(0, OFTEN);
+    const back = rows.filter(({ days }) => days > 1).sort((a, b) => b.days - a.days || b.times - a.times);
     if (!back.length) return [make("p", {}, "None so far.")];
-    return [table(["mistake", "exercise", "made"], back.map(({ mistake, name, times, days }) => [mistake, link(name, stems), `${times} times on ${days} days`]))];
+    return folded(["mistake", "exercise", "made"], back.map(({ mistake, name, times, days }) => [mistake, link(name, stems), `${times} times on ${days} days`]));
   };
 
   const due = (state, stems, today, facts) => {
@@ -59,9 +65,9 @@
     found.sort((a, b) => a.due.localeCompare(b.due));
     const now = found.filter((one) => one.due <= today), later = new Map();
     for (const { name, due: day } of found.filter((one) => one.due > today)) later.set(day, [...(later.get(day) ?? []), name]);
-    const first = now.length ? table(["exercise", "since", "why"], now.map((one) => [link(one.name, stems), one.due, one.why])) : make("p", {}, "No exercise is due today.");
+    const first = now.length ? folded(["exercise", "since", "why"], now.map((one) => [link(one.name, stems), one.due, one.why])) : [make("p", {}, "No exercise is due today.")];
     const rest = [...later].slice(0, LATER).map(([day, names]) => [day, names.join(", ")]);
-    return rest.length ? [first, table(["day", "comes back"], rest)] : [first];
+    return rest.length ? [...first, table(["day", "comes back"], rest)] : first;
   };
 
   const show = async (element) => {
@@ -74,6 +80,8 @@
       make("h2", {}, "Due"), ...due(state, stems, today, facts),
       make("h2", {}, "Mistakes that come back"), ...mistakes(state, stems),
       make("h2", {}, `The last ${facts.weeks} weeks`), ...calendar(state.days, today, facts.weeks));
+    const newest = element.querySelector("svg").parentElement;
+    newest.scrollLeft = newest.scrollWidth; // on a phone the last weeks come first
   };
 
   for (const event of ["pageshow", "course-log"]) // also when the learner comes back to the page, and after an import

@@ -52,6 +52,9 @@ def test_an_answer_that_is_run_again_is_no_review():
 
     assert 1 == len(ratings((1, [first]), (5, [again])))
     assert 1 == len(ratings((1, [RIGHT]), (5, [RIGHT])))
+    assert 1 == len(ratings((1, [RIGHT]), (5, [first]))), (
+        "an older version noted no digest: nothing says that it is another"
+    )
     assert 2 == len(ratings((1, [first]), (5, [other])))
     assert 2 == len(ratings((1, [first]), (5, [OPENED, again])))
     assert [GOOD, HARD] == ratings((1, [first]), (5, [WRONG, again]))

@@ -1,6 +1,6 @@
 """What is different in a browser, where the course runs in Pyodide: attempts lie in IndexedDB, and NumPy needs mending.
 
-The book's pages read the same store (book/lite/progress.js). A file beside the notebook would be lost with the kernel
+The book's pages read the same store (book/lite/store.js). A file beside the notebook would be lost with the kernel
 wherever the browser allows no service worker.
 """
 

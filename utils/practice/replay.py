@@ -152,7 +152,8 @@ def _was_wrong(one: Standing, entry: dict) -> None:
 def _was_right(one: Standing, entry: dict) -> None:
     """A review, unless it is the same answer run again: that shows a file, not a memory."""
     digest, since, first = str(entry.get("digest") or ""), one.since, not one.right
-    anew = first or since.opened or since.wrong or (digest and one.digests and digest not in one.digests)
+    other = digest != "" and len(one.digests) > 0 and digest not in one.digests
+    anew = first or since.opened or since.wrong or other
     one.right = one.right or entry["time"]
     if digest:
         one.digests.add(digest)
