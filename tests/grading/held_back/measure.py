@@ -1,75 +1,107 @@
-"""What share of the held-back wrong answers a verdict explains: `python tests/grading/held_back/measure.py`."""
+"""What share of held-back wrong answers a verdict explains: `python tests/grading/held_back/measure.py FOLDER`.
 
-import ast
-import sys
+FOLDER holds answers `NNN_exercise.py`, written without a look at the lists of known mistakes; their first lines say what
+is wrong (`# wrong: …`) and of which kind it is (`# kind: …`). Whether an explanation is false, only a reader can tell:
+with `--json FILE` each row has "false": null, to be set to true or false by hand. A later run into the same file keeps
+that judgement where status and explanation are still the same.
+"""
+
+import argparse
+import json
+import linecache
 import time
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from utils.grading import catalogue, judge
-from utils.sandbox import source
-
-ROOT = Path(__file__).parents[3]
+from utils.grading import judge
 
 
-def rows():
-    """(number, exercise, edits, what is wrong) of each line of wrong.txt."""
-    lines = (Path(__file__).parent / "wrong.txt").read_text().splitlines()
-    for number, line in enumerate(line for line in lines if line.strip() and not line.startswith("#")):
-        head, _, words = line.rpartition("|")
-        exercise, _, edits = head.partition("|")
-        exercise, words = exercise.strip(), words.strip()
-        yield number, exercise, [edit.split("=>") for edit in edits.split(" ;; ")], words
-
-
-def answer(exercise, edits):
-    """The wrong answer, with its source where `inspect` finds it; None where an edit no longer fits."""
-    stem = next(stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"])
-    text = ast.unparse(ast.parse(source.read(ROOT / "solutions" / f"{stem}.py", [exercise]).needed_for(exercise)))
-    for old, new in edits:
-        if old.strip() not in text:
-            return None
-        text = text.replace(old.strip(), new.strip())
-    return text
-
-
-def define(text, name):
-    import linecache
-
-    file = f"<held back {hash(text)}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-    scope = {"np": np, "__name__": "answer", "__file__": file}
-    exec(compile(text, file, "exec"), scope)
+def define(file):
+    """The answer of a file, in a namespace of its own, with its source where `inspect` finds it."""
+    text, name = file.read_text(), file.stem.partition("_")[2]
+    place = f"<held back {file.name}>"
+    linecache.cache[place] = (len(text), None, text.splitlines(True), place)
+    scope = {"__name__": file.stem, "__file__": place}
+    exec(compile(text, place, "exec"), scope)
     return scope[name]
 
 
+def explained(function, report):
+    """(how, words): by a "name" of the exercise's list, a general "slip", a "guard" or a "line"; ("nothing", "")."""
+    known = {mistake.name for mistake in judge.exercise_for(function).mistakes}
+    values = dict(report.facts).get("Values", "")
+    if report.mistake:
+        how = "guard" if values else "name" if report.mistake in known else "slip"
+        return how, report.mistake
+    if values:
+        return "guard", values
+    found = judge.explain(function)  # what `hint` says after a wrong verdict without a name
+    return ("line", found.words) if found else ("nothing", "")
+
+
+def heading(file):
+    """{"wrong": …, "kind": …} from the comments at the top."""
+    lines = [line for line in file.read_text().splitlines()[:2] if line.startswith("# ")]
+    return {key: words.strip() for key, _, words in (line[2:].partition(":") for line in lines)}
+
+
+def row(file):
+    """One answer's verdict beside its true fault."""
+    start, function = time.perf_counter(), define(file)
+    report = judge.check(function)
+    how, words = ("accepted", "") if report else explained(function, report)
+    number, _, exercise = file.stem.partition("_")
+    taken = round(time.perf_counter() - start, 2)
+    said = {"status": report.status, "how": how, "words": words}
+    return {"number": number, "exercise": exercise, **heading(file), **said, "seconds": taken, "false": None}
+
+
+def kept(rows, file):
+    """The rows, with the judgements that an earlier run's file already holds for the same explanation."""
+    old = {r["number"]: r for r in json.loads(file.read_text())} if file.exists() else {}
+    for new in rows:
+        before = old.get(new["number"], {})
+        if all(new[key] == before.get(key) for key in ("exercise", "status", "how", "words")):
+            new["false"] = before["false"]
+    return rows
+
+
+def totals(rows):
+    """The lines under the table."""
+    rejected = [r for r in rows if r["how"] != "accepted"]
+    by_hint = [r for r in rejected if r["how"] != "nothing"]
+    by_check = [r for r in by_hint if r["how"] != "line"]
+    judged = Counter(r["false"] for r in by_hint)
+    yield f"{len(rows)} wrong answers, {len(rejected)} rejected"
+    yield f"explained by check {len(by_check)}, with hint {len(by_hint)}: {dict(Counter(r['how'] for r in rejected))}"
+    yield f"falsely explained {judged[True]}, rightly {judged[False]}, not judged yet {judged[None]}"
+    for kind in sorted({r["kind"] for r in rows}):
+        of_kind = Counter(r["how"] for r in rows if r["kind"] == kind)
+        yield f"  {kind:<11}{sum(of_kind.values()):>3}: {dict(of_kind)}"
+
+
 def main():
-    counts = {0: [0, 0, 0], 1: [0, 0, 0]}
-    for number, exercise, edits, words in rows():
-        text = answer(exercise, edits)
-        try:
-            function = define(text, exercise)
-        except Exception as error:
-            print(number, exercise, "UNUSABLE", error)
-            continue
-        start = time.perf_counter()
-        report = judge.check(function)
-        line = None
-        if not report and hasattr(judge, "explain") and not report.mistake:
-            line = (f := judge.explain(function)) and f.words
-        took = time.perf_counter() - start
-        half = counts[number % 2]
-        if report:
-            print(number, exercise, "ACCEPTED", words)
-            half[2] += 1
-            continue
-        half[0] += 1
-        known = report.mistake or getattr(report, "note", None)
-        half[1] += bool(known or line)
-        if number % 2 == 0 or "--all" in sys.argv:
-            print(f"{number} {exercise} [{words}] {took:.2f}s: {known!r} {line or ''}")
-    print("looked at / held back: [wrong, explained, accepted]", counts)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="folder of answers NNN_exercise.py")
+    parser.add_argument("--json", type=Path, help="write the rows there too, and keep the judgements it holds")
+    options = parser.parse_args()
+    files = sorted(options.folder.glob("[0-9][0-9][0-9]_*.py"))
+    if not files:
+        parser.error(f"no answers NNN_exercise.py in {options.folder}")
+    warnings.simplefilter("ignore")  # a wrong answer may overflow: the verdict speaks of it
+    np.seterr(all="ignore")
+    rows = [row(file) for file in files]
+    if options.json:
+        rows = kept(rows, options.json)
+        options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    for r in rows:
+        judged = {None: "?", True: "FALSE", False: "right"}[r["false"]] if r["words"] else "-"
+        print(f"{r['number']} {r['exercise']:<28} {r['status']:<9} {r['how']:<8} {judged:<5} {r['words']}")
+        print(f"    true fault ({r['kind']}): {r['wrong']}")
+    print(*totals(rows), sep="\n")
 
 
 if __name__ == "__main__":
