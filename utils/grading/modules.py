@@ -23,6 +23,7 @@ RETURNS = (
     "parameter gradients",
     "input gradient",
 )
+Key = Callable[[tuple[int, ...]], tuple[int, ...]]  # shapes of one key are filled with the same numbers
 PROTOCOL = (
     "every parameter filled by a fixed rule, float64; a training pass with backward, then an evaluation pass with the "
     "running statistics it left"
@@ -31,6 +32,15 @@ PROTOCOL = (
 
 def run_module(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any]:
     """Make a module from `arguments`, in order, and note what it does with the input `x`."""
+    return _noted(make, x, arguments, _key)
+
+
+def run_flat(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any]:
+    """The same where a dense layer may be written as a convolution that reads the whole map, or the other way round."""
+    return _noted(make, x, arguments, lambda shape: _key((*shape[:1], math.prod(shape[1:]))))
+
+
+def _noted(make: Callable, x: np.ndarray, arguments: dict[str, Any], key: Key) -> dict[str, Any]:
     import torch
     from torch import nn
 
@@ -41,14 +51,14 @@ def run_module(make: Callable, x: np.ndarray, **arguments: Any) -> dict[str, Any
     inputs = torch.from_numpy(x)
     _materialise(module, inputs)
     counted = sum(parameter.numel() for parameter in module.parameters())
-    _fill(module)
+    _fill(module, key)
     module.train()
     leaf = inputs.clone().requires_grad_()
     training = forward(module, inputs, leaf * 1)  # no leaf itself, so that an in-place operation is found, not refused
     upstream = torch.from_numpy(fixed(tuple(training.shape), "upstream"))
     module.zero_grad()
     (training * upstream).sum().backward()
-    gradients = _gradients(module)
+    gradients = _gradients(module, key)
     module.eval()
     with torch.no_grad():
         evaluation = forward(module, inputs, inputs.clone())
@@ -78,22 +88,22 @@ def _materialise(module: Any, inputs: Any) -> None:
             module.eval()(inputs.clone())
 
 
-def _fill(module: Any) -> None:
+def _fill(module: Any, key: Key) -> None:
     import torch
 
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(torch.from_numpy(fixed(tuple(parameter.shape), "parameter")))
+            parameter.copy_(torch.from_numpy(fixed(tuple(parameter.shape), "parameter", key)))
 
 
-def _gradients(module: Any) -> np.ndarray:
+def _gradients(module: Any, key: Key) -> np.ndarray:
     """One number per parameter, its gradient along a direction fixed by its shape; sorted, shape by shape."""
     found: dict[tuple, list[float]] = {}
     for parameter in module.parameters():
         shape = tuple(parameter.shape)
         gradient = np.zeros(shape) if parameter.grad is None else parameter.grad.numpy()
-        found.setdefault(_key(shape), []).append(float(np.sum(gradient * fixed(shape, "direction"))))
-    return np.array([value for key in sorted(found) for value in sorted(found[key])])
+        found.setdefault(key(shape), []).append(float(np.sum(gradient * fixed(shape, "direction", key))))
+    return np.array([value for _, values in sorted(found.items()) for value in sorted(values)])
 
 
 def _key(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -101,16 +111,16 @@ def _key(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def fixed(shape: tuple[int, ...], purpose: str) -> np.ndarray:
-    """The same numbers for the same shape on every machine.
+def fixed(shape: tuple[int, ...], purpose: str, key: Key = _key) -> np.ndarray:
+    """The same numbers for the same shape, or shapes of the same `key`, on every machine.
 
     Vectors are mostly positive, as scales are; what has more axes is drawn about zero and scaled by its fan-in.
     """
-    key = _key(shape)
-    seed = hashlib.sha256(f"{purpose} {key}".encode()).digest()[:8]
+    sizes = key(shape)
+    seed = hashlib.sha256(f"{purpose} {sizes}".encode()).digest()[:8]
     values = np.random.default_rng(int.from_bytes(seed, "little")).uniform(-1, 1, size=shape)
     if purpose != "parameter":
         return values
-    if len(key) <= 1:
+    if len(sizes) <= 1:
         return 0.6 + 0.5 * values
-    return values * math.sqrt(3 / math.prod(key[1:]))
+    return values * math.sqrt(3 / math.prod(sizes[1:]))

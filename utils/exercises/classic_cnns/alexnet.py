@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.exercises.classic_cnns.dropout import unscaled
 from utils.exercises.classic_cnns.shared import HIDDEN, SQUARE, WIDE_PROTOCOL, WIDE_RETURNS, _wide_by_zoo, run_wide
 from utils.grading.spec import Case, Exercise, Mistake
 from utils.models import classic
@@ -184,6 +185,8 @@ ALEXNET = Exercise(
         alex_mistake("dropout at one dense layer only", "Both hidden dense layers have dropout.", dropping=(1,)),
         alex_mistake("dropout at all three dense layers", "Two dropouts: nothing is dropped next to the logits and at the features both.", dropping=(0, 1, 2)),
         alex_mistake("dropout with p = 0.2", "AlexNet drops half of the units: p = 0.5.", p=0.2),
+        alex_mistake("Dropout2d on the last map", "Drop single units of the flattened map: nn.Dropout. Dropout2d drops whole maps.", features=lambda self, x: F.dropout2d(Alex.features(self, x), self.p, self.training), dropping=(1,)),
+        alex_mistake("dropout that does not scale what is left", "What is not dropped is divided by 1 − p in training; nn.Dropout does that.", drop=lambda self, x: unscaled(x, self.training)),
         alex_mistake("dropout between the convolutions too", "Dropout belongs to the dense layers, where most parameters are.", act_conv=lambda self, x, index: self.drop(F.relu(x)) if index == 2 else F.relu(x)),
         alex_mistake("maps that do not fit the first dense layer", "Flatten all axes but the batch, after pooling to 6×6: 256·6·6 = 9216.", forward=lambda self, x: self.head(self.adapt(self.features(x)))),
         Mistake("num_classes ignored", "The last layer has num_classes outputs.", ThousandClassesAlex),

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils.grading.modules import PROTOCOL, RETURNS, run_module
+from utils.grading.modules import PROTOCOL, RETURNS, run_flat
 from utils.grading.spec import Case, Exercise, Mistake
 from utils.models import lenet
 
@@ -115,19 +115,31 @@ class ViewLenet(nn.Module):
         return self.fc3(self.act(self.fc2(self.act(self.fc1(x)))))
 
 
+class ConvolutionalLenet(Lenet):
+    """C5 as the paper words it: a 5×5 convolution on the 5×5 map."""
+
+    def __init__(self, num_classes=10):
+        super().__init__(num_classes)
+        self.dense[0] = nn.Conv2d(16, 120, 5)
+
+    def forward(self, x):
+        x = torch.tanh(self.dense[0](self.features(x))).flatten(1)
+        return self.dense[2](torch.tanh(self.dense[1](x)))
+
+
 def _digits(rng, count):
     return rng.uniform(-1, 1, size=(count, 1, 32, 32))
 
 
 def _by_zoo(make):
-    return lambda x, **arguments: run_module(make, x, **arguments)
+    return lambda x, **arguments: run_flat(make, x, **arguments)
 
 
 LENET = Exercise(
     name="LeNet5",
     returns=RETURNS,
     oracle=_by_zoo(lenet.LeNet5),
-    run=run_module,
+    run=run_flat,
     protocol=PROTOCOL,
     cases=(
         Case("one image, ten classes", lambda rng: dict(num_classes=10, x=_digits(rng, 1))),
@@ -166,6 +178,6 @@ LENET = Exercise(
         Mistake("batch norm added", "Batch norm came in 2015; here a convolution is followed by tanh.", NormalisedLenet),
         Mistake("num_classes ignored", "The last layer has num_classes outputs.", TenClassesLenet),
     ),
-    accepts=(Lenet, FunctionalLenet, ViewLenet, lenet.LeNet5),
+    accepts=(Lenet, FunctionalLenet, ViewLenet, ConvolutionalLenet, lenet.LeNet5),
     verified="61,706 parameters, and outputs and all gradients equal to the reference network's on four batches",
 )  # fmt: skip

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from utils.grading.modules import fixed, forward
+from utils.exercises.classic_cnns import dropout
+from utils.grading.modules import fixed
 
 CUT = 16  # divides all widths of AlexNet and VGG, and neither 3 channels nor the classes of the cases
 
@@ -95,36 +96,24 @@ def _noted(module, images, modes, counted, cut):
         filled = _fill(module, cut)
         if any(True for _ in module.buffers()):
             with torch.no_grad():
-                _seeded(module.train(), x, 0)  # the evaluation below uses the running statistics that this leaves
+                dropout.seeded(
+                    module.train(), x, 0
+                )  # the evaluation below uses the running statistics that this leaves
         module.eval()
-        output, steady = _seeded(module, x, 1), True
+        output, steady = dropout.seeded(module, x, 1), True
         if modes == "both":
             with torch.no_grad():
-                steady = torch.equal(_seeded(module, x, 2), output)
+                steady = torch.equal(dropout.seeded(module, x, 2), output)
         if not steady:
             output = output * math.nan  # nobody's random numbers are comparable
-        _backward(output * torch.from_numpy(fixed(tuple(output.shape), "upstream")))
-        gradients = [(key, float((_gradient(p) * direction).sum())) for key, p, direction in filled]
-        dropped = _dropout(module, filled, x[:1].abs()) if modes == "both" else "not looked at"
+        dropout.backward(output * torch.from_numpy(fixed(tuple(output.shape), "upstream")))
+        gradients = [(key, float((dropout.gradient(p) * direction).sum())) for key, p, direction in filled]
+        dropped = dropout.seen(module, filled, x[:1].abs()) if modes == "both" else "not looked at"
     values = (
         counted, list(output.shape), STEADY if steady else RANDOM, output.detach().numpy(),
         np.array([value for _, value in sorted(gradients)]), dropped,
     )  # fmt: skip
     return dict(zip(WIDE_RETURNS, values, strict=True))
-
-
-def _seeded(module, x, seed):
-    torch.manual_seed(seed)
-    return forward(module, x, x.clone())
-
-
-def _backward(output):
-    if output.requires_grad:  # else it was cut off, and the gradients stay zero
-        output.sum().backward()
-
-
-def _gradient(parameter):
-    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 
 def _cut(size, whole):
@@ -186,42 +175,6 @@ def _tiled(shape, cut, purpose):
 @functools.cache
 def _numbers(shape, purpose):
     return torch.from_numpy(fixed(shape, purpose))
-
-
-def _dropout(module, filled, x):
-    """What a training pass drops, in words.
-
-    With positive parameters and images no ReLU closes, so what is zero was dropped: whole columns of a
-    layer's gradient. The rows of the first dense layer's gradient are multiples of the features: nothing drops those.
-    """
-    with torch.no_grad():
-        for _, parameter, _ in filled:
-            parameter.abs_()
-    for part in module.train().modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm):
-            part.eval().reset_running_stats()  # would centre what is positive: here it only scales
-    widest = max(columns for (_, columns), _, _ in filled)
-    dense = [p for (_, columns), p, _ in filled if columns == widest or (columns > 1 and math.prod(p.shape[2:]) == 1)]
-    for _, parameter, _ in filled:
-        parameter.requires_grad_(any(parameter is p for p in dense))  # no backward pass through the convolutions
-    shares, features = [], []
-    for seed in (3, 4):
-        module.zero_grad()
-        output = _seeded(module, x, seed)
-        _backward(output)
-        gradients = [_gradient(p).flatten(1) for p in dense]
-        holes = [float((g == 0).all(dim=0).double().mean()) for g in gradients]
-        shares.append([share for share in [*holes, float((output == 0).double().mean())] if share > 0.08])
-        first = max(gradients, key=lambda g: g.shape[1])
-        features.append(first[first.abs().sum(dim=1).argmax()])
-    kept = (features[0] != 0) & (features[1] != 0)
-    ratio = features[0][kept] / features[1][kept]
-    steady = not kept.any() or float(ratio.max() - ratio.min()) <= 1e-6 * float(ratio.abs().max())
-    noise = "" if steady else ", and noise before the first dense layer"
-    if not shares[0]:
-        return f"none{noise}"
-    p = float(np.mean([*shares[0], *shares[1]]))
-    return f"p = {p:.1f} at {len(shares[0])} place{'s' * (len(shares[0]) > 1)}{noise}"
 
 
 def _wide_by_zoo(make):

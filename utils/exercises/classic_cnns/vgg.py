@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import nn
 
+from utils.exercises.classic_cnns.dropout import unscaled
 from utils.exercises.classic_cnns.shared import HIDDEN, SQUARE, WIDE_PROTOCOL, WIDE_RETURNS, _wide_by_zoo, run_wide
 from utils.grading.spec import Case, Exercise, Mistake
 from utils.models import classic
@@ -230,6 +231,8 @@ VGG = Exercise(
         vgg_mistake("dropout left on in evaluation", "F.dropout drops by default: pass training=self.training, or use nn.Dropout, which knows the mode.", drop=lambda self, x: F.dropout(x, self.p)),
         vgg_mistake("no dropout", "Dropout with p = 0.5 belongs to the first two dense layers.", dropping=()),
         vgg_mistake("dropout at one dense layer only", "Both hidden dense layers have dropout.", dropping=(2,)),
+        vgg_mistake("dropout with p = 0.2", "VGG drops half of the units: p = 0.5.", p=0.2),
+        vgg_mistake("dropout that does not scale what is left", "What is not dropped is divided by 1 − p in training; nn.Dropout does that.", drop=lambda self, x: unscaled(x, self.training)),
         vgg_mistake("only one hidden dense layer", "25088 → 4096 → 4096 → num_classes: three dense layers.", hidden=(HIDDEN,), dropping=(0, 1)),
         vgg_mistake("maps that do not fit the first dense layer", "Flatten all axes but the batch, after pooling to 7×7: 512·7·7 = 25088.", forward=lambda self, x: self.head(self.adapt(self.features(x)))),
         Mistake("num_classes ignored", "The last layer has num_classes outputs.", thousand_classes),
