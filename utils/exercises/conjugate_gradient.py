@@ -169,6 +169,9 @@ CG = Exercise(
         # at the fourth step the largest entry of r is below tol times that of b, the norm is not
         Case("one large entry in b", lambda rng: (p := _spd(np.random.default_rng(4), 9, 20.0)) | dict(b=np.r_[30.0, p["b"][1:]], tol=0.14)),
         Case("no step allowed", lambda rng: _spd(rng, 3, tol=1e-10, max_steps=0)),
+        # after one step ‖r‖ is that deviation from the identity times ‖b‖
+        Case("the default, and 1.05e-10 is left", lambda rng: dict(A=np.diag([1 - 1.05e-10, 1 + 1.05e-10]), b=np.ones(2))),
+        Case("the default, and 9.5e-11 is left", lambda rng: dict(A=np.diag([1 - 9.5e-11, 1 + 9.5e-11]), b=np.ones(2))),
         Case("the identity", lambda rng: dict(A=np.eye(4), b=rng.normal(size=4))),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in MISTAKES.items()),

@@ -108,6 +108,8 @@ CLASSIFY = Exercise(
         Case("one dimension", lambda rng: dict(hessian=np.array([[-3.0]]))),
         Case("all zero", lambda rng: dict(hessian=np.zeros((2, 2)))),
         Case("an eigenvalue of 1e-7 beside one of 1e4", lambda rng: dict(hessian=np.diag([1e4, 1e-7]))),
+        Case("an eigenvalue of 1.05e-8, and the default", lambda rng: dict(hessian=np.diag([1.0, 1.05e-8]))),
+        Case("an eigenvalue of 9.5e-9, and the default", lambda rng: dict(hessian=np.diag([1.0, 9.5e-9]))),
         Case("an eigenvalue of −1e-9", lambda rng: dict(hessian=np.diag([1.0, -1e-9]))),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in CLASS_MISTAKES.items()),

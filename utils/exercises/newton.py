@@ -320,6 +320,8 @@ DAMPED = Exercise(
         Case("no step allowed", _start("saddle", 1.0, 2.0, tol=1e-8, max_steps=0)),
         Case("a gradient between 1e-8 and 1e-6", _start("hyperbola", 0.005)),
         Case("a gradient between 1e-10 and 1e-8", _start("hyperbola", 0.0015)),
+        Case("a gradient of 1.05e-8, and the default", _start("hyperbola", 1.05e-8)),
+        Case("a gradient of 9.5e-9, and the default", _start("hyperbola", 9.5e-9)),
         Case("a hundred steps are not enough", _start("exponential", 130.0)),
     ),
     mistakes=_listed(PATH_MISTAKES),

@@ -34,6 +34,7 @@ _MATCH_CASES = (
     Case("two detections of one truth", lambda rng: _found([[0, 0, 4, 3], _T], [0.9, 0.8], [_T])),
     Case("the better score comes second", lambda rng: _found([_T, [0, 0, 4, 3], [9, 9, 12, 12]], [0.3, 0.9, 0.5], [_T])),
     Case("IoU of exactly 0.5", lambda rng: _found([[0, 0, 4, 2], [10, 0, 12, 3]], [0.9, 0.8], [_T, [10, 0, 12, 4]])),
+    Case("IoU of 0.47 and 0.53", lambda rng: _found([[0, 0, 4, 1.88], [10, 0, 12, 2.12]], [0.9, 0.8], [_T, [10, 0, 12, 4]])),
     Case("a near miss, then a hit", lambda rng: _found([[2, 0, 6, 4], [0, 0, 4, 3]], [0.9, 0.8], [_T])),
     Case("its truth is taken, another would do", lambda rng: _found(
         [[0, 0, 10, 10], [1, 0, 11, 10], [2, 0, 12, 10]], [0.9, 0.8, 0.7], [[0, 0, 10, 10], [3, 0, 13, 10]])),

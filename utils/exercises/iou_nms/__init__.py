@@ -138,6 +138,8 @@ _SOFT_CASES = (
     Case("sigma = 2, min_score = 0.4", lambda rng: _soft_scene(_CHAIN, [0.6, 0.7, 0.8, 0.5], sigma=2.0, min_score=0.4)),
     Case("a score of exactly min_score", lambda rng: _soft_scene(
         [[0, 0, 2, 2], [5, 5, 7, 7], [9, 9, 10, 10]], [0.5, 0.25, 0.125], sigma=0.5, min_score=0.25)),
+    Case("scores about the default min_score", lambda rng: _soft_scene(
+        [[0, 0, 2, 2], [5, 5, 7, 7], [9, 9, 10, 10]], [0.5, 0.00095, 0.00105])),
     Case("apart in x and in y", lambda rng: _soft_scene(
         [[0, 0, 2, 2], [4, 4, 6, 6], [-9, -9, -1, -1]], [0.1, 0.4, 0.3])),
     Case("boxes in [0, 1]", lambda rng: _soft_scene(
