@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from utils.authoring import build, executed, recording
-from utils.grading import catalogue, compare, judge, reference, report, run
+from utils.authoring import arguments, build, executed, recording
+from utils.authoring.answers import references, solved
+from utils.grading import catalogue, compare, judge, report, run
 from utils.grading.spec import Exercise
-from utils.sandbox import source
 
 
 def freshness(root: Path, slugs: Collection[str] | None = None) -> Iterator[str]:
@@ -46,7 +46,7 @@ def solution_is_right(exercise: Exercise, path: Path) -> Iterator[str]:
 
 def blank_is_not_attempted(exercise: Exercise, path: Path) -> Iterator[str]:
     """The learner's untouched notebook is neither right nor wrong."""
-    verdict = _judge(_defined(exercise, path.parents[1] / "notebooks" / f"{path.stem}.ipynb"), exercise)
+    verdict = _judge(solved(exercise, path.parents[1] / "notebooks" / f"{path.stem}.ipynb"), exercise)
     if verdict.status != report.BLANK:
         yield f"the blank is {verdict.status}: {verdict.message}"
 
@@ -114,25 +114,8 @@ def changing_inputs_is_told(exercise: Exercise, path: Path) -> Iterator[str]:
 
 PROOFS: tuple[Callable[[Exercise, Path], Iterator[str]], ...] = (
     solution_is_right, blank_is_not_attempted, mistakes_are_named, accepted_are_right, reference_is_live,
-    near_miss_is_rejected, changing_inputs_is_told,
+    near_miss_is_rejected, changing_inputs_is_told, arguments.defaults_decide, arguments.arguments_decide,
 )  # fmt: skip
-
-
-def references(exercise: Exercise) -> list[reference.Reference]:
-    """The recorded cases of an exercise."""
-    slug = catalogue.slug_of(exercise.name)
-    return reference.load(slug)[exercise.name]
-
-
-def solved(exercise: Exercise, path: Path) -> Callable:
-    """The solution's function or class, from the authored text."""
-    return _defined(exercise, path)
-
-
-def _defined(exercise: Exercise, path: Path) -> Callable:
-    module = {"__name__": "answer"}
-    exec(source.read(path, [exercise.name]).needed_for(exercise.name), module)
-    return module[exercise.name]
 
 
 def _judge(function: Callable, exercise: Exercise) -> report.Report:

@@ -60,12 +60,12 @@ def searched(
     """The same from outcomes, with `tried` to run edited texts."""
     from utils.grading import line
 
-    failing = [i for i, ref in enumerate(references) if _finding(outcomes[i], ref, exercise)]
+    failing = [i for i, ref in enumerate(references) if finding(outcomes[i], ref, exercise)]
     if not failing:
         return None
     return line.find(
         source, tried, [ref.inputs for ref in references],
-        lambda index, outcome: _finding(outcome, references[index], exercise) is None, failing[0], **more,
+        lambda index, outcome: finding(outcome, references[index], exercise) is None, failing[0], **more,
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     if first and first.kind == "not attempted":
         return blank(exercise.name, total)
     pairs = list(zip(outcomes, [*references, references[0]], strict=False))
-    findings = [_finding(outcome, ref, exercise) for outcome, ref in pairs]
+    findings = [finding(outcome, ref, exercise) for outcome, ref in pairs]
     failing = [index for index, found in enumerate(findings) if found]
     if not failing and len(pairs) == total:
         return Report(exercise.name, report.RIGHT, total, total, facts=_verified(exercise, references))
@@ -130,7 +130,8 @@ def _diagnosed(exercise: Exercise, pairs: list[tuple[Outcome, Reference]], findi
     return diagnosis.of(exercise, pairs, findings)
 
 
-def _finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
+def finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
+    """Why one case fails, or None."""
     wanted = ref.values.get(reference.RAISES)
     if wanted:
         failure = outcome.failure

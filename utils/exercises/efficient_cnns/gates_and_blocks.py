@@ -140,6 +140,7 @@ SQUEEZE = Exercise(
         Case("four channels, two in between", lambda rng: dict(x=images(rng, 4), channels=4, reduction=2)),
         Case("nine channels, reduction 4", lambda rng: dict(x=2 + 3 * images(rng, 9, 5, 4), channels=9, reduction=4)),
         Case("the default reduction", lambda rng: dict(x=images(rng, 34, 3, 2), channels=34)),
+        Case("240 channels, the default reduction", lambda rng: dict(x=images(rng, 240, 2, 1), channels=240)),
         Case("fewer channels than the reduction", lambda rng: dict(x=images(rng, 6), channels=6)),
         Case("maps of one pixel, large values", lambda rng: dict(x=5 * images(rng, 8, 1, 5), channels=8, reduction=2)),
         Case("maps that are not square", lambda rng: dict(x=rng.normal(1, 2, (3, 6, 2, 5)), channels=6, reduction=3)),
