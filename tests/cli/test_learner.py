@@ -27,7 +27,7 @@ def course(home, *words):
     """Run the command; JupyterLab is replaced by a program that prints how it was started."""
     code = (
         "import os, sys\nfrom utils.cli import learner, main\n"
-        "learner.os.execv = lambda name, words: print(words, os.environ['JUPYTER_CONFIG_PATH'])\n"
+        "learner.os.execve = lambda name, words, env: print(words, env['JUPYTER_CONFIG_PATH'])\n"
         f"sys.argv = {['course', *words]}\nmain()"
     )
     env = os.environ | {"COURSE_HOME": str(home)}

@@ -26,7 +26,7 @@ def course(installed, home, *words):
     """Run the command of the wheel; JupyterLab is replaced by a program that prints how it was started."""
     code = (
         "import os, sys\nfrom utils.cli import learner, main\n"
-        "learner.os.execv = lambda name, words: print(words, os.environ['JUPYTER_PATH'])\n"
+        "learner.os.execve = lambda name, words, env: print(words, env['JUPYTER_PATH'])\n"
         f"sys.argv = {['course', *map(str, words)]}\nmain()"
     )
     env = {key: value for key, value in os.environ.items() if key not in ("COURSE_HOME", "PYTHONPATH")}

@@ -11,12 +11,9 @@ from utils import door
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, progress, root
-from utils.workplace import folder, start
+from utils.workplace import folder, lab, start
 
 ROOT = root()
-
-
-SETTINGS = Path(folder.__file__).with_name("jupyter")  # no news, no update check, the kernel's name and its silence
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -39,16 +36,10 @@ def learn(jupyter_args: tuple[str, ...]) -> None:
         click.echo(f"{path} hides the package of that name from your notebooks: give it another name.")
     page = start.lay_out(ROOT)
     click.echo("JupyterLab starts; it takes some seconds. Ctrl+C in this window ends it.")
-    # Errors only; the address is printed all the same. Root is who one is in a container.
-    options = [f"--ServerApp.root_dir={place}", f"--LabApp.default_url=/lab/tree/{page.name}"]
-    options += ["--log-level=ERROR", "--LabApp.log_level=ERROR"]
-    options += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    for variable in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH"):
-        os.environ[variable] = os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get(variable)]))
-    command = [sys.executable, "-m", "jupyterlab", *options, *jupyter_args]
+    command = lab.command(ROOT, page.name, jupyter_args)
     if os.name == "nt":  # there, exec would give the prompt back at once
-        sys.exit(subprocess.call(command))
-    os.execv(command[0], command)
+        sys.exit(subprocess.call(command, env=lab.environment()))
+    os.execve(command[0], command, lab.environment())
 
 
 def _tell_old(stems: list[str]) -> None:
