@@ -1,5 +1,7 @@
 """What a forked child does, under its limits: take a file apart, or run one answer on the cases of its exercise."""
 
+import contextlib
+import functools
 import importlib.abc
 import importlib.machinery
 import os
@@ -11,26 +13,52 @@ from typing import Any, NoReturn
 from utils.grading import codec, line, report, run
 from utils.grading.spec import Exercise
 from utils.sandbox import limits, source
-from utils.sandbox.frames import LENGTH
+from utils.sandbox.frames import write
+from utils.sandbox.runner import runner
+from utils.sandbox.watch import NO_MEMORY
 
 PARSING = 1 << 30  # bytes of address space for taking a file apart
-NO_MEMORY = {"status": report.MEMORY, "message": "it asked for more memory than there is."}
+
+_runner = functools.cache(runner)
 
 
 def prepare() -> None:
-    """Once, in the worker: load what every child needs after its fork."""
+    """Once, before a fork or a job: load what every child needs."""
     import builtins
     import linecache
-    import resource
     import types
 
-    _ = builtins, linecache, resource, types
+    _ = builtins, linecache, types
+    with contextlib.suppress(ModuleNotFoundError):  # Windows
+        import resource  # noqa: F401
     limits.walls()
+
+
+def warm(job: dict) -> Exercise | None:
+    """Import what the learner's code will need; the exercise without its answers, or None for a file to take apart."""
+    if job["kind"] == "read":
+        return None
+    if job["torch"]:
+        load_torch()
+    return _runner(job["exercise"])
+
+
+def load_torch() -> None:
+    """Where there is one; the answer itself may do without."""
+    with contextlib.suppress(ModuleNotFoundError):
+        import torch
+
+        torch.set_num_threads(1)  # and start no thread pool: it would not survive a fork
+
+
+def most_memory(job: dict) -> int:
+    """Bytes that a job may take beyond what its process has."""
+    return PARSING if job["kind"] == "read" else limits.MEMORY[job["torch"]]
 
 
 def take_apart(job: dict, data: bytes, writer: int) -> NoReturn:
     """Send the definitions that a file's text holds: nothing of it runs."""
-    limits.bound(PARSING, job["timeout"])
+    limits.bound(most_memory(job), job["timeout"])
     _reply(writer, definitions(job, data))
 
 
@@ -54,7 +82,7 @@ def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratc
         (Path(scratch) / Path(name).name).write_text(text, encoding="utf-8")
     sys.meta_path.append(_Beside(scratch, job["folder"]))
     shut_in = limits.landlock(scratch, job["folder"])
-    limits.bound(limits.MEMORY[job["torch"]], job["timeout"])
+    limits.bound(most_memory(job), job["timeout"])
     if shut_in:
         shut_in()
     sys.addaudithook(limits.guard(scratch))
@@ -65,10 +93,7 @@ def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratc
 
 
 def _reply(writer: int, answer: dict) -> NoReturn:
-    data = codec.to_bytes(answer)
-    data = LENGTH.pack(len(data)) + data
-    while data:
-        data = data[os.write(writer, data) :]
+    write(writer, codec.to_bytes(answer))
     os._exit(0)
 
 

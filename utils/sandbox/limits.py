@@ -6,8 +6,11 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
+
+from utils.sandbox import process
 
 MEMORY = {False: 320 << 20, True: 3 << 30}  # bytes of address space beyond the worker's own; with torch: True
 MAX_FILE = 16 << 20  # bytes a child may write into one file of its scratch folder
@@ -17,18 +20,30 @@ SECRET = ("references", "fingerprints", "recorded", "exercises", "carried")  # f
 
 def die_with_parent() -> None:
     """Ask the kernel (Linux) to kill this process when its parent ends, however it ends."""
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def bound(memory: int, seconds: float) -> None:
-    """Limits of the operating system on memory, processor time, and the size of a file."""
-    import resource
+def kernel_bounds_memory() -> bool:
+    """Does this system obey RLIMIT_AS? macOS takes the limit and ignores it. COURSE_RLIMIT=off tries that."""
+    return sys.platform.startswith("linux") and os.environ.get("COURSE_RLIMIT") != "off"
 
-    with open("/proc/self/statm") if os.path.exists("/proc/self/statm") else contextlib.nullcontext() as file:
-        used = int(file.read().split()[0]) * resource.getpagesize() if file else 0
+
+def bound(memory: int, seconds: float) -> None:
+    """Limits of the operating system on memory, processor time, and the size of a file, counted from now on."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        from utils.sandbox import jobobject
+
+        with contextlib.suppress(OSError, AttributeError):  # else the parent's watching has to do
+            jobobject.bound(memory, seconds)
+        return
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that grows too large is an OSError, not a death
-    wanted = {"AS": used + memory, "CORE": 0, "FSIZE": MAX_FILE, "CPU": int(seconds) + 2}
+    wanted = {"CORE": 0, "FSIZE": MAX_FILE, "CPU": int(time.process_time() + seconds) + 2}
+    if kernel_bounds_memory():
+        with open("/proc/self/statm") as file:
+            wanted["AS"] = int(file.read().split()[0]) * resource.getpagesize() + memory
     for name, limit in wanted.items():
         with contextlib.suppress(ValueError, OSError):  # a system that sets a lower one already
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
@@ -83,7 +98,8 @@ def _existing(*paths: str) -> list[str]:
 _FORBIDDEN = {
     "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.exec", "os.system", "subprocess.Popen", "pty.spawn",
     "os.kill", "os.killpg", "signal.pthread_kill", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg",
-    "ctypes.dlsym",
+    "ctypes.dlsym", "os.startfile", "os.startfile/2", "_winapi.CreateProcess", "_winapi.OpenProcess",
+    "_winapi.TerminateProcess",
 }  # fmt: skip
 _WRITING = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod",
             "os.chown", "os.utime", "shutil.rmtree", "shutil.move", "shutil.copyfile", "shutil.chown"}  # fmt: skip
@@ -94,35 +110,40 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
     """An audit hook, which Python code cannot take off again: no processes, no network, no writing outside the
     scratch folder, no reading of the answers. It sees what goes through Python; what C code does only Landlock sees.
     """
-    secret = (*(os.path.join(PACKAGE, name) for name in SECRET), os.path.join(os.path.dirname(PACKAGE), "solutions"))
-    own, shared = os.path.realpath(scratch), "/dev/shm"
-    libraries = tuple({os.path.realpath(path) for path in (sys.prefix, sys.base_prefix)})
-    forbidden, writing, flags_of_writing, devnull = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS, os.devnull
-    realpath, fsdecode, separator = os.path.realpath, os.fsdecode, os.sep
+    realpath, normcase, fsdecode, separator = os.path.realpath, os.path.normcase, os.fsdecode, os.sep
+
+    def true(path: Any) -> str:
+        return normcase(realpath(fsdecode(path)))  # Windows takes capitals for small letters
+
+    secret = (*(true(os.path.join(PACKAGE, name)) for name in SECRET), true(os.path.dirname(PACKAGE) + "/solutions"))
+    own, shared = true(scratch), "/dev/shm"
+    libraries = tuple({true(path) for path in (sys.prefix, sys.base_prefix)})
+    forbidden, writing, flags_of_writing = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS
+    devnull = {os.devnull, true(os.devnull)}
 
     def inside(path: str, folder: str) -> bool:
         return path == folder or path.startswith(folder + separator)
 
     def refuse_library(name: Any) -> None:
-        path = realpath(fsdecode(name)) if isinstance(name, (str, bytes)) else ""
+        path = true(name) if isinstance(name, (str, bytes)) else ""
         if not any(inside(path, folder) for folder in libraries):
             raise PermissionError("ctypes.dlopen is not allowed while grading")
 
     def hook(event: str, args: tuple) -> None:
-        if event in forbidden:
+        if event in forbidden or event.startswith("winreg."):
             raise PermissionError(f"{event} is not allowed while grading")
         if event == "ctypes.dlopen":
             refuse_library(args[0])
         if event != "open" and event not in writing:
             return
-        paths = [realpath(fsdecode(arg)) for arg in args if isinstance(arg, (str, bytes, os.PathLike))]
+        paths = [true(arg) for arg in args if isinstance(arg, (str, bytes, os.PathLike))]
         if event == "open":
             paths = paths[:1] if isinstance(args[0], (str, bytes, os.PathLike)) else []
             if any(inside(path, folder) for path in paths for folder in secret):
                 raise PermissionError("the answers cannot be read while grading")
             if not args[2] & flags_of_writing:
                 return
-        if any(not inside(path, own) and not inside(path, shared) and path != devnull for path in paths):
+        if any(not inside(path, own) and not inside(path, shared) and path not in devnull for path in paths):
             raise PermissionError("files can be written in the working folder only while grading")
 
     return hook
@@ -130,6 +151,20 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
 
 def walls() -> str:
     """Which walls stand on this machine, in one sentence for `course doctor` and the README's reader."""
+    fresh = "" if process.forks() else "; each answer runs in a fresh interpreter"
     if landlock(os.getcwd()):
-        return "Landlock (files, TCP, signals), limits on time, memory and file size, and Python's audit hook"
-    return "limits on time, memory and file size, and Python's audit hook; this kernel has no Landlock"
+        return f"Landlock (files, TCP, signals), limits on time, memory and file size, and Python's audit hook{fresh}"
+    if not _has_resource():
+        words = "a job object (time, memory, no second process), the parent's watching of both and of the folder's size"
+        return f"{words}, and Python's audit hook{fresh}"
+    memory = "memory" if kernel_bounds_memory() else "memory (watched by the parent, fifty times a second)"
+    lacking = "; this kernel has no Landlock" if sys.platform.startswith("linux") else ""
+    return f"limits on time, {memory} and file size, and Python's audit hook{lacking}{fresh}"
+
+
+def _has_resource() -> bool:
+    try:
+        import resource  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True

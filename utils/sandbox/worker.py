@@ -7,7 +7,6 @@ One child takes a file apart, one runs each exercise. A child gets inputs, never
 code, and sends back plain arrays. A wall against accidents and short cuts, not against malice.
 """
 
-import os
 import secrets
 import subprocess
 import sys
@@ -17,10 +16,15 @@ from pathlib import Path
 
 from utils.grading import catalogue, codec, judge, line, reference, report, run
 from utils.grading.report import Report
+from utils.sandbox import process
 from utils.sandbox.frames import receive, send
+from utils.sandbox.watch import remove
 
 TIMEOUT = 10.0  # seconds of processor time for one exercise
 _FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or ended early."}
+# One thread: a pool would not survive a fork, and its arenas would fill the address space.
+_QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+          "MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}  # fmt: skip
 _UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
 
 
@@ -52,12 +56,10 @@ class Worker:
     def close(self) -> None:
         """End the worker process, its child and their scratch folder."""
         if self._process:
-            self._process.kill()  # its child dies with it
-            self._process.communicate()
+            at_once = process.forks() and sys.platform.startswith("linux")  # its child dies with it
+            process.end(self._process, 0 if at_once else 5)
             self._process = None
         if self._scratch:
-            from utils.sandbox.server import remove
-
             remove(self._scratch.name)
             self._scratch.cleanup()
             self._scratch = None
@@ -132,17 +134,10 @@ class Worker:
             return _UNREADABLE
 
     def _start(self) -> None:
-        if not hasattr(os, "fork"):
-            raise SystemExit("course check needs a system that can fork: Linux, macOS, or WSL on Windows.")
         if self._process is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
-            # one thread: a pool would not survive the fork, and its arenas would fill the address space
-            quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-            quiet |= {"MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "utils.sandbox.server"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | quiet, start_new_session=True,
-            )  # fmt: skip
+            module = "utils.sandbox.server" if process.forks() else "utils.sandbox.spawning"
+            self._process = process.start(module, **_QUIET)
 
 
 def _without_torch(answer: Answer) -> Report:

@@ -1,0 +1,49 @@
+"""Start one of the sandbox's own processes, and end it, on any system."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+# Windows: no window, and the Ctrl-C of the terminal is none of its business.
+_HIDDEN = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+
+
+def forks() -> bool:
+    """Are children forked from a warm process, or is each a fresh interpreter? COURSE_FORK=on or off decides, too.
+
+    Windows cannot fork. macOS can, but its libraries, NumPy's linear algebra among them, may crash or hang after it.
+    """
+    wanted = os.environ.get("COURSE_FORK", "off" if sys.platform == "darwin" else "on")
+    return hasattr(os, "fork") and wanted != "off"
+
+
+def start(module: str, *arguments: str, **variables: str) -> subprocess.Popen:
+    """`python -m module` with a pipe to it and one from it, in a session of its own."""
+    python, environment = sys.executable, os.environ | variables
+    base = getattr(sys, "_base_executable", None)
+    if os.name == "nt" and base and base != python:  # a venv's python.exe there starts another one, and waits for it
+        python, environment = base, environment | {"__PYVENV_LAUNCHER__": python}
+    return subprocess.Popen(
+        [python, "-P", "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env=environment, start_new_session=True, creationflags=_HIDDEN,
+    )  # fmt: skip
+
+
+def end(process: subprocess.Popen, patience: float = 0.0) -> None:
+    """Kill a process and what it left running in its session; wait until it is gone.
+
+    First it has so many seconds to end by itself, its children with it, when its pipe is closed.
+    """
+    with contextlib.suppress(OSError):  # what could not be sent any more
+        process.stdin.close()
+    if patience:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    process.stdout.close()
