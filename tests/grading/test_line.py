@@ -60,6 +60,34 @@ def test_no_line_is_named_where_no_edit_is_right():
     assert time.monotonic() - start < 10
 
 
+def weight_average(path, decay):
+    average, rows = np.zeros(path.shape[1]), []
+    for row in path:
+        average = (1 - decay) * average + decay * row
+        rows.append(average)
+    return np.stack(rows)
+
+
+def test_a_search_that_nothing_in_python_can_stop_is_killed():
+    """C code that keeps the search busy, and one that asks for all memory, cost a hint and nothing else."""
+    busy = [["rows"]]
+    busy[0].append(busy)
+    start = time.monotonic()
+
+    assert line.aside(lambda: np.stack(busy) and line.Found(1, "", "")) is None
+    assert line.aside(lambda: bytearray(1 << 40) and line.Found(1, "", "")) is None
+    assert line.aside(lambda: line.Found(1, "a kind", "x")) == line.Found(1, "a kind", "x")
+    assert time.monotonic() - start < 30
+
+
+def test_no_edit_puts_a_list_into_itself():
+    """np.stack of a list that holds itself takes minutes and gigabytes."""
+    made = [edit.text for edit in edits.edits(line.source_of(weight_average))]
+
+    assert any("rows.append((row))" in text for text in made)
+    assert not [text for text in made if "append((rows" in text]
+
+
 def test_every_edit_compiles_or_is_dropped_and_loops_can_be_stopped():
     """Texts are whole functions; each loop calls the clock."""
     made = list(edits.edits(line.source_of(early_stopping)))

@@ -1,6 +1,7 @@
 """All texts that one edit makes of a function's source: an operator, a constant, an axis, a name, a keyword, a call."""
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _BINARY = {
     ast.Div: (ast.Mult, ast.FloorDiv, ast.Sub), ast.FloorDiv: (ast.Div, ast.Mod), ast.Mod: (ast.FloorDiv,),
     ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,),
 }  # fmt: skip
+_HOLDS_ITSELF = re.compile(r"\b(\w+)\.(append|extend|insert)\(.*\b\1\b")  # np.stack of such a list takes minutes
 _COMPARE = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _WRAPS = (
     "np.sqrt({})", "({}) ** 2", "np.abs({})", "-({})", "({}).T", "np.log({})", "np.exp({})", "np.maximum({}, 0)",
@@ -53,7 +55,7 @@ def edits(source: str, most: int = 4000) -> Iterator[Edit]:
         for node, line in places:
             for new in make(node, names):
                 edited = text.with_new(node, new)
-                if edited and edited not in seen:
+                if edited and edited not in seen and not _HOLDS_ITSELF.search(edited):
                     seen.add(edited)
                     yield Edit(line, kind, edited)
                 if len(seen) > most:
@@ -149,7 +151,10 @@ def _keywords(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
         for name, values in (("axis", _AXES), ("keepdims", ("True",)), ("ddof", ("1",))):
             if name not in given:
                 yield from (_with(node, keywords=[*node.keywords, _keyword(name, value)]) for value in values)
-    if len(node.args) == 2:
+
+
+def _order(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Call) and len(node.args) == 2:
         yield _with(node, args=node.args[::-1])
 
 
@@ -207,6 +212,7 @@ def _statements(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
 
 _KINDS = (
     ("an operator", _operators), ("a constant", _constants), ("a keyword or an axis", _keywords),
+    ("the order of two arguments", _order),
     ("the name of a variable", _other_name), ("the function that is called", _calls), ("a superfluous term", _terms),
     ("a statement", _statements), ("a missing call or factor", _missing),
     ("a missing call or factor", _factors),

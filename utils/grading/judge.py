@@ -46,7 +46,8 @@ def explain(function: Callable) -> line.Found | None:
     outcomes = run.outcomes(function, exercise, (ref.inputs for ref in references))
     if source is None or len(outcomes) <= len(references):
         return None
-    return searched(exercise, references, outcomes, source, line.runner(line.scope_of(function), exercise))
+    tried = line.runner(line.scope_of(function), exercise)
+    return line.aside(lambda: searched(exercise, references, outcomes, source, tried))
 
 
 def searched(
@@ -55,7 +56,7 @@ def searched(
     outcomes: list[Outcome],
     source: str,
     tried: line.Tried,
-    **more: float,
+    **more: object,
 ) -> line.Found | None:
     """The same from outcomes, with `tried` to run edited texts."""
     from utils.grading import line

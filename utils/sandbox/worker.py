@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -111,7 +112,10 @@ class Worker:
 
         exercise = catalogue.exercise(answer.exercise)
         references = reference.load(catalogue.slug_of(answer.exercise))[answer.exercise]
-        found = judge.searched(exercise, references, outcomes, source, tried, seconds=4.0, batch=400)
+        # The tries run in another process, so this one's clock would stand still.
+        found = judge.searched(
+            exercise, references, outcomes, source, tried, seconds=4.0, batch=400, clock=time.monotonic
+        )
         return replace(verdict, line=found.line, facts=(*verdict.facts, ("Line", found.words))) if found else verdict
 
     def _ask(self, job: dict, body: bytes) -> dict:
