@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from utils import door
+from utils.cli import show
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, progress, root
@@ -89,7 +90,9 @@ def hint(name: str, everything: bool) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for step, text in enumerate(hints, start=1):
-        click.echo(f"Hint {step} of {len(hints)}\n{text}\n")
+        click.echo(f"Hint {step} of {len(hints)}")
+        show.markdown(text)
+        click.echo("")
         if step == len(hints):
             number = next(stem[:2] for stem, entry in catalogue.entries().items() if name in entry["exercises"])
             click.echo(f"That was the last hint; `course solution {number}` opens the solved page.")

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from utils.cli import show
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
 
@@ -127,7 +128,7 @@ def _code(sitting: object, part: object, index: int) -> bool:
         if word == "hint":
             hints = catalogue.entries()[part.stem]["exercises"][part.name]["hints"]
             shown = sum(e.get("event") == "hint" and e.get("exercise") == part.name for e in _during(sitting))
-            click.echo(hints[min(shown, len(hints) - 1)])
+            show.markdown(hints[min(shown, len(hints) - 1)])
             note("hint", exercise=part.name, step=min(shown + 1, len(hints)))
     return True
 
@@ -143,16 +144,17 @@ def _asked(text: str, *words: str) -> str:
 
 
 def _spoken(sitting: object, part: object, index: int) -> bool:
-    from utils.practice import cards
+    from utils.practice import cards, formulas
     from utils.practice import mock as sittings
 
     for key in (part.name, *part.follow_ups):
         card = cards.find(key, solved=True)
-        click.echo(f"\n{card.front}")
+        click.echo("")
+        show.markdown(card.front)
         if click.prompt("Answer aloud, then press Enter (or leave)", default="", show_default=False) == "leave":
             return False
-        click.echo(card.back)
-    points = cards.listens_for(part.stem)
+        show.markdown(card.back)
+    points = map(formulas.plain, cards.listens_for(part.stem))
     click.echo("\nWhich of these did you say?\n" + "\n".join(f"{n}. {text}" for n, text in enumerate(points, 1)))
     said = click.prompt("Numbers", default="", show_default=False).replace(",", " ").split()
     sittings.happened(sitting, "ticked", part=index, points=[int(n) for n in said if n.isdecimal()])
@@ -164,10 +166,11 @@ def _folklore(sitting: object, part: object, index: int) -> bool:
     from utils.practice import mock as sittings
 
     card = cards.find(part.name, solved=True)
-    click.echo(f"\n{card.front}")
+    click.echo("")
+    show.markdown(card.front)
     word = _asked("Your verdict, aloud with its condition, then its kind", *VERDICTS, "leave")
     if word == "leave":
         return False
     sittings.happened(sitting, "said", part=index, verdict=word)
-    click.echo(card.back)
+    show.markdown(card.back)
     return True

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from utils import door, editions
-from utils.cli import files
+from utils.cli import files, show
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
@@ -137,9 +137,10 @@ def _ask(due: list) -> None:
         return
     for one in due:
         card = cards.find(one.name, solved=True)
-        click.echo(f"\n{card.kind.replace('-', ' ')} · question {card.number}\n{card.front}")
+        click.echo(f"\n{card.kind.replace('-', ' ')} · question {card.number}")
+        show.markdown(card.front)
         click.prompt("Answer aloud, then press Enter", default="", show_default=False, prompt_suffix=" ")
-        click.echo("\n".join(filter(None, [card.back, card.chinese])))
+        show.markdown("\n\n".join(filter(None, [card.back, card.chinese])))
         rating = click.prompt("How did it go?", type=click.Choice(
             ["again", "hard", "good", "easy", "stop"]), default="good")  # fmt: skip
         if rating == "stop":

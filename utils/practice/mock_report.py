@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 
 from utils.practice import cards, mock
+from utils.practice.formulas import plain
 from utils.practice.mock import Part, Sitting
 from utils.practice.replay import counted
 
@@ -99,9 +100,13 @@ def lines(part: dict) -> list[str]:
             *named,
         ]
     if part["kind"] == "folklore":
-        return [*spent, part["claim"], f"you said: {part['said'] or 'nothing'}"]
-    asked = [f"follow-up: {text}" for text in part["follow_ups"]]
-    return [*spent, *asked, *(f"{'✓ said' if p['said'] else '○ not said'}: {p['point']}" for p in part["points"])]
+        return [*spent, plain(part["claim"]), f"you said: {part['said'] or 'nothing'}"]
+    asked = [f"follow-up: {plain(text)}" for text in part["follow_ups"]]
+    return [
+        *spent,
+        *asked,
+        *(f"{'✓ said' if p['said'] else '○ not said'}: {plain(p['point'])}" for p in part["points"]),
+    ]
 
 
 def clock(seconds: float) -> str:

@@ -2,11 +2,13 @@
 
 import functools
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from utils.editions import AROUND
 from utils.grading import catalogue
+from utils.practice import formulas
 from utils.practice.replay import Replay, day_of
 
 PAGE = AROUND / "book" / "study.md"
@@ -35,9 +37,13 @@ def plan(name: str) -> tuple[Part, ...]:
     _, *found = _PART.split(re.split(r"(?m)^## ", text)[0])
     parts = zip(found[::2], found[1::2], strict=True)
     return tuple(
-        Part(head.rstrip("."), 0 if head.startswith("Block") else index, tuple(_ROW.findall(rows)))
+        Part(head.rstrip("."), 0 if head.startswith("Block") else index, tuple(_questions(rows)))
         for index, (head, rows) in enumerate(parts)
     )
+
+
+def _questions(rows: str) -> Iterator[tuple[str, str]]:
+    return ((stem, formulas.plain(aloud)) for stem, aloud in _ROW.findall(rows))
 
 
 def title(name: str) -> str:

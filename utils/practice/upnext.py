@@ -6,7 +6,7 @@ from pathlib import Path
 
 from utils.grading import catalogue
 from utils.grading.progress import entries, now, root
-from utils.practice import cards, plans
+from utils.practice import cards, formulas, plans
 from utils.practice.replay import Replay, Standing, counted, replay
 
 COURSE_ORDER = "7"  # whoever chose no plan follows that of seven days
@@ -70,7 +70,7 @@ def _review(state: Replay, today: date) -> Next | None:
         title = f"Write {first.name} again (question {stem[:2]})"
         return Next("exercise", first.name, title, f"due since {first.due}: {first.reason}", "course review")
     card = cards.find(first.name)
-    title = f"Say aloud: {card.front} (question {card.number})"
+    title = f"Say aloud: {formulas.plain(card.front)} (question {card.number})"
     return Next("card", first.name, title, f"due since {first.due}: {first.reason}", "course review")
 
 
