@@ -156,8 +156,8 @@ def record_fingerprints(
     for exercise in catalogue.question(slug).exercises:
         inputs = [ref.inputs for ref in recorded[exercise.name]]
         prints, again = _prints(exercise, inputs), _prints(exercise, [_nudged(given) for given in inputs])
-        prints = fingerprint.steady(prints, again, exercise.rtol, exercise.atol)
-        prints = _kept(prints, known.get(exercise.name), exercise)
+        sure = fingerprint.steady(prints, again, exercise.rtol, exercise.atol)
+        prints = _kept(sure, prints, known.get(exercise.name), exercise)
         arrays |= {f"{exercise.name}/forms": prints.forms, f"{exercise.name}/sums": prints.sums}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{slug}.npz"
@@ -187,8 +187,9 @@ def _nudged(value: Any) -> Any:
     return value
 
 
-def _kept(new: Prints, old: Prints | None, exercise: Exercise) -> Prints:
+def _kept(new: Prints, raw: Prints, old: Prints | None, exercise: Exercise) -> Prints:
+    """`old` where what came now (`raw`) is still that: an ANY in `new` would agree with whatever was recorded."""
     if old is None or old.forms.shape != new.forms.shape:
         return new
-    same_case = fingerprint.agreeing(new, old, exercise.rtol, exercise.atol)[:, :, None]
+    same_case = fingerprint.agreeing(raw, old, exercise.rtol, exercise.atol)[:, :, None]
     return Prints(np.where(same_case, old.forms, new.forms), np.where(same_case, old.sums, new.sums))

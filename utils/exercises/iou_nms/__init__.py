@@ -97,9 +97,9 @@ def _cases(classes=lambda n: {}):
 
 _NMS_CASES = (
     *_cases(),
-    Case("three hundred boxes, threshold 0.3", lambda rng: _crowd(rng, 300, 0.3)),
-    Case("two hundred boxes, threshold 0.7", lambda rng: _crowd(rng, 200, 0.7, high=40.0, smallest=20.0)),
-    Case("forty boxes about the origin", lambda rng: _crowd(rng, 40, 0.2, low=-40, high=20)),
+    Case("thirty boxes, threshold 0.3", lambda rng: _crowd(rng, 30, 0.3, high=50.0)),
+    Case("thirty boxes, threshold 0.7", lambda rng: _crowd(rng, 30, 0.7, high=40.0, smallest=20.0)),
+    Case("twenty boxes about the origin", lambda rng: _crowd(rng, 20, 0.2, low=-40, high=20)),
 )
 
 _SAME = [[0, 0, 10, 10]]
@@ -116,7 +116,7 @@ _BATCHED_CASES = (
     Case("a large image", lambda rng: _scene(
         [[x, x, x + 90, x + 90] for x in (9000, 8000, 4904, 1320)], [0.9, 0.8, 0.7, 0.6], 0.5, [0, 1, 1, 1])),
     Case("equal scores in two classes", lambda rng: _scene(_SAME * 4, [0.5] * 4, 0.5, [1, 0, 0, 1])),
-    Case("two hundred boxes of five classes", lambda rng: _crowd(rng, 200, 0.4, 5, low=-50, high=50)),
+    Case("thirty boxes of four classes", lambda rng: _crowd(rng, 30, 0.4, 4, low=-30, high=20)),
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ _SOFT_CASES = (
         [[0, 0, 0.4, 0.4], [0.3, 0, 0.7, 0.4], [0.6, 0.6, 0.9, 0.9]], [0.9, 0.8, 0.7])),
     Case("one box", lambda rng: _soft_scene([[3, 4, 5, 6]], [0.3])),
     Case("no boxes", lambda rng: _soft_scene([], [])),
-    Case("a hundred boxes", lambda rng: dict(boxes=random_boxes(rng, 100, high=60.0), scores=distinct(rng, 100))),
+    Case("thirty boxes", lambda rng: dict(boxes=random_boxes(rng, 30, high=40.0), scores=distinct(rng, 30))),
 )  # fmt: skip
 
 
