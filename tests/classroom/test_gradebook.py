@@ -1,0 +1,127 @@
+"""`course class gradebook`: the columns that Canvas and Moodle import, and a file that is whole or not there."""
+
+import csv
+import io
+import json
+
+import pytest
+
+ROSTER = "id,name,email,section\ns1,Ada Byron,ada@uni.example,A\ns2,Emmy Noether,emmy@uni.example,B\n"
+CANVAS = 'Student,ID,SIS User ID,SIS Login ID,Section\n    Points Possible,,,,\n"Byron, Ada",101,s1,abyron,Lecture\n'
+
+
+@pytest.fixture
+def roster(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text(ROSTER)
+    return path
+
+
+def table(folder):
+    """The rows of gradebook.csv."""
+    return list(csv.reader(io.StringIO((folder / "gradebook.csv").read_text(encoding="utf-8"))))
+
+
+def test_canvas_gets_its_columns_and_the_points_possible(tmp_path, course, out, row):
+    """What its export has, so that its import takes it."""
+    path = tmp_path / "canvas.csv"
+    path.write_text(CANVAS)
+    folder = out(row("s1"))
+
+    assert (
+        0 == course("class", "gradebook", folder, "--roster", path, "--format", "canvas", "--points", "15=2").exit_code
+    )
+    assert [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "batchnorm_forward"],
+        ["    Points Possible", "", "", "", "", "2"],
+        ["Byron, Ada", "101", "s1", "abyron", "Lecture", "2"],
+    ] == table(folder)
+
+
+def test_moodle_gets_names_id_number_and_email(course, out, row, roster):
+    """Its import maps a student by one of them."""
+    folder = out(row("s1"), row("s2", status="wrong"))
+
+    assert 0 == course("class", "gradebook", folder, "--roster", roster, "--format", "moodle").exit_code
+    assert [
+        ["First name", "Last name", "ID number", "Email address", "batchnorm_forward"],
+        ["Ada", "Byron", "s1", "ada@uni.example", "1"],
+        ["Emmy", "Noether", "s2", "emmy@uni.example", "0"],
+    ] == table(folder)
+
+
+def test_who_handed_nothing_in_has_a_row_and_strangers_are_named(course, out, row, roster):
+    """0 or an empty cell, as the teacher says; the machine's fault is an empty cell and is told."""
+    folder = out(row("s1", status="machine"), row("ghost"))
+    done = course("class", "gradebook", folder, "--roster", roster, "--missing", "blank")
+
+    assert ["", "s2"] == [table(folder)[1][4], table(folder)[2][0]]
+    assert "" == table(folder)[2][4]
+    assert "Handed nothing in: s2." in done.output
+    assert "Not in the roster, so without a row: ghost." in done.output
+    assert "grade again: s1 batchnorm_forward." in done.output
+    assert 0 == course("class", "gradebook", folder, "--roster", roster).exit_code
+    assert "0" == table(folder)[2][4]
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://x";"y")', "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_a_name_that_a_spreadsheet_would_run_is_defused(course, out, row, tmp_path, name):
+    """Names come from students."""
+    path = tmp_path / "roster.csv"
+    path.write_text("id,name\n" + ",".join(['"=s1"', '"' + name.replace('"', '""') + '"']) + "\n")
+    folder = out(row("=s1"))
+
+    for form in ("canvas", "moodle", "plain"):
+        assert 0 == course("class", "gradebook", folder, "--roster", path, "--format", form).exit_code
+        cells = [cell for line in table(folder)[1:] for cell in line]
+        assert not [cell for cell in cells if cell.lstrip(" ")[:1] in tuple("=+-@\t")], cells
+        assert "'=s1" in cells
+
+
+def test_json_has_every_mark(course, out, row, roster):
+    """With what the points follow from."""
+    folder = out(row("s1", status="wrong", mistake="eps forgotten"), row("s1", day=5))
+    words = ("--deadline", "15=2026-11-02T12:00", "--late-days", 1, "--penalty", 0.25, "--json", "--roster", roster)
+    found = json.loads(course("class", "gradebook", folder, *words).output)
+
+    mark = found["rows"][0]["marks"]["batchnorm_forward"]
+    assert {"points": 0.5, "days_late": 3, "days_charged": 2, "attempts": 2} == {
+        key: mark[key] for key in ("points", "days_late", "days_charged", "attempts")
+    }
+    assert ["s2"] == found["nothing_handed_in"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("--deadline", "tomorrow"), "is no time"), (("--points", "nosuch=2"), "there is no question"),
+     (("--points", "15=-1"), "is no number of points"), (("--question", "99"), "there is no question"),
+     (("--penalty", "2"), "not in the range"), (("--roster", "nosuch.csv"), "does not exist")],
+)  # fmt: skip
+def test_bad_input_is_told_and_loses_nothing(course, out, row, words, told):
+    """Exit code 2, and the gradebook of before stands."""
+    folder = out(row("s1"))
+    (folder / "gradebook.csv").write_text("before")
+    done = course("class", "gradebook", folder, *words)
+
+    assert 2 == done.exit_code
+    assert told in done.output
+    assert "before" == (folder / "gradebook.csv").read_text()
+
+
+def test_a_folder_without_a_ledger_says_how_to_get_one(course, tmp_path):
+    """The command that makes it."""
+    done = course("class", "gradebook", tmp_path)
+
+    assert 2 == done.exit_code
+    assert "course class grade" in done.output
+
+
+def test_a_file_that_cannot_be_written_leaves_no_part(course, out, row):
+    """A folder stands where the file belongs."""
+    folder = out(row("s1"))
+    (folder / "gradebook.csv").mkdir()
+    done = course("class", "gradebook", folder)
+
+    assert 2 == done.exit_code
+    assert "cannot be written" in done.output
+    assert ["gradebook.csv", "results.jsonl"] == sorted(path.name for path in folder.iterdir())

@@ -1,0 +1,172 @@
+"""Results and a late policy → marks: which attempt counts, how late it is, how many points it brings.
+
+An attempt is one digest of one exercise, whatever its file is called; where the ledger has it twice, the last row
+counts. Rows that are the machine's fault judge nobody, and count only where there is nothing else.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from utils.classroom.results import Result
+from utils.classroom.roster import Matcher, Student
+from utils.grading import catalogue, report
+
+DAY = timedelta(days=1)
+ALL = ""  # the key of a deadline for every question
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a teacher decides. A late day is a day begun after the deadline."""
+
+    points: dict[str, float] = field(default_factory=dict)  # exercise → points, 1 where it is not named
+    deadlines: dict[str, datetime] = field(default_factory=dict)  # stem, or ALL → the deadline
+    late_days: int = 0  # free for each student, over all deadlines, the earliest deadline first
+    penalty: float = 0.1  # share of the points that each further late day costs
+    attempt: str = "best"  # or "last"
+    partial: bool = False  # points by cases passed, in the place of all or nothing
+
+    def deadline(self, exercise: str) -> datetime | None:
+        """The deadline of an exercise: its question's own, else the one for all."""
+        return self.deadlines.get(stem_of(exercise), self.deadlines.get(ALL))
+
+    def out_of(self, exercise: str) -> float:
+        """The points of a right answer in time."""
+        return self.points.get(exercise, 1.0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One student's exercise. `result` is None where nothing was handed in."""
+
+    exercise: str
+    result: Result | None
+    points: float
+    out_of: float
+    days: int = 0  # begun after the deadline
+    charged: int = 0  # of them, after the free ones
+    attempts: int = 0
+
+    @property
+    def judged(self) -> bool:
+        """False where the machine failed, so that there is no verdict on the answer."""
+        return self.result is None or self.result.status != report.MACHINE
+
+
+@dataclass(frozen=True)
+class Gradebook:
+    """All marks of a class: a row for each student of the roster, whether they handed something in or not."""
+
+    exercises: list[str]
+    rows: list[tuple[Student, dict[str, Mark]]]
+    unknown: list[str]  # students of the ledger that the roster does not have
+    unread: list[Result] = field(default_factory=list)  # files in which no exercise was found
+
+
+def stem_of(exercise: str) -> str:
+    """The question that an exercise belongs to; "" for one that the course no longer has."""
+    return next((stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"]), "")
+
+
+def gradebook(
+    results: Iterable[Result], policy: Policy, students: list[Student] | None = None, stems: Iterable[str] = ()
+) -> Gradebook:
+    """Marks for the roster, or for the students of the ledger where there is none.
+
+    With `stems`, of all exercises of those questions; else of the exercises that anybody handed in.
+    """
+    results = list(results)
+    matcher = Matcher(students) if students is not None else None
+    owned: dict[str, list[Result]] = {}
+    unknown, people = [], {student.id: student for student in students or ()}
+    for result in results:
+        student = matcher.find(result.student) if matcher else Student(result.student, result.student)
+        if student is None:
+            unknown.append(result.student)
+            continue
+        people.setdefault(student.id, student)
+        owned.setdefault(student.id, []).append(result)
+    exercises = _exercises(results, list(stems))
+    rows = [(student, marks_of(owned.get(id_, []), exercises, policy)) for id_, student in people.items()]
+    unread = [result for result in results if result.exercise is None]
+    return Gradebook(exercises, rows, sorted(set(unknown)), unread)
+
+
+def _exercises(results: list[Result], stems: list[str]) -> list[str]:
+    """In the course's order; what the course no longer has stands at the end."""
+    seen = {result.exercise for result in results if result.exercise}
+    if stems:
+        return [name for stem in stems for name in catalogue.entries()[stem]["exercises"]]
+    known = [name for name in catalogue.exercise_names() if name in seen]
+    return known + sorted(seen - set(known))
+
+
+def marks_of(results: list[Result], exercises: list[str], policy: Policy) -> dict[str, Mark]:
+    """One student's marks. Free days are spent deadline by deadline, the earliest first."""
+    tried = {name: attempts([r for r in results if r.exercise == name]) for name in exercises}
+    free, marks = policy.late_days, {}
+    for deadline, names in _by_deadline(exercises, policy):
+        of_group = [_mark(name, tried[name], deadline, free, policy) for name in names]
+        free -= min(free, max((mark.days for mark in of_group), default=0))
+        marks |= {mark.exercise: mark for mark in of_group}
+    return {name: marks[name] for name in exercises}
+
+
+def _by_deadline(exercises: list[str], policy: Policy) -> list[tuple[datetime | None, list[str]]]:
+    groups: dict[datetime | None, list[str]] = {}
+    for name in exercises:
+        groups.setdefault(policy.deadline(name), []).append(name)
+    return sorted(groups.items(), key=lambda group: (group[0] is None, group[0]))
+
+
+def attempts(results: Iterable[Result]) -> list[Result]:
+    """The attempts at one exercise by one student, in time: one for each digest, its last row."""
+    last = {(result.file, result.digest): result for result in results}
+    judged = [result for result in last.values() if result.status != report.MACHINE]
+    return sorted(judged or last.values(), key=lambda result: _moment(result.submitted))
+
+
+def _mark(name: str, tried: list[Result], deadline: datetime | None, free: int, policy: Policy) -> Mark:
+    out_of, attempted = policy.out_of(name), sum(result.status != report.BLANK for result in tried)
+    if not tried:
+        return Mark(name, None, 0.0, out_of)
+    marked = []
+    for result in tried:
+        days = _days_late(result, deadline)
+        charged = max(0, days - free)
+        points = _share(result, policy) * out_of * max(0.0, 1 - policy.penalty * charged)
+        marked.append(Mark(name, result, points, out_of, days if points else 0, charged if points else 0, attempted))
+    if policy.attempt == "last":
+        return marked[-1]
+    return max(marked, key=_worth)
+
+
+def _worth(mark: Mark) -> tuple:
+    """Points first; among equal ones the answer that got furthest, then the earlier: max() keeps the first."""
+    share = mark.result.passed / mark.result.total if mark.result.total else 0.0
+    return mark.points, mark.result.status != report.BLANK, share
+
+
+def _share(result: Result, policy: Policy) -> float:
+    if result.status == report.RIGHT:
+        return 1.0
+    return result.passed / result.total if policy.partial and result.total else 0.0
+
+
+def _days_late(result: Result, deadline: datetime | None) -> int:
+    """Days begun after the deadline: one second late is one day, as course rules have it."""
+    if deadline is None or not result.submitted:
+        return 0
+    return max(0, -((deadline - _moment(result.submitted)) // DAY))
+
+
+def _moment(text: str) -> datetime:
+    """A row's time; what has no zone is UTC."""
+    moment = datetime.fromisoformat(text) if text else datetime.min
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def total(marks: dict[str, Mark], value: Callable[[Mark], float] = lambda mark: mark.points) -> float:
+    """A student's sum."""
+    return sum(map(value, marks.values()))

@@ -1,0 +1,171 @@
+"""`course class gradebook` and what else is made of a class's ledger: exports, feedback, the report."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from utils.cli.selection import stems_of
+from utils.grading import catalogue
+
+
+class Deadline(click.ParamType):
+    """ "2026-11-02T23:59" for every question, or "15=2026-11-02T23:59+01:00" for one."""
+
+    name = "[QUESTION=]TIME"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, datetime]:
+        """(stem or "", the moment); what has no zone is UTC, as the ledger's times are."""
+        question, _, time = value.rpartition("=")
+        try:
+            moment = datetime.fromisoformat(time)
+        except ValueError:
+            self.fail(f"{time!r} is no time; ISO 8601 is expected, as in 2026-11-02T23:59+01:00.", param, ctx)
+        (stem,) = stems_of([question]) if question else [""]
+        return stem, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Points(click.ParamType):
+    """ "2" for every exercise, or "batchnorm_forward=2" for one, or "15=2" for each exercise of a question."""
+
+    name = "[WHAT=]NUMBER"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> dict[str, float]:
+        """Exercise → points."""
+        what, _, text = value.rpartition("=")
+        try:
+            points = float(text)
+        except ValueError:
+            points = -1.0
+        if not 0 <= points < 1e6:
+            self.fail(f"{text!r} is no number of points.", param, ctx)
+        if what in catalogue.exercise_names():
+            return {what: points}
+        stems = stems_of([what]) if what else catalogue.entries()
+        return {name: points for stem in stems for name in catalogue.entries()[stem]["exercises"]}
+
+
+def marking(verb: Callable) -> Callable:
+    """The options that decide on marks, the same for every verb that shows some."""
+    for option in (
+        click.option("--roster", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                     help="CSV with id, name, email, section; exports of Canvas, Moodle and Classroom 50 fit too."),
+        click.option("--question", "questions", multiple=True, metavar="NN",
+                     help="Only that question, all its exercises.  [repeatable; default: what was handed in]"),
+        click.option("--points", type=Points(), multiple=True,
+                     help="Points of an exercise, of a question's exercises, or of all.  [repeatable; default: 1]"),
+        click.option("--deadline", "deadlines", type=Deadline(), multiple=True,
+                     help="For all, or for one question as in 15=2026-11-02T23:59.  [repeatable; UTC without a zone]"),
+        click.option("--late-days", type=click.IntRange(0), default=0, show_default=True,
+                     help="Free late days of each student over all deadlines, the earliest deadline first."),
+        click.option("--penalty", type=click.FloatRange(0, 1), default=0.1, show_default=True,
+                     help="Share of the points that each further late day costs."),
+        click.option("--attempt", type=click.Choice(["best", "last"]), default="best", show_default=True,
+                     help="Which hand-in counts: the one that brings most points, or the last."),
+        click.option("--partial", is_flag=True, help="Points by cases passed, in the place of all or nothing."),
+    ):  # fmt: skip
+        verb = option(verb)
+    return verb
+
+
+def as_json(verb: Callable) -> Callable:
+    """The option `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(verb)
+
+
+out = click.argument("out", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+def ledger(folder: Path) -> list:
+    """The rows of OUT/results.jsonl; a usage error where there are none."""
+    from utils.classroom import results
+
+    path = folder / "results.jsonl"
+    if not path.is_file():
+        raise click.UsageError(f"{folder} has no results.jsonl; `course class grade SUBMISSIONS --out {folder}` does.")
+    try:
+        found = results.read(path)
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from None
+    if not found:
+        raise click.UsageError(f"{path} has no results.")
+    return found
+
+
+def book_of(folder: Path, chosen: dict) -> Any:
+    """The class's marks from the ledger in a folder and the options of `marking`."""
+    from utils.classroom import marks, roster
+
+    students = None
+    if chosen["roster"]:
+        try:
+            students = roster.read(chosen["roster"])
+        except roster.RosterError as error:
+            raise click.UsageError(str(error)) from None
+    points = {name: value for part in chosen["points"] for name, value in part.items()}
+    policy = marks.Policy(
+        points, dict(chosen["deadlines"]), chosen["late_days"], chosen["penalty"], chosen["attempt"], chosen["partial"]
+    )
+    return marks.gradebook(ledger(folder), policy, students, stems_of(chosen["questions"]))
+
+
+def written(path: Path, text: str) -> Path:
+    """Write a file in one step; a usage error where it cannot be written."""
+    from utils.classroom import writing
+
+    try:
+        return writing.write(path, text)
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written ({error.strerror}).") from None
+
+
+def told(facts: dict, words: str, as_json: bool) -> None:
+    """What a verb did, as JSON or in words."""
+    click.echo(json.dumps(facts, ensure_ascii=False, indent=1) if as_json else words)
+
+
+@click.command()
+@out
+@marking
+@click.option("--format", "form", type=click.Choice(["canvas", "moodle", "plain"]), default="plain", show_default=True)
+@click.option("--missing", type=click.Choice(["0", "blank"]), default="0", show_default=True,
+              help="What stands where a student handed nothing in.")  # fmt: skip
+@as_json
+def gradebook(out: Path, form: str, missing: str, as_json: bool, **chosen: Any) -> None:
+    """Write OUT/gradebook.csv: a row for each student, a column for each exercise.
+
+    \b
+    course class gradebook out --roster roster.csv --format canvas
+    course class gradebook out --deadline 2026-11-02T23:59+01:00 --late-days 2 --penalty 0.2
+    course class gradebook out --points 15=2 --points iou_matrix=3 --attempt last
+
+    Without a roster, everybody who handed something in has a row.
+    """
+    from utils.classroom import gradebook as books
+
+    book = book_of(out, chosen)
+    path = written(out / "gradebook.csv", books.as_text(book, form, blank=missing == "blank"))
+    facts = books.summary(book)
+    told(
+        {"file": str(path), "format": form} | facts | {"rows": books.rows(book)},
+        "\n".join(_words(facts, path)),
+        as_json,
+    )
+
+
+def _words(facts: dict, path: Path) -> list[str]:
+    from utils.practice.replay import counted
+
+    lines = [f"{counted(facts['students'], 'student')}, {counted(len(facts['exercises']), 'exercise')}: {path}"]
+    for key, words in (("nothing_handed_in", "Handed nothing in"), ("unknown", "Not in the roster, so without a row")):
+        if facts[key]:
+            lines.append(f"{words}: {', '.join(facts[key])}.")
+    if facts["grade_again"]:
+        again = ", ".join(f"{row['student']} {row['exercise']}" for row in facts["grade_again"])
+        lines.append(f"Left empty, for the machine failed there; grade again: {again}.")
+    for row in facts["files_without_exercise"]:
+        lines.append(f"No exercise was found in {row['student']}'s {row['file']}: {row['message']}")
+    return lines
