@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.classroom.results import LedgerError, Result, Results, read
+from utils.classroom.results import LedgerError, Result, Results, history, read
 
 FACTS = dict(student="ada", file="ada/a.py", exercise="softmax", status="right", mistake=None, message="fine", line=None,
              passed=3, total=3, seconds=0.01, digest="d1", edition="e1", submitted="2026-01-01T00:00:00+00:00")  # fmt: skip
@@ -38,6 +38,15 @@ def test_the_last_rows_of_a_file_count(tmp_path):
     again = [row(digest="d2", status="wrong")]
 
     assert [*again, *other] == read(written(tmp_path / "r.jsonl", first, other, again))
+
+
+def test_history_keeps_what_was_handed_in_before(tmp_path):
+    """Every text of a file is an attempt; the same text graded again replaces its verdict."""
+    first, changed, again = row(status="machine"), row(digest="d2", status="wrong"), row(edition="e2")
+    path = written(tmp_path / "r.jsonl", [first], [changed], [again])
+
+    assert [again, changed] == history(path)
+    assert [again] == read(path)
 
 
 def test_a_second_try_replaces_a_row(tmp_path):

@@ -7,7 +7,6 @@ Canvas: Student, ID, SIS User ID, SIS Login ID, Section, then a column for each 
 from collections.abc import Iterator
 
 from utils.classroom.marks import Gradebook, Mark, total
-from utils.classroom.roster import Student
 from utils.classroom.writing import as_csv, number
 
 _CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")

@@ -1,7 +1,8 @@
 """Results and a late policy → marks: which attempt counts, how late it is, how many points it brings.
 
-An attempt is one digest of one exercise, whatever its file is called; where the ledger has it twice, the last row
-counts. Rows that are the machine's fault judge nobody, and count only where there is nothing else.
+An attempt is one text of one file; where the ledger has it twice, graded again, the last row counts. A file that was
+handed in again under its old name is another attempt. Rows that are the machine's fault judge nobody, and count only
+where there is nothing else.
 """
 
 from collections.abc import Callable, Iterable
@@ -62,6 +63,7 @@ class Gradebook:
     rows: list[tuple[Student, dict[str, Mark]]]
     unknown: list[str]  # students of the ledger that the roster does not have
     unread: list[Result] = field(default_factory=list)  # files in which no exercise was found
+    tried: dict[str, list[Result]] = field(default_factory=dict)  # student's id → everything handed in
 
 
 def stem_of(exercise: str) -> str:
@@ -81,7 +83,7 @@ def gradebook(
     owned: dict[str, list[Result]] = {}
     unknown, people = [], {student.id: student for student in students or ()}
     for result in results:
-        student = matcher.find(result.student) if matcher else Student(result.student, result.student)
+        student = matcher.find(result.student, result.name, result.number) if matcher else _stranger(result)
         if student is None:
             unknown.append(result.student)
             continue
@@ -90,7 +92,12 @@ def gradebook(
     exercises = _exercises(results, list(stems))
     rows = [(student, marks_of(owned.get(id_, []), exercises, policy)) for id_, student in people.items()]
     unread = [result for result in results if result.exercise is None]
-    return Gradebook(exercises, rows, sorted(set(unknown)), unread)
+    return Gradebook(exercises, rows, sorted(set(unknown)), unread, owned)
+
+
+def _stranger(result: Result) -> Student:
+    """Where there is no roster, a student is what the submissions say."""
+    return Student(result.student, result.name or result.student)
 
 
 def _exercises(results: list[Result], stems: list[str]) -> list[str]:
@@ -122,7 +129,7 @@ def _by_deadline(exercises: list[str], policy: Policy) -> list[tuple[datetime | 
 
 def attempts(results: Iterable[Result]) -> list[Result]:
     """The attempts at one exercise by one student, in time: one for each digest, its last row."""
-    last = {(result.file, result.digest): result for result in results}
+    last = {(result.file, result.digest, result.beside): result for result in results}
     judged = [result for result in last.values() if result.status != report.MACHINE]
     return sorted(judged or last.values(), key=lambda result: _moment(result.submitted))
 
@@ -156,9 +163,10 @@ def _share(result: Result, policy: Policy) -> float:
 
 def _days_late(result: Result, deadline: datetime | None) -> int:
     """Days begun after the deadline: one second late is one day, as course rules have it."""
-    if deadline is None or not result.submitted:
+    if deadline is None:
         return 0
-    return max(0, -((deadline - _moment(result.submitted)) // DAY))
+    said = int(result.late)  # Canvas writes it into a file's name, and not by how much
+    return max(said, -((deadline - _moment(result.submitted)) // DAY)) if result.submitted else said
 
 
 def _moment(text: str) -> datetime:

@@ -72,6 +72,17 @@ def read(path: Path) -> list[Result]:
     return [row for version in latest.values() for row in version]
 
 
+def history(path: Path) -> list[Result]:
+    """The rows of all texts that a file ever had: each text's last verdict, in the order in which texts came.
+
+    What a student handed in before, under the same name, was an attempt too.
+    """
+    last: dict[tuple, Result] = {}
+    for row in (row for version in _versions(path) for row in version):
+        last[row.student, row.file, row.exercise, row.digest, row.beside] = row
+    return list(last.values())
+
+
 def _versions(path: Path) -> Iterator[list[Result]]:
     """Rows that follow each other and are of the same file, the same bytes and the same edition."""
     rows = (Result(**{k: v for k, v in row.items() if k in _NAMES}) for row in entries(path) if row.keys() >= _REQUIRED)

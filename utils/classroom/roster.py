@@ -128,11 +128,23 @@ class Matcher:
         count = Counter(key for key, _ in owners)
         self._by_key = {key: student for key, student in owners if count[key] == 1}
         self._by_key |= {_plain(student.id): student for student in students}  # an id always wins
+        self._by_number = {number: student for student in students for number in _numbers(student)}
 
-    def find(self, folder: str) -> Student | None:
-        """By id, login, email, the email's first part, or the name, as Canvas and Moodle name their folders too."""
-        first = folder.split("_")[0]
-        return self._by_key.get(_plain(folder)) or self._by_key.get(_plain(first))
+    def find(self, folder: str, name: str = "", number: str = "") -> Student | None:
+        """By id, login, email, the email's first part, or the name; `name` and `number` are the platform's.
+
+        The number is Canvas's of the user or Moodle's of the participant, never a student's own.
+        """
+        if number in self._by_number:
+            return self._by_number[number]
+        found = (self._by_key.get(_plain(key)) for key in (folder, name, folder.split("_")[0]))
+        return next(filter(None, found), None)
+
+
+def _numbers(student: Student) -> Iterator[str]:
+    """What a platform calls a student by in the names of files."""
+    participant = _plain(student.id).removeprefix("participant ")
+    yield from filter(None, (student.canvas, participant if participant != _plain(student.id) else ""))
 
 
 def _keys(student: Student) -> Iterator[str]:

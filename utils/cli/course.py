@@ -5,6 +5,7 @@ import click
 from utils.cli.classroom import class_
 from utils.cli.dev import dev
 from utils.cli.grade import check, grade
+from utils.cli.gradebook import VERBS
 from utils.cli.learner import hint, learn, reset, status
 from utils.cli.log import log, watch
 from utils.cli.mock import mock
@@ -44,3 +45,5 @@ for verb in (
     dev,
 ):
     main.add_command(verb)
+for verb in VERBS:
+    class_.add_command(verb)

@@ -87,7 +87,7 @@ def ledger(folder: Path) -> list:
     if not path.is_file():
         raise click.UsageError(f"{folder} has no results.jsonl; `course class grade SUBMISSIONS --out {folder}` does.")
     try:
-        found = results.read(path)
+        found = results.history(path)
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
     if not found:
@@ -169,3 +169,79 @@ def _words(facts: dict, path: Path) -> list[str]:
     for row in facts["files_without_exercise"]:
         lines.append(f"No exercise was found in {row['student']}'s {row['file']}: {row['message']}")
     return lines
+
+
+@click.command()
+@out
+@marking
+@click.option(
+    "--site", default="", metavar="ADDRESS", help="The course's book, for links; without it, questions are named."
+)
+@as_json
+def feedback(out: Path, site: str, as_json: bool, **chosen: Any) -> None:
+    """Write OUT/feedback/ID.html for each student: verdicts, named mistakes, a hint, where to read; never the solution.
+
+    \b
+    course class feedback out --roster roster.csv --deadline 2026-11-02T23:59+01:00
+    """
+    from utils.classroom import feedback as pages
+
+    if site and not site.startswith(("http://", "https://", "/", ".")):
+        raise click.UsageError(f"--site {site}: an address is expected, as in https://course.example/book.")
+    book = book_of(out, chosen)
+    paths = [written(out / "feedback" / name, text) for name, text in pages.pages(book, site)]
+    facts = {"folder": str(out / "feedback"), "files": [path.name for path in paths], "unknown": book.unknown}
+    told(facts, f"{len(paths)} pages: {out / 'feedback'}", as_json)
+
+
+@click.command()
+@out
+@click.option("--least", type=click.IntRange(2), default=5, show_default=True,
+              help="A group of fewer students is not shown.")  # fmt: skip
+@as_json
+def report(out: Path, least: int, as_json: bool) -> None:
+    """Write OUT/report.html: what the class gets wrong, how often, when, where it stands still. No names in it.
+
+    \b
+    course class report out
+    """
+    from utils.classroom import cohort, cohort_report
+
+    found = cohort.cohort(ledger(out))
+    if found.students < least:
+        words = f"{found.students} students are too few for a report without names; at least {least} are needed"
+        raise click.UsageError(f"{words} (--least).")
+    path = written(out / "report.html", cohort_report.as_html(found, cohort.Counts(least)))
+    facts = {"file": str(path)} | cohort_report.as_json(found, cohort.Counts(least))
+    told(facts, f"{found.students} students, {found.hand_ins} files: {path}", as_json)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--students", type=click.IntRange(2, 999), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@as_json
+def example(folder: Path, students: int, seed: int, as_json: bool) -> None:
+    """Write a made-up class to try the commands on: FOLDER/submissions and FOLDER/roster.csv.
+
+    \b
+    course class example try
+    course class grade try/submissions --out try/out
+    course class report try/out
+    """
+    from utils.classroom import example as made_up
+
+    if (folder / "submissions").exists():
+        raise click.UsageError(f"{folder / 'submissions'} is there already; choose another folder.")
+    try:
+        submissions, roster = made_up.make(folder, seed, students)
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be written ({error.strerror}).") from None
+    told(
+        {"submissions": str(submissions), "roster": str(roster)},
+        f"{students} students: {submissions}, {roster}",
+        as_json,
+    )
+
+
+VERBS = (gradebook, feedback, report, example)
