@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 
-from utils.grading.progress import append, entries, from_lines
+from utils.grading.progress import append, entries
+from utils.grading.progress import parsed as objects_of
 
 
 def exported() -> str:
@@ -13,8 +14,8 @@ def exported() -> str:
 
 def parsed(raw: bytes) -> list[dict]:
     """The entries of a log's text, from here or from the book's page; torn lines are passed over."""
-    lines = raw.decode("utf-8-sig", errors="replace").split("\n")
-    return [entry for entry in from_lines(lines) if isinstance(entry, dict)]
+    text = raw.decode("utf-8-sig", errors="replace")
+    return [entry for entry in objects_of(text) if isinstance(entry, dict)]
 
 
 def merge(others: list[dict]) -> list[dict] | None:

@@ -79,10 +79,10 @@ def _calendar(days: Counter, today: date) -> str:
 
 def _mistakes(state: Replay) -> str:
     """Named mistakes made on more than one day, the stubborn ones first."""
-    rows = [
-        (len(days), one.mistakes[mistake], name, mistake)
-        for name, one in state.exercises.items() for mistake, days in one.mistake_days.items() if len(days) > 1
-    ]  # fmt: skip
+    rows = []
+    for name, one in state.exercises.items():
+        times = one.mistakes
+        rows += [(len(d), times[mistake], name, mistake) for mistake, d in one.mistake_days.items() if len(d) > 1]
     rows.sort(reverse=True)
     table = [(mistake, name, f"{times} times on {days} days") for days, times, name, mistake in rows]
     return _table(("mistake", "exercise", "made"), table[:20]) if table else "<p>None so far.</p>"

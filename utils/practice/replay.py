@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from operator import itemgetter
+from operator import itemgetter, le
 from typing import NamedTuple
 
 from utils.grading.report import BAD, MACHINE, RIGHT
@@ -44,11 +44,23 @@ class Standing:
     given_up: str = ""  # when it was first given up
     wrong: int = 0
     hints: int = 0
-    mistakes: Counter = field(default_factory=Counter)  # name → how often
-    mistake_days: dict[str, set[str]] = field(default_factory=dict)
+    made: list[tuple[str, str]] = field(default_factory=list)  # each named mistake with its day
     reviews: list[Review] = field(default_factory=list)
     since: Since = field(default_factory=Since)
     digests: set[str] = field(default_factory=set)  # of answers that were right
+
+    @property
+    def mistakes(self) -> Counter:
+        """Name → how often it was made."""
+        return Counter(name for name, _ in self.made)
+
+    @property
+    def mistake_days(self) -> dict[str, set[str]]:
+        """Name → the days on which it was made."""
+        days: dict[str, set[str]] = {}
+        for name, day in self.made:
+            days.setdefault(name, set()).add(day)
+        return days
 
     @property
     def seconds(self) -> int | None:
@@ -69,22 +81,24 @@ class Replay:
 
 def replay(entries: Iterable[dict]) -> Replay:
     """Walk through the log in the order of time; two logs merged by union need not be in it."""
-    state, known = Replay(), {}
+    state, known, days = Replay(), {}, []
     for entry in in_order(entries):
         name, status = entry.get("exercise"), entry.get("status")
-        if isinstance(name, str):
-            one = known.get(name) or known.setdefault(name, Standing())
-            if "event" in entry:
-                _happened(one, entry)
-            elif isinstance(status, str):
-                state.days[entry["time"][:10]] += 1
-                if status == RIGHT:
-                    _was_right(one, entry)
-                elif status in WRONG:
-                    _was_wrong(one, entry)
-        else:
+        if not isinstance(name, str):
             _besides(state, entry)
+            continue
+        if (one := known.get(name)) is None:
+            one = known[name] = Standing()
+        if "event" in entry:
+            _happened(one, entry)
+        elif isinstance(status, str):
+            days.append(entry["time"][:10])
+            if status in WRONG:
+                _was_wrong(one, entry)
+            elif status == RIGHT:
+                _was_right(one, entry)
     state.exercises = known
+    state.days.update(days)
     return state
 
 
@@ -95,7 +109,10 @@ def in_order(entries: Iterable[dict]) -> list[dict]:
         deque(map(datetime.fromisoformat, map(itemgetter("time"), timed)), maxlen=0)
     except (KeyError, TypeError, ValueError):
         timed = [entry for entry in timed if moment_of(entry.get("time"))]
-    one_zone = len({entry["time"][19:] for entry in timed}) < 2  # then the texts sort as the moments do, and faster
+    times = [entry["time"] for entry in timed]
+    one_zone = len({time[19:] for time in times}) < 2  # then the texts sort as the moments do, and faster
+    if one_zone and all(map(le, times, times[1:])):
+        return timed  # as a single machine writes them
     return sorted(timed, key=itemgetter("time") if one_zone else lambda entry: moment_of(entry["time"]))
 
 
@@ -145,8 +162,7 @@ def _was_wrong(one: Standing, entry: dict) -> None:
     one.wrong += 1
     one.since.wrong += 1
     if isinstance(name := entry.get("mistake"), str):
-        one.mistakes[name] += 1
-        one.mistake_days.setdefault(name, set()).add(entry["time"][:10])
+        one.made.append((name, entry["time"][:10]))
 
 
 def _was_right(one: Standing, entry: dict) -> None:
@@ -175,7 +191,7 @@ def _concluded(one: Standing, entry: dict, rating: int, why: str) -> None:
     day = entry["time"][:10]
     if not one.reviews or one.reviews[-1].day < day:  # nothing comes back the same day
         one.reviews.append(Review(day, rating, why))
-    one.since = Since()
+    one.since.opened, one.since.wrong, one.since.hints = "", 0, 0
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
