@@ -145,24 +145,35 @@ def practice() -> Iterator[Row]:
         (Path(home) / "progress.jsonl").write_text(long_log(100_000), encoding="utf-8")
         env = os.environ | {"COURSE_HOME": home, "COURSE_NOW": "2027-01-01T09:00:00+00:00"}
         for verb in (["status"], ["next"], ["review", "--json"]):
-            command = [sys.executable, "-m", "utils.cli", *verb]
-            spent = median(
-                lambda c=command: subprocess.run(c, check=True, cwd=ROOT, env=env, stdout=subprocess.DEVNULL), 5
-            )
-            yield f"course {' '.join(verb)}, a log of 100,000 rows", f"{spent:.2f} s", "≤ 0.5 s"
+            found = _median([_process([sys.executable, "-m", "utils.cli", *verb], env) for _ in range(5)])
+            yield f"course {' '.join(verb)}, a log of 100,000 rows", str(found), "≤ 500 ms"
+
+
+def _process(command: list[str], env: dict[str, str]) -> Spent:
+    """A command's processor time and its time by the clock, which on a busy machine is longer."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
+    return Spent(1e3 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), 1e3 * wall)
 
 
 def long_log(rows: int) -> str:
-    """Openings, wrong verdicts with their mistakes, hints and right answers, over the months before 2027."""
+    """Openings, wrong verdicts with their mistakes, hints, right answers and rated cards, over the months before 2027."""
     rng, names, lines = random.Random(0), catalogue.exercise_names(), []
+    cards = [f"{catalogue.slug(stem)}/30-seconds" for stem in catalogue.entries()]
     moment = datetime(2024, 6, 1, 8, tzinfo=UTC)
     while len(lines) < rows:
         name = rng.choice(names)
         happened = [{"event": "opened"}, *[{"status": "wrong", "mistake": "unbiased variance (ddof=1)"}] * rng.randint(0, 4),
                     *[{"event": "hint", "step": 1}] * rng.randint(0, 1), {"status": "right", "digest": f"{rng.getrandbits(48):012x}"}]  # fmt: skip
-        for facts in happened:
+        entries = [{"exercise": name} | facts for facts in happened]
+        if rng.random() < 0.2:
+            entries.append(
+                {"event": "rated", "card": rng.choice(cards), "rating": rng.choice(["again", "good", "good", "easy"])}
+            )
+        for entry in entries:
             moment += timedelta(minutes=rng.randint(1, 26))
-            lines.append(json.dumps({"time": moment.isoformat(timespec="seconds"), "exercise": name} | facts))
+            lines.append(json.dumps({"time": moment.isoformat(timespec="seconds")} | entry))
     return "\n" + "\n".join(lines[:rows])
 
 
