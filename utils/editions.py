@@ -75,12 +75,14 @@ def made_from(notebook: dict) -> tuple[str | None, dict[str, str]]:
 
 
 def is_old(stem: str, path: Path, home: Path | None = None) -> bool:
-    """Has the question changed since this copy was made? False where that cannot be known."""
+    """Has the question changed since this copy was made? A copy in work/ that knows no edition is older than all."""
     try:
         copied = made_from(json.loads(path.read_text(encoding="utf-8")))[0]
     except (OSError, ValueError, AttributeError):
         return False
-    return copied is not None and copied != blank(stem, home)["metadata"]["course"]["edition"]
+    if copied is None:
+        return path.resolve().parent == ((home or root()) / "work").resolve()
+    return copied != blank(stem, home)["metadata"]["course"]["edition"]
 
 
 def title(stem: str) -> str:

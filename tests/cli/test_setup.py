@@ -99,5 +99,63 @@ def test_a_failed_installation_is_tried_again(folder):
     code, said, _ = run(folder, PIP_EXIT="1")
 
     assert 1 == code
-    assert "run the same command again" in said
+    assert "Run the same command again" in said
     assert "install" in run(folder)[2]
+
+
+def test_an_update_without_network_runs_on_what_is_there(folder):
+    """New pins cannot be fetched on a train; the next time they are asked for again."""
+    run(folder)
+    (folder / "constraints.txt").write_text("numpy==9\n")
+    code, said, asked = run(folder, "status", PIP_EXIT="1")
+
+    assert 0 == code
+    assert "earlier edition are used" in said
+    assert asked.endswith("-m utils.cli status\n")
+    assert "install" in run(folder)[2]
+
+
+def test_settings_of_tools_are_no_reason_to_install(folder):
+    """Only the project's own part of pyproject.toml is."""
+    run(folder)
+    with (folder / "pyproject.toml").open("a") as file:
+        file.write("\n# a comment for ruff\n")
+
+    assert "install" not in run(folder)[2]
+    text = (folder / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(text.replace('"click>=8.1"', '"click>=8.2"'))
+    assert "install" in run(folder)[2]
+
+
+def test_a_full_disk_is_said_before_anything_is_made(folder):
+    """With how much is free, and how much it takes."""
+    (tools := folder.parent / "tools").mkdir()
+    (tools / "df").write_text("#!/bin/sh\necho Filesystem; echo /dev/sda 1000000 700000 300000 70% /\n")
+    (tools / "df").chmod(0o755)
+    code, said, asked = run(folder, PATH=f"{tools}:{os.environ['PATH']}")
+
+    assert 1 == code
+    assert "Only 300 MB are free" in said
+    assert "venv" not in asked
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(folder):
+    """Not Debian's missing package is to blame."""
+    folder.chmod(0o555)
+    code, said, _ = run(folder)
+    folder.chmod(0o755)
+
+    assert 1 == code
+    assert "You may not write into" in said
+
+
+def test_an_old_python_is_refused_by_name(folder):
+    """The sentence says how to name another one."""
+    (folder.parent / "old").write_text('#!/bin/sh\ncase "$1" in -c) exit 1;; esac\n')
+    (folder.parent / "old").chmod(0o755)
+    code, said, _ = run(folder, PYTHON="../old")
+
+    assert 1 == code
+    assert "Python 3.11 or newer is needed, and ../old is not" in said
+    assert not (folder / ".venv").exists()

@@ -278,6 +278,63 @@ def test_an_edited_copy_waits_for_update(home):
     nbformat.validate(nbformat.read(mine, as_version=4))
 
 
+def of_an_earlier_version(home, monkeypatch, answer):
+    """A copy made before copies knew their edition: other text in its first cell, and nothing in its metadata."""
+    folder.fill(home)
+    mine = home / "work" / f"{STEM}.ipynb"
+    notebook = nbformat.read(home / "notebooks" / f"{STEM}.ipynb", as_version=4)
+    notebook.cells[0].source = "An old title."
+    nbformat.write(notebook, mine)
+    known = folder.earlier.was_given
+    monkeypatch.setattr(
+        folder.earlier, "was_given", lambda stem, cell: known(stem, cell) or cell["source"] == ["An old title."]
+    )
+    if answer:
+        answered(mine)
+    return mine
+
+
+def test_an_untouched_copy_of_an_earlier_version_is_brought_up_to_date(home, monkeypatch):
+    """Though it does not say which edition it is: all of it was given once."""
+    mine = of_an_earlier_version(home, monkeypatch, answer=False)
+    done = folder.fill(home)
+
+    assert ([], []) == (done.old, folder.outdated(home))
+    assert editions.as_text(editions.blank(STEM, home)) == mine.read_text(encoding="utf-8")
+
+
+def test_an_edited_copy_of_an_earlier_version_is_named_and_updated(home, monkeypatch):
+    """It has no edition, so it is the oldest; what was given then does not stay behind in the new edition."""
+    mine = of_an_earlier_version(home, monkeypatch, answer=True)
+
+    assert [STEM] == folder.fill(home).old == folder.outdated(home)
+    done, _ = folder.update(home, STEM)
+    text = mine.read_text(encoding="utf-8")
+    assert (["batchnorm_forward"], 0, 0) == (done.answers, done.edited, done.beside)
+    assert MARK in text
+    assert "An old title." not in text
+    assert [] == folder.outdated(home)
+
+
+def test_only_copies_in_work_can_be_of_an_earlier_version(home):
+    """The course's own notebooks know no edition either, and nobody has to update them."""
+    assert not editions.is_old(STEM, home / "notebooks" / f"{STEM}.ipynb", home)
+    (home / "work" / "solutions").mkdir(parents=True)
+    shutil.copy(ROOT / "solutions" / f"{STEM}.ipynb", home / "work" / "solutions")
+    assert not editions.is_old(STEM, home / "work" / "solutions" / f"{STEM}.ipynb", home)
+
+
+def test_what_earlier_versions_had_is_known_for_every_question():
+    """The list is frozen; a cell that is still the same shows that it is read right."""
+    known = {
+        stem: sum(folder.earlier.was_given(stem, cell) for cell in editions.blank(stem, ROOT)["cells"])
+        for stem in editions.stems(ROOT)
+    }
+
+    assert 52 == len(known)
+    assert [] == [stem for stem, count in known.items() if not count]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 3, "nbformat": 4}', '{"cells": [3], "nbformat": 4}'])
 def test_what_cannot_be_read_is_left_alone(home, text):
     """A broken file is somebody's work too."""

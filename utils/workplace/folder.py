@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utils import editions
 from utils.grading import catalogue
+from utils.workplace import earlier
 from utils.workplace.answers import answers
 from utils.workplace.merge import Merged, merge
 
@@ -46,20 +47,16 @@ def fill(home: Path) -> Filled:
 
 
 def _is_untouched(mine: Path, blank: Path) -> bool:
-    """Is the copy, outputs aside, what an edition gave? Of an earlier version's copy only the present one is known."""
+    """Is the copy, outputs aside, what an edition gave? One that knows no edition counts only if it was never run."""
     notebook = read(mine)
     if notebook is None:
         return False
-    now = editions.edition(notebook["cells"])
-    given = editions.made_from(notebook)[0] or editions.edition(json.loads(blank.read_text(encoding="utf-8"))["cells"])
-    ran = any(cell.get("outputs") or cell.get("attachments") for cell in notebook["cells"])
-    return now == given and not (ran and editions.made_from(notebook)[0] is None)
-
-
-def is_blank(home: Path, mine: Path) -> bool:
-    """Is a file of work/ a copy of a question that nobody has edited, of this edition or an earlier one?"""
-    blank = editions.folder("notebooks", home) / mine.name
-    return mine.suffix == ".ipynb" and blank.is_file() and _is_untouched(mine, blank)
+    cells, given = notebook["cells"], editions.made_from(notebook)[0]
+    if given is not None:
+        return given == editions.edition(cells)
+    present = {editions.digest(cell) for cell in json.loads(blank.read_text(encoding="utf-8"))["cells"]}
+    ran = any(cell.get("outputs") or cell.get("attachments") for cell in cells)
+    return not ran and all(editions.digest(c) in present or earlier.was_given(mine.stem, c) for c in cells)
 
 
 def read(path: Path) -> dict | None:
@@ -98,7 +95,8 @@ def update(home: Path, stem: str) -> tuple[Merged, Path]:
         raise ValueError(
             f"{mine} is missing or no notebook; `course reset {stem[:2]}` gives a fresh one, after a backup."
         )
-    merged = merge(notebook, editions.blank(stem, home), list(catalogue.entries()[stem]["exercises"]))
+    names = list(catalogue.entries()[stem]["exercises"])
+    merged = merge(notebook, editions.blank(stem, home), names, lambda cell: earlier.was_given(stem, cell))
     saved = back_up(home, stem)
     write(mine, editions.as_text(merged.notebook))
     return merged, saved

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from utils import editions
@@ -20,14 +21,17 @@ class Merged:
     beside: int = 0  # cells of theirs that stand beside a given one
 
 
-def merge(mine: dict, blank: dict, exercises: list[str]) -> Merged:
-    """`mine` is the learner's notebook, `blank` the new edition; both are nbformat's JSON, and stay as they are."""
-    return _Merge(mine, blank, exercises).result()
+def merge(mine: dict, blank: dict, exercises: list[str], was_given: Callable[[dict], bool] = lambda _: False) -> Merged:
+    """`mine` is the learner's notebook, `blank` the new edition; both are nbformat's JSON, and stay as they are.
+
+    `was_given` says of a cell of a copy that knows no edition whether an earlier version had it.
+    """
+    return _Merge(mine, blank, exercises, was_given).result()
 
 
 class _Merge:
-    def __init__(self, mine: dict, blank: dict, exercises: list[str]) -> None:
-        self.given = editions.made_from(mine)[1]
+    def __init__(self, mine: dict, blank: dict, exercises: list[str], was_given: Callable[[dict], bool]) -> None:
+        self.given, self.was_given = editions.made_from(mine)[1], was_given
         self.mine = copy.deepcopy(mine.get("cells", []))
         self.blank, self.names = copy.deepcopy(blank), set(exercises)
         self.new = self.blank["cells"]
@@ -50,9 +54,9 @@ class _Merge:
             now = editions.digest(cell)
             if index in answers:
                 where = self._answer(cell, answers[index])
-            elif now == base or (not self.given and now in self.at):
+            elif now == base or self._is_of_old(cell):
                 where = self._standing(now, where)
-            elif base in self.at and (spot := self._free(base)) is not None:
+            elif base in self.at and not self._exercises(cell) and (spot := self._free(base)) is not None:
                 where, self.instead[spot] = spot, cell
                 self.done.edited += 1
             elif editions.text(cell).strip() or cell.get("attachments") or cell.get("outputs"):
@@ -66,7 +70,11 @@ class _Merge:
 
     def _is_own(self, cell: dict) -> bool:
         now = editions.digest(cell)
-        return now not in self.at and now != self.given.get(cell.get("id"))
+        return now not in self.at and now != self.given.get(cell.get("id")) and not self._is_of_old(cell)
+
+    def _is_of_old(self, cell: dict) -> bool:
+        """Was it given, in a copy that does not say what was?"""
+        return not self.given and (editions.digest(cell) in self.at or self.was_given(cell))
 
     def _answers(self) -> dict[int, set[str]]:
         """Which of the learner's cells is the answer to which exercises; of two to the same one the last."""
