@@ -61,3 +61,11 @@ def test_what_is_installed_stays(pip, monkeypatch):
 
     assert "is installed" in CliRunner().invoke(main, ["torch"]).output
     assert [] == pip[0]
+
+
+def test_an_environment_without_pip_gets_pythons_own(pip, monkeypatch):
+    """uv makes such environments."""
+    monkeypatch.setattr(verb.importlib.util, "find_spec", lambda name: None)
+
+    assert 0 == CliRunner().invoke(main, ["torch"]).exit_code
+    assert [verb.sys.executable, "-m", "ensurepip"] == pip[0][0]

@@ -42,6 +42,14 @@ def test_missing_and_other_packages(tmp_path, monkeypatch):
     assert "course torch" == found(tmp_path, "torch")[0].mend
 
 
+def test_without_pip_the_command_unpacks_it_first(tmp_path, monkeypatch):
+    """An environment that uv made has none."""
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    (fault,) = found(tmp_path, "kernel")
+
+    assert "-m ensurepip && " in fault.mend
+
+
 def test_little_disk_and_memory(tmp_path, monkeypatch):
     """Too little to start is a fault, little is a note."""
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=50 * doctor.MB))

@@ -1,5 +1,6 @@
 """`course torch`: the pinned build of torch, for the questions that need it."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ def torch_(yes: bool) -> None:
         click.echo(f"torch {present} is installed.")
         return
     requirement = f"torch=={wanted}" if wanted else "torch"
+    _bring_pip()
     large = _cuda(requirement)
     click.echo(LARGE if large else SMALL)
     if large and not yes and not (sys.stdin.isatty() and click.confirm("Install the large build?", default=False)):
@@ -40,6 +42,14 @@ def torch_(yes: bool) -> None:
     if done.returncode:
         raise click.ClickException(f"pip did not finish (its words are above); {HELP} has other ways.")
     click.echo("torch is installed. Restart the kernel of an open notebook (Kernel, Restart).")
+
+
+def _bring_pip() -> None:
+    """An environment that uv made has none; Python carries one."""
+    if importlib.util.find_spec("pip") is None:
+        done = subprocess.run([sys.executable, "-m", "ensurepip"])
+        if done.returncode:
+            raise click.ClickException(f"this environment has no pip: uv pip install --python {sys.executable} torch")
 
 
 def _pip(requirement: str, *more: str) -> list[str]:

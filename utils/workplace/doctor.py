@@ -52,7 +52,7 @@ def _python(home: Path) -> Iterator[Finding]:
 
 
 def _packages(home: Path) -> Iterator[Finding]:
-    install = f"{sys.executable} -m pip install -c {pins.path() or 'constraints.txt'} "
+    install = f"{_pip()} install -c {pins.path() or 'constraints.txt'} "
     missing = [name for name in NEEDED if pins.installed(name) is None]
     wanted = pins.pins()
     other = {name: have for name in NEEDED if (have := pins.installed(name)) and have != wanted.get(name, have)}
@@ -68,6 +68,12 @@ def _packages(home: Path) -> Iterator[Finding]:
                   "" if torch else "course torch")  # fmt: skip
 
 
+def _pip() -> str:
+    """The command that installs into this environment; one that uv made has no pip until Python's own is unpacked."""
+    there = importlib.util.find_spec("pip") is not None
+    return ("" if there else f"{sys.executable} -m ensurepip && ") + f"{sys.executable} -m pip"
+
+
 def _environment(home: Path) -> Iterator[Finding]:
     script = Path(sys.prefix) / "bin" / "course"
     first = script.read_text(errors="replace").split("\n")[0] if script.is_file() else ""
@@ -80,7 +86,7 @@ def _kernel(home: Path) -> Iterator[Finding]:
     lacking = [name for name in ("ipykernel", "jupyterlab") if importlib.util.find_spec(name) is None]
     if lacking:
         yield Finding("kernel", FAULT, f"{' and '.join(lacking)} cannot be imported",
-                      f"{sys.executable} -m pip install {' '.join(lacking)}")  # fmt: skip
+                      f"{_pip()} install {' '.join(lacking)}")  # fmt: skip
     else:
         yield Finding("kernel", OK, "“Vision interviews” runs in this Python")
 
