@@ -12,7 +12,7 @@ from utils.door import check, common_mistakes, hint, solution
 from utils.grading.progress import progress
 
 __all__ = [
-    "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "models", "next_up",
+    "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "mock", "models", "next_up",
     "numeric_gradient", "plots", "progress", "published", "settings", "solution", "stagecheck", "trial",
 ]  # fmt: skip
 
@@ -20,6 +20,7 @@ __all__ = [
 _LATER = {
     "utils.folklore": ("evidence", "published", "settings", "trial"),
     "utils.gradcheck": ("gradcheck", "numeric_gradient"),
+    "utils.practice.mock_notebook": ("mock",),
     "utils.practice.upnext": ("next_up",),
     "utils.stages": ("stagecheck",),
 }

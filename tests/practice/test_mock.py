@@ -144,6 +144,105 @@ def test_next_up_shows_the_clock(sitting, at):
     assert "mock" != utils.next_up().what
 
 
+def test_a_part_that_is_done_twice_is_done_once(sitting, at):
+    """Two terminals that both say so skip no part, and its time ends with the first."""
+    for time in ("10:05:00", "10:09:00"):
+        at(time)
+        mock.happened(sitting, "done", part=0)
+    found = mock_report.facts(sitting, progress.entries(), at("10:10:00"))
+
+    assert 1 == mock.current(sitting, progress.entries())
+    assert [300, 300, 0] == [part["seconds"] for part in found["parts"]]
+
+
+@pytest.mark.parametrize("damage", ["", '{"seed": 1', '{"seed": 1, "parts": [{"kind": "code"}]}', "renamed"])
+def test_a_sitting_that_cannot_be_read_is_passed_over(sitting, env, at, damage):
+    """A damaged file, or a question that has left the course: `course mock` begins another one, `course next` goes on."""
+    path = sitting.folder / "sitting.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(sitting.parts[1].name, "gone/30-seconds") if damage == "renamed" else damage)
+
+    assert None is mock.latest(env)
+    assert "mock" != utils.next_up().what
+
+
+# ---- in a notebook ------------------------------------------------------------------------------------------------
+
+
+def shown(interview):
+    """What a cell displays: the kinds of output, and the words."""
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("IPython.display.display", seen.append)
+        interview._ipython_display_()
+    return [type(one).__name__ for one in seen], "".join(one.data for one in seen if type(one).__name__ == "Markdown")
+
+
+def test_a_whole_sitting_in_a_notebook(env, at):
+    """The same parts, clock, log and report as in a terminal, each call from another kernel."""
+    at("10:00:00")
+    kinds, words = shown(utils.mock(45, seed=3))
+    sitting = mock.latest(env)
+    code, spoken, folklore = sitting.parts
+    at("10:15:30")
+    exec(f"def {code.name}(*arguments):\n    raise ValueError", scope := {})
+    utils.check(scope[code.name])
+    utils.hint(code.name)
+    late = shown(utils.mock())[1]
+    asked = shown(utils.mock().next())[1]
+    revealed = [shown(utils.mock().reveal())[1] for _ in range(1 + len(spoken.follow_ups))]
+    at("10:30:00")
+    told = shown(utils.mock().said(1))[1]
+    at("10:40:00")
+    kinds_after, over = shown(utils.mock(45, seed=4).verdict("does not hold"))
+    found = json.loads((sitting.folder / "report.json").read_text(encoding="utf-8"))
+
+    assert ["HTML", "Markdown"] == kinds
+    assert f"**Write {code.name}.**" in words
+    assert f"def {code.name}(" in words or f"class {code.name}" in words
+    assert "**45:00 left, until 10:45** · part 1 of 3" in words.replace(f"{sitting.deadline:%H:%M}", "10:45")
+    assert "29:30 left" in late
+    assert cards.find(spoken.name).front in asked
+    assert cards.find(spoken.name, solved=True).back in revealed[0]
+    assert cards.find(spoken.follow_ups[0]).front in revealed[0]
+    assert "1. " in revealed[-1]
+    assert cards.find(folklore.name).front in told
+    assert cards.find(folklore.name, solved=True).back in over
+    assert ["Markdown"] == kinds_after, "the clock stops"
+    assert "**The sitting is over.**" in over
+    assert (1, 1) == (found["parts"][0]["checks"], found["parts"][0]["hints"])
+    assert [930, 870, 600] == [part["seconds"] for part in found["parts"]]
+    assert [True, False] == [point["said"] for point in found["parts"][1]["points"]][:2]
+    assert "does not hold" == found["parts"][2]["said"]
+
+
+def test_a_call_at_the_wrong_time_notes_nothing(env, at):
+    """Another part's call, points that are none, a verdict of no kind, a call after the end: a sentence each."""
+    at("10:00:00")
+    interview = utils.mock(10, seed=3)
+    before = len(progress.entries())
+    wrong = [repr(interview.reveal()), repr(interview.verdict("holds")), repr(interview.said(1))]
+    assert all("nothing was noted" in text for text in wrong)
+    assert before == len(progress.entries())
+    assert "The points are 1 to" in repr(interview.next().said(99))
+    at("10:10:00")
+    assert "The sitting is over" in repr(interview.said(1))
+    assert 1 == mock.current(interview.sitting, progress.entries())
+    with pytest.raises(ValueError, match="minutes are 1 to 240, chapters some of 1, 2"):
+        utils.mock(45, chapters=(9,))
+
+
+def test_where_there_are_no_notebooks_it_says_so(monkeypatch, tmp_path):
+    """In a browser the questions are not at hand."""
+    monkeypatch.setattr(cards, "ROOT", tmp_path)
+
+    with pytest.raises(RuntimeError, match="on a laptop"):
+        utils.mock()
+
+
+# ---- on the command line ------------------------------------------------------------------------------------------
+
+
 def course(home, *words, time="10:00:00"):
     """Run the command at a time of 1 December, without a terminal."""
     env = os.environ | {"COURSE_HOME": str(home), "COURSE_NOW": f"2026-12-01T{time}+00:00"}
@@ -161,6 +260,6 @@ def test_the_command_begins_goes_on_and_reports(tmp_path):
     assert "29:30 left · part 1 of 3" in second.stdout
     assert "report.html" in ended.stdout
     assert 1200 == found["parts"][0]["seconds"]
-    assert 1 == len(list((tmp_path / "mock").iterdir()))
+    assert 1 == len(list((tmp_path / "work" / "mock").iterdir()))
     assert 2 == course(tmp_path, "--clock", time="12:00:00").returncode
     assert 2 == course(tmp_path, "--chapters", "9").returncode

@@ -11,7 +11,6 @@ from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
 
 ROOT = root()
-VERDICTS = ("holds", "holds only if", "does not hold", "not decided")
 
 
 @click.command()
@@ -28,7 +27,7 @@ def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_jso
     course mock --minutes 45 --chapters 1,2
     course mock                               goes on with a sitting that is not over
 
-    It ends at its deadline, however late one looks. The report has facts and no score: mock/DATE/report.html.
+    It ends at its deadline, however late one looks. The report has facts and no score: work/mock/DATE/report.html.
     """
     from utils.practice import mock as sittings
     from utils.practice.replay import replay
@@ -43,7 +42,7 @@ def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_jso
     elif clock_only:
         _clock(sitting)
     elif ending:
-        sittings.happened(sitting, "end")
+        _note(sitting, "end")
         _report(sitting)
     else:
         if sitting and not lasts and not (sitting.folder / "report.json").exists():
@@ -108,9 +107,9 @@ def _sit(sitting: object) -> None:
         if not {"code": _code, "spoken": _spoken, "folklore": _folklore}[part.kind](sitting, part, index):
             click.echo("`course mock` goes on with it; the clock does not stop.")
             return
-        sittings.happened(sitting, "done", part=index)
+        _note(sitting, "done", part=index)
     if sittings.ended(sitting, entries(), now()) is None:
-        sittings.happened(sitting, "end")
+        _note(sitting, "end")
     _report(sitting)
 
 
@@ -144,21 +143,32 @@ def _asked(text: str, *words: str) -> str:
 
 
 def _spoken(sitting: object, part: object, index: int) -> bool:
+    """Cards that were revealed before a crash are not asked again."""
     from utils.practice import cards, formulas
     from utils.practice import mock as sittings
 
-    for key in (part.name, *part.follow_ups):
+    for key in sittings.to_ask(sitting, entries()):
         card = cards.find(key, solved=True)
         click.echo("")
         show.markdown(card.front)
         if click.prompt("Answer aloud, then press Enter (or leave)", default="", show_default=False) == "leave":
             return False
         show.markdown(card.back)
-    points = map(formulas.plain, cards.listens_for(part.stem))
+        _note(sitting, "revealed", part=index, card=key)
+    points = [formulas.plain(text) for text in cards.listens_for(part.stem)]
     click.echo("\nWhich of these did you say?\n" + "\n".join(f"{n}. {text}" for n, text in enumerate(points, 1)))
-    said = click.prompt("Numbers", default="", show_default=False).replace(",", " ").split()
-    sittings.happened(sitting, "ticked", part=index, points=[int(n) for n in said if n.isdecimal()])
+    _note(sitting, "ticked", part=index, points=_numbers(len(points)))
     return True
+
+
+def _numbers(most: int) -> list[int]:
+    """The numbers of points, asked until they are some."""
+    while True:
+        words = click.prompt("Their numbers, as in 1 3; Enter for none", default="", show_default=False)
+        said = words.replace(",", " ").split()
+        if all(word.isdecimal() and 1 <= int(word) <= most for word in said):
+            return sorted({int(word) for word in said})
+        click.echo(f"Numbers from 1 to {most}, please.")
 
 
 def _folklore(sitting: object, part: object, index: int) -> bool:
@@ -168,9 +178,16 @@ def _folklore(sitting: object, part: object, index: int) -> bool:
     card = cards.find(part.name, solved=True)
     click.echo("")
     show.markdown(card.front)
-    word = _asked("Your verdict, aloud with its condition, then its kind", *VERDICTS, "leave")
+    word = _asked("Your verdict, aloud with its condition, then its kind", *sittings.VERDICTS, "leave")
     if word == "leave":
         return False
-    sittings.happened(sitting, "said", part=index, verdict=word)
+    _note(sitting, "said", part=index, verdict=word)
     show.markdown(card.back)
     return True
+
+
+def _note(sitting: object, what: str, **facts: object) -> None:
+    from utils.practice import mock as sittings
+
+    if not sittings.happened(sitting, what, **facts):
+        raise click.ClickException("progress.jsonl could not be written; what you do now would not count.")

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from utils.practice import exchange
 from utils.workplace import folder
 
-LOG, PARTS = "progress.jsonl", ("work", "mock")
+LOG, PARTS = "progress.jsonl", ("work", "mock")  # mock/: where earlier versions kept mock interviews
 DERIVED = {".ipynb_checkpoints", "__pycache__"}
 LIMIT = 2**30  # bytes unpacked: a learner's files are far below it, what is above is no such archive
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

@@ -1,7 +1,7 @@
 """A mock interview: three parts drawn by weakness and frequency, one deadline, and the facts of what happened.
 
-`mock/ID/sitting.json` is written once. All that happens is in the log, so that a sitting goes on after any crash, and
-whatever happens after its deadline is not part of it.
+`work/mock/ID/sitting.json` is written once. All that happens is in the log, so that a sitting goes on after any crash,
+and whatever happens after its deadline is not part of it.
 """
 
 import importlib.util
@@ -20,6 +20,7 @@ from utils.practice.review import write_blank
 from utils.practice.upnext import weakness
 
 FOLLOW_UPS = 3
+VERDICTS = ("holds", "holds only if", "does not hold", "not decided")
 _FREQUENCY = {"1": 4, "3": 3, "7": 2, "detection": 2, "modern": 2, "": 1}  # the first plan that has a question
 
 
@@ -63,6 +64,11 @@ def runs_here(stem: str) -> bool:
     return not catalogue.entries()[stem]["torch"] or importlib.util.find_spec("torch") is not None
 
 
+def can_draw() -> bool:
+    """Are the notebooks at hand that the parts are drawn from? In a browser they are not."""
+    return (cards.ROOT / "notebooks").is_dir()
+
+
 def draw(state: Replay, seed: int, chapters: tuple[int, ...] = ()) -> tuple[Part, ...]:
     """A code question, a spoken one with follow-ups, a piece of folklore: three questions, the weak ones likelier."""
     rng, entries = random.Random(seed), catalogue.entries()
@@ -89,11 +95,17 @@ def _keys(stem: str, kind: str) -> list[str]:
 
 
 def start(home: Path, state: Replay, minutes: int, seed: int | None = None, chapters: tuple[int, ...] = ()) -> Sitting:
-    """Draw, write the sitting once, and put the blank of the code question beside it."""
+    """Draw, write the sitting once, and put the blank of the code question beside it.
+
+    ValueError for minutes outside of 1 to 240 and for a chapter that is none.
+    """
+    known = {entry["chapter"] for entry in catalogue.entries().values()}
+    if not (1 <= minutes <= 240 and set(chapters) <= known):
+        raise ValueError(f"minutes are 1 to 240, chapters some of {', '.join(map(str, sorted(known)))}")
     begun = now().replace(microsecond=0)
     seed = int(begun.timestamp()) if seed is None else seed
     parts = draw(state, seed, chapters)
-    folder = home / "mock" / begun.strftime("%Y-%m-%d_%H%M%S")
+    folder = home / "work" / "mock" / begun.strftime("%Y-%m-%d_%H%M%S")
     folder.mkdir(parents=True)
     write_blank(folder / f"{parts[0].stem}.ipynb", parts[0].stem, f"Mock interview: write {parts[0].name}.")
     facts = {"seed": seed, "minutes": minutes, "chapters": list(chapters), "started": begun.isoformat(),
@@ -107,21 +119,34 @@ def start(home: Path, state: Replay, minutes: int, seed: int | None = None, chap
 
 
 def read(folder: Path) -> Sitting:
-    """A sitting from its folder."""
+    """A sitting from its folder; ValueError or KeyError where it is damaged, or a question has left the course."""
     facts = json.loads((folder / "sitting.json").read_text(encoding="utf-8"))
-    parts = tuple(Part(p["kind"], p["stem"], p["name"], tuple(p["follow_ups"])) for p in facts["parts"])
+    parts = tuple(_known(Part(p["kind"], p["stem"], p["name"], tuple(p["follow_ups"]))) for p in facts["parts"])
     times = (datetime.fromisoformat(facts[key]) for key in ("started", "deadline"))
     return Sitting(folder.name, folder, facts["seed"], *times, parts)
 
 
+def _known(part: Part) -> Part:
+    """A part without the follow-ups that an update of the course took away; KeyError where it took the part itself."""
+    there = part.name in catalogue.entries()[part.stem]["exercises"] if part.kind == "code" else cards.find(part.name)
+    if not there:
+        raise KeyError(part.name)
+    return part._replace(follow_ups=tuple(key for key in part.follow_ups if cards.find(key)))
+
+
 def latest(home: Path) -> Sitting | None:
-    """The sitting that was begun last."""
-    folders = sorted(path.parent for path in (home / "mock").glob("*/sitting.json"))
-    return read(folders[-1]) if folders else None
+    """The sitting that was begun last; earlier versions kept them beside work/. What cannot be read is passed over."""
+    found = [path.parent for place in ("mock", "work/mock") for path in (home / place).glob("*/sitting.json")]
+    for folder in sorted(found, key=lambda path: path.name, reverse=True):
+        try:
+            return read(folder)
+        except (KeyError, ValueError, TypeError, OSError):
+            continue
+    return None
 
 
 def happened(sitting: Sitting, what: str, **facts: object) -> bool:
-    """Note something about a sitting: "done" with a part, "ticked" points, "said" a verdict, "end"."""
+    """Note about a sitting: a card "revealed", points "ticked", a verdict "said", a part "done", the "end"."""
     return note("mock", sitting=sitting.id, what=what, **facts)
 
 
@@ -142,4 +167,20 @@ def ended(sitting: Sitting, entries: list[dict], moment: datetime) -> datetime |
 
 def current(sitting: Sitting, entries: list[dict]) -> int:
     """The number of the part that is on, from 0; all are done when there is none of that number."""
-    return sum(entry.get("what") == "done" for _, entry in within(sitting, entries))
+    done = {entry.get("part") for _, entry in within(sitting, entries) if entry.get("what") == "done"}
+    return next((index for index in range(len(sitting.parts)) if index not in done), len(sitting.parts))
+
+
+def to_ask(sitting: Sitting, entries: list[dict]) -> list[str]:
+    """The cards of the spoken part that was not revealed yet: the 30 seconds, then the follow-ups."""
+    seen = {entry.get("card") for _, entry in within(sitting, entries) if entry.get("what") == "revealed"}
+    spoken = [part for part in sitting.parts if part.kind == "spoken"]
+    return [key for part in spoken for key in (part.name, *part.follow_ups) if key not in seen]
+
+
+def stub(part: Part) -> str:
+    """The blank of the code question, as Markdown."""
+    notebook = json.loads((cards.ROOT / "notebooks" / f"{part.stem}.ipynb").read_text(encoding="utf-8"))
+    texts = ("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+    begins = (f"def {part.name}(", f"class {part.name}(", f"class {part.name}:")
+    return next((f"```python\n{text}\n```" for text in texts if any(words in text for words in begins)), "")

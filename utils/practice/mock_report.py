@@ -14,7 +14,10 @@ def facts(sitting: Sitting, entries: list[dict], moment: datetime) -> dict:
     """Time by part, checks, hints, named mistakes, and the points that the candidate ticked."""
     end = mock.ended(sitting, entries, moment) or moment
     seen = [(time, entry) for time, entry in mock.within(sitting, entries) if time <= end]
-    borders = [time for time, entry in seen if entry.get("what") == "done"]
+    done = {
+        entry.get("part"): time for time, entry in reversed(seen) if entry.get("what") == "done"
+    }  # the first counts
+    borders = [done[index] for index in range(mock.current(sitting, entries)) if index in done]
     starts = [sitting.started, *borders][: len(sitting.parts)]
     ends = [*borders, end][: len(starts)]
     parts = []

@@ -47,7 +47,9 @@ def sitting(home: Path, log: list[dict], moment: datetime) -> Next | None:
     index = min(mock.current(found, log), len(found.parts) - 1)
     title = f"Mock interview, part {index + 1} of {len(found.parts)}: {found.parts[index].title}"
     left = clock((found.deadline - moment).total_seconds())
-    return Next("mock", found.id, title, f"{left} left", "course mock; in a notebook check(…) and hint(…) count")
+    return Next(
+        "mock", found.id, title, f"{left} left", "course mock; in a notebook mock(), where check(…) and hint(…) count"
+    )
 
 
 def choose(state: Replay, today: date) -> Next:
