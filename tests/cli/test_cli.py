@@ -170,7 +170,7 @@ def test_learn_copies_what_is_missing_and_touches_nothing_else(home):
     (home / "work" / f"{STEM}.py").write_text(RIGHT)
     code = (
         "import os, sys\nfrom utils.cli import learner, main\n"
-        "learner.os.execv = lambda name, command: print(*command[1:])\n"
+        "learner.os.execve = lambda name, command, env: print(*command[1:])\n"
         "sys.argv = ['course', 'learn', '--no-browser', '--port=9']\nmain()"
     )
     env = os.environ | {"COURSE_HOME": str(home)}
