@@ -196,6 +196,32 @@ def feedback(out: Path, site: str, as_json: bool, **chosen: Any) -> None:
 
 @click.command()
 @out
+@marking
+@click.option("--format", "form", type=click.Choice(["gradescope", "classroom50"]), required=True)
+@as_json
+def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
+    """Write a file for each student as Gradescope or Classroom 50 read it, with the named mistakes.
+
+    \b
+    course class export out --format gradescope     OUT/gradescope/ID/results.json
+    course class export out --format classroom50    OUT/classroom50/ID/result.json
+
+    Classroom 50 takes whole scores: where points or penalties are none, every score is counted in hundredths.
+    """
+    from utils.classroom import exports
+    from utils.classroom import feedback as pages
+
+    book = book_of(out, chosen)
+    names = {id_: name.removesuffix(".html") for id_, name in pages.file_names([s for s, _ in book.rows]).items()}
+    found = list(exports.files(book, form, names))
+    for name, content in found:
+        written(out / form / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    facts = {"folder": str(out / form), "files": [name for name, _ in found], "unknown": book.unknown}
+    told(facts, f"{len(found)} files: {out / form}", as_json)
+
+
+@click.command()
+@out
 @click.option("--least", type=click.IntRange(2), default=5, show_default=True,
               help="A group of fewer students is not shown.")  # fmt: skip
 @as_json
@@ -244,4 +270,4 @@ def example(folder: Path, students: int, seed: int, as_json: bool) -> None:
     )
 
 
-VERBS = (gradebook, feedback, report, example)
+VERBS = (gradebook, feedback, report, export, example)
