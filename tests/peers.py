@@ -39,7 +39,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     path = os.environ["PATH"]
     for name, work in (("nbgrader", _nbgrader), ("otter-grader", _otter)):
         try:
-            python = _environment(name)
+            python = environment(name)
             os.environ["PATH"] = f"{python}{os.pathsep}{path}"  # nbgrader calls alembic by its name
             seconds = _timed(lambda folder, work=work, python=python: work(folder, python)) / FILES
             yield f"  {name} on the same answers", f"{seconds:.3f} s a file = {seconds / ours:.0f} × ours", ""
@@ -48,8 +48,8 @@ def rows() -> Iterator[tuple[str, str, str]]:
             yield f"  {name}", f"not measured: {words}", ""
 
 
-def _environment(name: str) -> Path:
-    """The folder of executables of a virtual environment with that grader."""
+def environment(name: str) -> Path:
+    """The folder of executables of a virtual environment with that grader; CalledProcessError where pip gets none."""
     folder = ROOT / "build" / "peers" / name
     if not (folder / ".ready").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)

@@ -270,4 +270,35 @@ def example(folder: Path, students: int, seed: int, as_json: bool) -> None:
     )
 
 
-VERBS = (gradebook, feedback, report, export, example)
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("numbers", nargs=-1, required=True)
+@click.option(
+    "--points", type=Points(), multiple=True, help="As in `course class gradebook`.  [repeatable; default: 1]"
+)
+@click.option("--spoken", type=click.FloatRange(0), default=1.0, show_default=True,
+              help="Points of the answer in 30 seconds, which you grade by hand; 0 leaves it out.")  # fmt: skip
+@as_json
+def nbgrader(folder: Path, numbers: tuple[str, ...], points: tuple, spoken: float, as_json: bool) -> None:
+    """Write questions as nbgrader's source version: DIR/source/NN_slug/NN_slug.ipynb.
+
+    \b
+    course class nbgrader DIR 15 35 --points 15=2
+    cd DIR
+    nbgrader generate_assignment 15_batchnorm_forward
+    nbgrader autograde 15_batchnorm_forward
+    nbgrader export
+
+    nbgrader's kernel has to have the course installed: the checks are `check`. What stands in source/ is replaced.
+    """
+    from utils.classroom import nbgrader as made
+
+    values = {name: value for part in points for name, value in part.items()}
+    try:
+        paths = made.write_course(folder, stems_of(numbers), values, spoken)
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be written ({error.strerror}).") from None
+    told({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), as_json)
+
+
+VERBS = (gradebook, feedback, report, export, example, nbgrader)
