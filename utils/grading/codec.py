@@ -32,6 +32,10 @@ def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", within
 
     `within` are the ids of the containers around it.
     """
+    if type(value) is np.ndarray:  # the commonest first: what follows asks slower questions
+        return _encode_array(value, arrays, key)
+    if type(value) is float:
+        return {"float": value.hex()}
     if value is None or type(value) in (bool, str):
         return {"plain": value}
     if isinstance(value, (bool, np.bool_)):
@@ -85,14 +89,14 @@ def decode(tree: dict, arrays: dict[str, np.ndarray]) -> Any:
     """The inverse of `encode`, up to the kinds that only their name survives (`Other`, `Lazy`)."""
     ((kind, body),) = tree.items()
     match kind:
+        case "array":
+            return arrays[body]
         case "plain":
             return body
         case "int":
             return int(body)
         case "float":
             return float.fromhex(body)
-        case "array":
-            return arrays[body]
         case "dict":
             return {k: decode(v, arrays) for k, v in body.items()}
         case "tuple" | "list" | "lazy":

@@ -13,10 +13,12 @@ from utils.grading.run import Outcome
 from utils.grading.spec import Exercise, Mistake
 
 Pairs = list[tuple[Outcome, Reference]]
+TRIED = 3  # so many failing cases a mistake is run on beside those that its print leaves open: the others cost more
 
 
 def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake | None:
-    """The listed mistake that gives what the learner's function gave on every failing case.
+    """The listed mistake that gives what the learner's function gave on every failing case: by its print on all of
+    them, and to the exercise's tolerance on the first ones, where it is run.
 
     Where several do, the one that also agrees on most of the other cases, and then the one listed first.
     """
@@ -27,7 +29,7 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     proposed = _proposed(exercise, pairs, failing)
     for place, certain, agreeing in proposed:
         mistake = exercise.mistakes[place]
-        if (int(agreeing.sum()), -place) <= most or not _gives(exercise, mistake, pairs, failing):
+        if (int(agreeing.sum()), -place) <= most or not _gives(exercise, mistake, pairs, _tried(failing, certain)):
             continue
         if len(proposed) == 1:
             return mistake
@@ -38,9 +40,15 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     return best
 
 
-def _gives(exercise: Exercise, mistake: Mistake, pairs: Pairs, failing: list[int]) -> bool:
-    """Does the mistake, when it is run, give what the learner's function gave on all failing cases?"""
-    return all(_agrees(exercise, mistake, *pairs[index]) for index in failing)
+def _tried(failing: list[int], certain: np.ndarray) -> list[int]:
+    """The failing cases that a mistake is run on before it is named."""
+    sure = [index for index in failing if certain[index]]
+    return sorted({*failing} - {*sure[TRIED:]})
+
+
+def _gives(exercise: Exercise, mistake: Mistake, pairs: Pairs, cases: list[int]) -> bool:
+    """Does the mistake, when it is run, give what the learner's function gave on these cases?"""
+    return all(_agrees(exercise, mistake, *pairs[index]) for index in cases)
 
 
 _ACCIDENT = re.compile(

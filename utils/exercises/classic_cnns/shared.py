@@ -66,10 +66,16 @@ def _on_meta(make, arguments):
 
 
 def _raise_at_true_widths(make, images, arguments):
-    """A forward that cannot work fails here, with a message that has the true sizes in it."""
+    """A forward that cannot work fails here, with a message that has the true sizes in it.
+
+    In training too: to make a VGG at full size only to see batch norm refuse a single image would take seconds.
+    """
     try:
-        with torch.device("meta"), torch.no_grad():
-            make(*arguments).eval()(torch.empty(images))
+        with torch.device("meta"), torch.no_grad(), _NoRandomNumbers():
+            module = make(*arguments)
+            module.eval()(torch.empty(images))
+            if any(True for _ in module.buffers()):
+                module.train()(torch.empty(images))
     except (RuntimeError, NotImplementedError) as error:
         if not _for_meta_only(error):
             raise
