@@ -180,7 +180,7 @@ def test_a_review_from_blank_to_verdict(passed):
     assert "unbiased variance" in wrong.stdout
     assert OTHER not in right.stdout, "only what is due is graded"
     assert "right" in right.stdout
-    assert "None of today's reviews is open" in course(passed, "review", "--grade", day="2026-12-05").stdout
+    assert "No blank of a due review is there" in course(passed, "review", "--grade", day="2026-12-05").stdout
     assert ["right at once", "right after 1 wrong verdict"] == [
         r.why for r in replay(progress.entries()).exercises[NAME].reviews
     ]

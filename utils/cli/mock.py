@@ -110,6 +110,8 @@ def _sit(sitting: object) -> None:
         _note(sitting, "done", part=index)
     if sittings.ended(sitting, entries(), now()) is None:
         _note(sitting, "end")
+    elif _left(sitting) <= 0:
+        click.echo("\nThe time is over; what came after the deadline does not count.\n")
     _report(sitting)
 
 

@@ -65,7 +65,7 @@ def plan(name: str | None, ics: Path | None) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print what is due as a JSON list, and write nothing.")
-@click.option("--grade", "grading", is_flag=True, help="Grade today's blanks in work/review/ and note the attempts.")
+@click.option("--grade", "grading", is_flag=True, help="Grade the blanks in work/review/ and note the attempts.")
 @click.option("--give-up", metavar="EXERCISE", help="Give an exercise up for today; it comes back tomorrow.")
 @click.option("--no-cards", is_flag=True, help="Exercises only.")
 def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) -> None:
@@ -86,7 +86,7 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
     elif give_up:
         _give_up(give_up)
     elif grading:
-        _grade([one for one in found if one.kind == "exercise"], today)
+        _grade([one for one in found if one.kind == "exercise"])
     else:
         _write([one for one in found if one.kind == "exercise"], today)
         _ask([] if no_cards else [one for one in found if one.kind == "card"])
@@ -114,12 +114,12 @@ def _write(due: list, today: object) -> None:
     click.echo("Write them again, then: course review --grade")
 
 
-def _grade(due: list, today: object) -> None:
+def _grade(due: list) -> None:
     from utils.practice import review as reviewing
 
-    files = reviewing.open_names(ROOT, today, due)
+    files = reviewing.open_names(ROOT, due)
     if not files:
-        click.echo("None of today's reviews is open; `course review` writes the blanks.")
+        click.echo("No blank of a due review is there; `course review` writes the blanks.")
     bad = False
     for path, names in files.items():
         for row in reviewing.grade(path, names):

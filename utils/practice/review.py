@@ -28,9 +28,9 @@ def blanks(home: Path, due: list[Due], day: date) -> list[Path]:
 def _blank(home: Path, stem: str, names: list[str], day: date) -> Path:
     path = folder(home, day) / f"{stem}.ipynb"
     if not path.exists():
-        write_blank(path, stem, f"Review of {day.isoformat()}: {', '.join(names)}.")
-        for name in names:
+        for name in names:  # first: after a crash a blank whose opening is not noted would count for nothing
             note("opened", exercise=name)
+        write_blank(path, stem, f"Review of {day.isoformat()}: {', '.join(names)}.")
     return path
 
 
@@ -71,11 +71,15 @@ def grade(path: Path, names: list[str], timeout: float = 10.0) -> list:
     return rows
 
 
-def open_names(home: Path, day: date, due: list[Due]) -> dict[Path, list[str]]:
-    """Each blank of the day with the exercises in it that are still due."""
+def open_names(home: Path, due: list[Due]) -> dict[Path, list[str]]:
+    """The newest blank of each exercise that is due, with its names; one from before it was due is of another review.
+
+    Whoever writes past midnight finds the blank of the day before.
+    """
     files: dict[Path, list[str]] = {}
     for one in due:
-        path = folder(home, day) / f"{stem_of(one.name)}.ipynb"
-        if path.exists():
+        found = (home / "work" / "review").glob(f"*/{stem_of(one.name)}.ipynb")
+        path = max((path for path in found if path.parent.name >= one.due.isoformat()), default=None)
+        if path:
             files.setdefault(path, []).append(one.name)
     return files
