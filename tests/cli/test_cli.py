@@ -176,7 +176,8 @@ def test_learn_copies_what_is_missing_and_touches_nothing_else(home):
     env = os.environ | {"COURSE_HOME": str(home)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, cwd=ROOT)
 
-    assert {f"{STEM}.ipynb", "00_start_here.ipynb"} == {path.name for path in (home / "work").iterdir()}
+    laid = {f"{STEM}.ipynb", "00_start_here.ipynb", ".jupyterlab"}
+    assert laid == {path.name for path in (home / "work").iterdir()}
     assert f"{STEM}.ipynb was made from your {STEM}.py; the script is in backups/{STEM}_" in done.stdout
     assert str(home / "work") in done.stdout
     assert done.stdout.endswith("--no-browser --port=9\n")

@@ -1,5 +1,6 @@
 """`course learn`, `update`, `solution`, `hint`: what a learner meets beside grading."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -72,6 +73,19 @@ def test_jupyterlab_opens_on_the_start_page_without_news(home):
     settings = Path(editions.__file__).parent / "workplace" / "jupyter" / "labconfig"
     assert str(settings.parent) in out
     assert '"fetchNews": "false"' in (settings / "default_setting_overrides.json").read_text()
+
+
+def test_the_windows_layout_is_the_courses_own_and_stays_the_learners(home):
+    """The side bar is wide enough for the notebooks' names at first; later starts leave what was made of it."""
+    out = course(home, "learn").stdout
+    (layout,) = (home / "work" / ".jupyterlab").iterdir()
+    assert f"--LabApp.workspaces_dir={layout.parent}" in out
+    assert json.loads(layout.read_text())["data"]["layout-restorer:data"]["relativeSizes"][0] >= 0.24
+    mine = '{"data": {}, "metadata": {"id": "default"}}'
+    layout.write_text(mine)
+    course(home, "learn")
+
+    assert mine == layout.read_text()
 
 
 def test_the_last_hint_leads_to_the_solution(home):

@@ -40,9 +40,8 @@ def test_learn_outside_a_checkout(installed, tmp_path):
     work = tmp_path / "vision-interviews" / "work"
 
     assert 0 == done.returncode, done.stderr
-    assert {f"{stem}.ipynb" for stem in catalogue.entries()} | {"00_start_here.ipynb"} == {
-        p.name for p in work.iterdir()
-    }
+    laid = {f"{stem}.ipynb" for stem in catalogue.entries()} | {"00_start_here.ipynb", ".jupyterlab"}
+    assert laid == {path.name for path in work.iterdir()}
     assert f"--ServerApp.root_dir={work}" in done.stdout
     assert str(installed / "utils" / "workplace" / "jupyter") in done.stdout
 
