@@ -70,9 +70,7 @@ class Archive:
 
     def neighbours(self, submission: Submission) -> list[Submission]:
         """The same student's other scripts in the same folder."""
-        files = [f for f in self._folders[submission.file.rpartition("/")[0]] if f != submission.file]
-        others = [self._submission(f, self._members[f]) for f in files if kind(f) == ".py"]
-        return [one for one in others if not one.trouble and one.owner.student == submission.owner.student]
+        return [one for one in self._scripts[_place(submission)] if one.file != submission.file]
 
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
@@ -82,11 +80,13 @@ class Archive:
         return dict(zip(names, [info for _, info in found], strict=True))
 
     @cached_property
-    def _folders(self) -> dict[str, list[str]]:
-        folders = defaultdict(list)
-        for file in self._members:
-            folders[file.rpartition("/")[0]].append(file)
-        return folders
+    def _scripts(self) -> dict[tuple[str, str], list[Submission]]:
+        """(folder, student) → the scripts there."""
+        scripts = defaultdict(list)
+        for one in self.submissions():
+            if kind(one.file) == ".py" and not one.trouble:
+                scripts[_place(one)].append(one)
+        return scripts
 
     @cached_property
     def _wrapper(self) -> str:
@@ -101,6 +101,10 @@ class Archive:
         trouble = _trouble(info, file)
         who = owner(("", parts[-1]) if _leads_out(_name(info)) else parts, self.root)
         return Submission(who, file, _changed(info), trouble, info)
+
+
+def _place(submission: Submission) -> tuple[str, str]:
+    return submission.file.rpartition("/")[0], submission.owner.student
 
 
 def _name(info: zipfile.ZipInfo) -> str:

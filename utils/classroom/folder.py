@@ -1,6 +1,7 @@
 """Submissions in a folder on this machine, found as they are asked for: a class of any size costs no memory."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path, self.root = path, path.resolve().name
+        self._scripts: tuple[str | None, dict[str, list[Submission]]] = (None, {})  # of the folder looked at last
         if not os.access(path, os.R_OK | os.X_OK):
             raise SubmissionsError(f"{printable(str(path))} cannot be read.")
 
@@ -50,14 +52,20 @@ class Folder:
 
     def neighbours(self, submission: Submission) -> list[Submission]:
         """The same student's other scripts in the same folder."""
-        parts = tuple(submission.file.split("/")[:-1])
-        entries = self._entries(submission.place.parent, parts)
-        scripts = [
-            self._submission(entry, (*parts, name))
-            for entry, name in (entries if isinstance(entries, list) else [])
-            if kind(name) == ".py" and _is_graded(entry) and not entry.is_symlink()
-        ]
-        return [one for one in scripts if one != submission and one.owner.student == submission.owner.student]
+        place = submission.file.rpartition("/")[0]
+        if self._scripts[0] != place:
+            self._scripts = place, self._by_student(submission.place.parent, tuple(place.split("/")) if place else ())
+        return [one for one in self._scripts[1].get(submission.owner.student, ()) if one.file != submission.file]
+
+    def _by_student(self, folder: Path, parts: tuple[str, ...]) -> dict[str, list[Submission]]:
+        """The scripts in one folder: of one student, or, where all files lie side by side, of the whole class."""
+        scripts = defaultdict(list)
+        entries = self._entries(folder, parts)
+        for entry, name in entries if isinstance(entries, list) else ():
+            if kind(name) == ".py" and not entry.is_symlink() and not entry.is_dir():
+                one = self._submission(entry, (*parts, name))
+                scripts[one.owner.student].append(one)
+        return scripts
 
     def _entries(self, folder: Path, parts: tuple[str, ...]) -> list[tuple[os.DirEntry, str]] | Submission:
         """The entries of a folder, each with a printable name of its own; a trouble where it cannot be read."""

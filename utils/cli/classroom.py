@@ -1,8 +1,111 @@
 """`course class`: a teacher's verbs."""
 
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import click
+
+from utils.cli.bar import progress_bar
+from utils.cli.grade import STOPPED, seconds
 
 
 @click.group("class")
 def class_() -> None:
     """A class: many students' files graded at once, and what comes out of it."""
+
+
+@contextmanager
+def _needs_the_extra() -> Iterator[None]:
+    """One line where the extra `class` is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("dask", "distributed", "copydetect"):
+            raise
+        raise click.UsageError(f"{error.name} is missing; `pip install 'vision-interview-course[class]'`.") from None
+
+
+@class_.command()
+@click.argument("submissions", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the results; results.jsonl in it is only appended to.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    help="Processes on this machine.  [default: all cores]",
+)
+@click.option("--scheduler", help="tcp://host:port of a Dask scheduler that runs already, in the place of --workers.")
+@click.option(
+    "--timeout",
+    type=float,
+    default=10.0,
+    show_default=True,
+    callback=seconds,
+    help="Seconds of processor time for one exercise.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object in the place of text.")  # fmt: skip
+def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, timeout: float, as_json: bool) -> None:
+    """Grade a class: a folder for each student, or the zip of Canvas, Moodle or GitHub Classroom.
+
+    \b
+    course class grade submissions/ --out graded/
+    course class grade submissions.zip --out graded/ --scheduler tcp://10.0.0.5:8786
+
+    Stop it and run it again at will: what is finished is not graded again.
+    Exit code: 0 when every file has its verdict, 1 when a machine's fault left some without, 2 for bad usage.
+    """
+    with _needs_the_extra():
+        from utils.classroom import cluster, engine, results
+        from utils.classroom import submissions as given
+        from utils.grading import catalogue
+
+    start = time.monotonic()
+    ledger_path = out / results.NAME
+    try:
+        with (
+            given.opened(submissions) as source,
+            results.Results(ledger_path, catalogue.edition(), timeout) as ledger,
+            cluster.connected(scheduler, workers) as client,
+            progress_bar("grading", as_json, rate=True) as advance,
+        ):
+            run = engine.Engine(source, ledger, client, timeout, lambda: advance("grading", run.total))
+            tally = run.run()
+    except (given.SubmissionsError, results.LedgerError) as error:
+        raise click.UsageError(str(error)) from None
+    except cluster.ClusterError as error:
+        _stop(f"Error: {error} {_kept(ledger_path)}", 2)
+    except OSError as error:
+        _stop(f"Error: {error.strerror or error}. {_kept(ledger_path)}", 2)
+    except KeyboardInterrupt:
+        _stop(f"Stopped. {_kept(ledger_path)}", STOPPED)
+    summary = tally.to_json() | {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
+    click.echo(json.dumps(summary, ensure_ascii=False, indent=1) if as_json else _words(summary))
+    sys.exit(1 if tally.statuses["machine"] else 0)
+
+
+def _kept(ledger: Path) -> str:
+    return f"Finished rows are in {ledger}; the same command goes on from there."
+
+
+def _stop(words: str, code: int) -> None:
+    click.echo(words, err=True)
+    sys.exit(code)
+
+
+def _words(summary: dict) -> str:
+    statuses = ", ".join(f"{number:,} {status}" for status, number in summary["statuses"].items())
+    lines = [f"{summary['files']:,} files of {summary['students']:,} students; {summary['graded']:,} graded in "
+             f"{summary['seconds']:,.1f} s, {summary['kept']:,} finished before."]  # fmt: skip
+    lines += [f"Exercises: {statuses}."] if statuses else []
+    lines += [f"{summary['retried']:,} tried a second time, alone."] if summary["retried"] else []
+    return "\n".join([*lines, f"Rows are in {summary['results']}."])

@@ -22,7 +22,8 @@ ROOT = root()
 STOPPED = 130  # what a shell gives for Ctrl-C
 
 
-def _finite(_: click.Context, __: click.Parameter, value: float) -> float:
+def seconds(_: click.Context, __: click.Parameter, value: float) -> float:
+    """A number of seconds, as an option's callback."""
     if not (math.isfinite(value) and value > 0):
         raise click.BadParameter("a positive number of seconds is expected.")
     return value
@@ -31,7 +32,7 @@ def _finite(_: click.Context, __: click.Parameter, value: float) -> float:
 def _options(verb: Callable) -> Callable:
     """What both verbs take."""
     for option in (
-        click.option("--timeout", type=float, default=10.0, show_default=True, callback=_finite,
+        click.option("--timeout", type=float, default=10.0, show_default=True, callback=seconds,
                      help="Seconds of processor time for one exercise."),
         click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1,
                      help="How many at once.  [default: all cores]"),

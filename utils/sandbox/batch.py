@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from utils.grading import catalogue, report
 from utils.grading.report import Report
@@ -88,7 +88,7 @@ def _each(pool: ThreadPoolExecutor, run: Callable, items: list, most: int) -> No
         future.result()
 
 
-def expected_of(path: Path) -> list[str]:
+def expected_of(path: PurePath) -> list[str]:
     """The exercises that a file ought to define: those of its question, where its name tells which."""
     own = catalogue.entries().get(path.stem)
     return list(own["exercises"]) if own else []
@@ -108,7 +108,7 @@ class _FileGrader:
         try:
             work = list(self._work(worker))
         except NoTextError as error:
-            work = [_unread(str(error), name) for name in self.expected or [""]]
+            work = [unread(str(error), name) for name in self.expected or [""]]
         for item in work:
             name = item.exercise
             kept = self.finished(str(self.path), self.digest, name)
@@ -131,31 +131,35 @@ class _FileGrader:
         """What there is to run in the file, or the report on why there is nothing."""
         data = content(self.path)
         self.digest = hashlib.sha256(data).hexdigest()[:16]
-        # A question's own notebook may show other methods for comparison, under names that are exercises elsewhere.
-        own = catalogue.entries().get(self.path.stem)
-        names = list(own["exercises"]) if own else catalogue.exercise_names()
-        found = worker.take_apart(data, self.path.suffix, names)
-        if found.get("status") == report.MACHINE:
-            found = worker.take_apart(data, self.path.suffix, names)
-        if "parts" not in found:
-            yield from (
-                Report(name, found["status"], facts=(("Got", found["message"]),)) for name in self.expected or [""]
-            )
-            return
-        for name, part in found["parts"].items():
-            if "broken" in part:
-                yield _unread(part["broken"], name)
-            else:
-                yield Answer(name, part["source"], found["torch"], str(self.path), found["files"])
-        missing = [name for name in self.expected if name not in found["parts"]]
-        yield from map(_missing, missing)
-        if not found["parts"] and not missing:
-            yield _unread("it defines none of the course's exercises; a function is found by its name.")
+        yield from contents(worker, data, self.path, self.expected)
+
+
+def contents(worker: Worker, data: bytes, path: PurePath, expected: list[str]) -> Iterator[Answer | Report]:
+    """What there is to run in a file's bytes, or the reports on why there is nothing; `path` gives name and kind."""
+    # A question's own notebook may show other methods for comparison, under names that are exercises elsewhere.
+    own = catalogue.entries().get(path.stem)
+    names = list(own["exercises"]) if own else catalogue.exercise_names()
+    found = worker.take_apart(data, path.suffix, names)
+    if found.get("status") == report.MACHINE:
+        found = worker.take_apart(data, path.suffix, names)
+    if "parts" not in found:
+        yield from (Report(name, found["status"], facts=(("Got", found["message"]),)) for name in expected or [""])
+        return
+    for name, part in found["parts"].items():
+        if "broken" in part:
+            yield unread(part["broken"], name)
+        else:
+            yield Answer(name, part["source"], found["torch"], str(path), found["files"])
+    missing = [name for name in expected if name not in found["parts"]]
+    yield from map(_missing, missing)
+    if not found["parts"] and not missing:
+        yield unread("it defines none of the course's exercises; a function is found by its name.")
 
 
 def _missing(name: str) -> Report:
     return Report(name, report.BLANK, facts=(("Got", "this file does not define it."),), advice="Nothing was judged.")
 
 
-def _unread(message: str, name: str = "") -> Report:
+def unread(message: str, name: str = "") -> Report:
+    """The report on a file, or on an exercise in it, that cannot be read."""
     return Report(name, report.ERROR, facts=(("Got", message),))

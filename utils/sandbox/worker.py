@@ -38,6 +38,7 @@ class Answer:
     torch: bool = False
     file: str = "answer.py"  # what `__file__` says; modules beside it can be imported
     files: dict[str, str] = field(default_factory=dict)  # what `%%writefile` cells write
+    here: bool = True  # its file lies on this machine, with the modules that it may import
 
 
 class Worker:
@@ -86,7 +87,7 @@ class Worker:
         references = reference.load(slug)[answer.exercise]
         job = {
             "kind": "run", "exercise": answer.exercise, "source": answer.source, "file": answer.file,
-            "folder": str(Path(answer.file).resolve().parent) if Path(answer.file).exists() else "",
+            "folder": str(Path(answer.file).resolve().parent) if answer.here and Path(answer.file).exists() else "",
             "files": answer.files, "torch": answer.torch or catalogue.question(slug).torch,
         }  # fmt: skip
         result = self._ask(job, codec.to_bytes([ref.inputs for ref in references]))

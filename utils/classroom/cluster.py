@@ -1,0 +1,87 @@
+"""Where a class is graded: processes on this machine, or a cluster that runs already. The same code for both."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import dask
+from distributed import Client, LocalCluster
+
+from utils.classroom import grader
+from utils.grading import catalogue
+
+CONNECT = 20.0  # seconds to find a scheduler
+_CONFIG = {
+    "distributed.comm.timeouts.connect": f"{CONNECT:g}s",
+    "distributed.admin.large-graph-warning-threshold": "1 GB",  # a notebook with pictures is no mistake
+}
+_LOCAL = {
+    "threads_per_worker": 1,
+    "host": "127.0.0.1",
+    "dashboard_address": None,
+    "worker_dashboard_address": None,
+    "memory_limit": 0,  # what a file may take is bounded where it runs; Dask's worker itself takes little
+    "silence_logs": logging.CRITICAL,
+    # A batch whose worker died is given to one more; when that dies too, its files are tried one by one.
+    "scheduler_kwargs": {"allowed_failures": 1},
+}
+
+
+class ClusterError(Exception):
+    """The cluster cannot be used, or is gone; the message is one line."""
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
+    """A client of the scheduler at that address, or of so many processes on this machine, which end with it."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said in one line, by us
+    with dask.config.set(_CONFIG):
+        if scheduler:
+            with _client(scheduler) as client:
+                yield client
+        else:
+            with _local(workers) as here, _client(here) as client:
+                yield client
+
+
+def _local(workers: int) -> LocalCluster:
+    try:
+        return LocalCluster(n_workers=workers, **_LOCAL)
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(f"no workers can be started on this machine ({' '.join(str(error).split())}).") from None
+
+
+@contextmanager
+def _client(where: str | LocalCluster) -> Iterator[Client]:
+    try:
+        client = Client(where, timeout=CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise ClusterError(f"no Dask scheduler answers at {where} ({words}).") from None
+    try:
+        _same_course(client)
+        yield client
+    finally:
+        if client.status == "running":
+            with suppress(Exception):  # a worker that dies just now takes its graders along
+                client.run(grader.close, on_error="ignore")
+        client.close(timeout=5)
+
+
+def _same_course(client: Client) -> None:
+    """ClusterError where a worker lacks the course, or has another edition."""
+    mine = catalogue.edition()
+    for worker, edition in client.run(catalogue.edition, on_error="return").items():
+        if isinstance(edition, BaseException):
+            words = " ".join(str(edition).split())
+            raise ClusterError(f"the worker {worker} cannot use the course ({words}); install it there.")
+        if edition != mine:
+            raise ClusterError(f"the worker {worker} has edition {edition} of the course, this machine {mine}.")
+
+
+def size(client: Client) -> tuple[int, int]:
+    """(how many files the cluster grades at once, on how many machines), as of now."""
+    if client.status != "running":
+        raise OSError("not connected")
+    workers = client.scheduler_info()["workers"].values()
+    return sum(worker["nthreads"] for worker in workers), len({worker["host"] for worker in workers})
