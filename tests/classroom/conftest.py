@@ -1,6 +1,7 @@
 """A class on disk, a cluster on this machine, and a scheduler with workers as processes of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -91,10 +92,8 @@ class Processes:
 
     def _start(self, verb, *options):
         command = [sys.executable, "-m", "dask", verb, "--host", "127.0.0.1", *map(str, options)]
-        log = (self.folder / f"{verb}{len(self.all)}.log").open("w")
-        self.all.append(
-            subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"COURSE_PROGRESS": "off"})
-        )
+        with (self.folder / f"{verb}{len(self.all)}.log").open("w") as log:
+            self.all.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log))
         return self.all[-1]
 
     def end(self):
@@ -119,11 +118,13 @@ def kit():
 
 @contextmanager
 def started(*words, **env):
-    """`course class …` as it runs; ended at the end of the block, if it has not."""
-    process = course(*words, start=True, **env)
+    """`course class …` as it runs. Where a test fails before it has ended, it says what it was doing."""
+    process = course(*words, start=True, PYTHONFAULTHANDLER="1", **env)
     try:
         yield process
     finally:
         if process.poll() is None:
-            process.kill()
-        process.communicate()
+            for one in reversed(family(process.pid)):
+                one.send_signal(signal.SIGABRT)
+        if not process.stdout.closed:
+            print(process.returncode, *process.communicate())

@@ -103,7 +103,7 @@ def test_a_file_that_kills_its_workers_is_tried_alone_and_marked(kit, tmp_path, 
             if process.poll() is None and killed(process.pid, {str(path.parent) for path in found}):
                 deaths += 1
                 kit.until(lambda: not any(scratch.rglob("here")))
-        out, err = process.communicate()
+        err = process.communicate()[1]
     rows = {row.student: row for row in read(tmp_path / "results.jsonl")}
 
     assert (1, "") == (process.returncode, err)
@@ -208,10 +208,12 @@ def test_a_worker_with_another_course_or_none(kit, place, processes, tmp_path, p
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "no address", "smtp://127.0.0.1:1"])
-def test_no_scheduler_there(kit, place, address, monkeypatch):
+def test_no_scheduler_there(kit, place, address):
     """One line, exit code 2."""
     submissions, out, _ = place
-    done = kit.course("grade", submissions, "--out", out, "--scheduler", address, COURSE_DASK_CONNECT="3")
+    done = kit.course(
+        "grade", submissions, "--out", out, "--scheduler", address, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="3s"
+    )
 
     assert 2 == done.returncode
     assert "no Dask scheduler answers at" in done.stderr

@@ -49,13 +49,22 @@ def test_history_keeps_what_was_handed_in_before(tmp_path):
     assert [again] == read(path)
 
 
-def test_a_second_try_replaces_a_row(tmp_path):
-    """The same text graded again: row by row, the last one counts."""
-    first = [row(status="machine"), row(exercise="adam_step")]
+def test_a_second_grading_replaces_all_rows_of_the_first(tmp_path):
+    """The same text graded again, after a fault of the machine that left no exercise: the fault's row is history."""
+    fault = [row(status="machine", exercise=None, graded="1")]
+    both = [row(graded="2", rows=2), row(exercise="adam_step", graded="2", rows=2)]
 
-    assert [row(), first[1]] == read(written(tmp_path / "r.jsonl", first, [row(student="bob", file="b.py")], [row()]))[
-        :2
-    ]
+    assert both == read(written(tmp_path / "r.jsonl", fault, both))
+
+
+def test_half_a_grading_replaces_nothing(tmp_path):
+    """A disk that was full in the middle of a file's rows: its earlier rows stand until it is graded again."""
+    first = [row(graded="1", rows=2), row(exercise="adam_step", graded="1", rows=2)]
+    path = written(tmp_path / "r.jsonl", first, [row(status="wrong", graded="2", rows=2)])
+
+    assert first == read(path)
+    with Results(path, "e1", 10.0) as ledger:
+        assert not ledger.has("ada/a.py", "d1", "")
 
 
 def test_torn_and_strange_lines_are_passed_over(tmp_path):

@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from distributed import Client
 
@@ -142,7 +143,8 @@ class Engine:
         who = submission.owner
         about = dict(student=who.student, name=who.name, number=who.number, late=who.late, file=submission.file,
                      submitted=submission.submitted, digest=digest, beside=others, edition=self.ledger.edition,
-                     limit=self.ledger.limit, retried=retried, rows=len(rows))  # fmt: skip
+                     limit=self.ledger.limit, retried=retried, rows=len(rows),
+                     graded=datetime.now(UTC).isoformat(timespec="milliseconds"))  # fmt: skip
         self.ledger.write([Result(**row, **about) for row in rows])
         self.tally.graded += 1
         self.tally.statuses.update(row["status"] for row in rows)

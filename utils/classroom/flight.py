@@ -31,8 +31,11 @@ class Flight:
         return len(self._flying)
 
     def has_room(self, alone: bool) -> bool:
-        """Alone: one at a time on each machine. Else one for each thread, and one that waits there."""
-        return len(self) < (self.hosts if alone else 2 * self.threads)
+        """Alone: one at a time on each machine. Else one for each thread, and one that waits there.
+
+        Where there is no worker yet, one batch waits for it.
+        """
+        return len(self) < max(1, self.hosts if alone else 2 * self.threads)
 
     def send(self, batch: list, jobs: list[Job]) -> None:
         """Give a batch to the cluster."""

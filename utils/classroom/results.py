@@ -1,13 +1,13 @@
 """The ledger of a class, `OUT/results.jsonl`: one JSON object a line for each exercise of each file, only appended to.
 
-All rows of a file are appended in one write. A file that is graded again gets new rows, and the last ones count: rows
-of an earlier text of the file, or of an earlier edition of the course, are history.
+All rows of a file are appended in one write. A file that is graded again, for its text, the course or a limit has
+changed, gets new rows for all its exercises, and those count: its earlier rows are history.
 """
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +47,7 @@ class Result:
     beside: str = ""  # digest of the student's own modules that travelled with the file
     rows: int = 1  # so many rows has this file
     limit: float = 0.0  # --timeout it was graded with
+    graded: str = ""  # ISO 8601, UTC; the same for all rows of a file
 
     @property
     def version(self) -> tuple[str, str, str]:
@@ -61,15 +62,9 @@ _NAMES = {field.name for field in fields(Result)}
 def read(path: Path) -> list[Result]:
     """The rows that count, file by file in the order in which each was first graded; [] where there is no ledger.
 
-    A line that a crash tore, or that is something else, is passed over.
+    Lines that a crash tore, or that are something else, are passed over; so is a grading whose rows are not all there.
     """
-    latest: dict[tuple[str, str], list[Result]] = {}
-    for version in _versions(path):
-        key = version[0].student, version[0].file
-        if key in latest and latest[key][0].version == version[0].version:
-            version = list({row.exercise: row for row in (*latest[key], *version)}.values())
-        latest[key] = version
-    return [row for version in latest.values() for row in version]
+    return _last(path, lambda row: (row.student, row.file))
 
 
 def history(path: Path) -> list[Result]:
@@ -77,17 +72,23 @@ def history(path: Path) -> list[Result]:
 
     What a student handed in before, under the same name, was an attempt too.
     """
-    last: dict[tuple, Result] = {}
-    for row in (row for version in _versions(path) for row in version):
-        last[row.student, row.file, row.exercise, row.digest, row.beside] = row
-    return list(last.values())
+    return _last(path, lambda row: (row.student, row.file, row.digest, row.beside))
 
 
-def _versions(path: Path) -> Iterator[list[Result]]:
-    """Rows that follow each other and are of the same file, the same bytes and the same edition."""
+def _last(path: Path, key: Callable[[Result], tuple]) -> list[Result]:
+    """The rows of the last grading for each key; one whose rows are not all there replaces none."""
+    latest: dict[tuple, list[Result]] = {}
+    for rows in _gradings(path):
+        if key(rows[0]) not in latest or len(rows) >= rows[0].rows:
+            latest[key(rows[0])] = rows
+    return [row for rows in latest.values() for row in rows]
+
+
+def _gradings(path: Path) -> Iterator[list[Result]]:
+    """The rows of one file, graded once: they follow each other."""
     rows = (Result(**{k: v for k, v in row.items() if k in _NAMES}) for row in entries(path) if row.keys() >= _REQUIRED)
-    for _, version in groupby(rows, key=lambda row: (row.student, row.file, *row.version)):
-        yield list({row.exercise: row for row in version}.values())
+    for _, grading in groupby(rows, key=lambda row: (row.student, row.file, row.graded, *row.version)):
+        yield list(grading)
 
 
 class Results:
@@ -124,9 +125,9 @@ class Results:
     def _finished(self) -> dict[int, int]:
         """File → what its last rows depend on, where all of them are there; as numbers, for a class may be large."""
         done: dict[int, int] = {}
-        for version in _versions(self.path):
-            first = version[0]
-            whole = len(version) >= first.rows and not any(map(self._worth_another_try, version))
+        for rows in _gradings(self.path):
+            first = rows[0]
+            whole = len(rows) >= first.rows and not any(map(self._worth_another_try, rows))
             done[_short(first.file)] = _short(" ".join(first.version)) if whole else -1
         return done
 
