@@ -34,7 +34,8 @@ class ClusterError(Exception):
 @contextmanager
 def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """A client of the scheduler at that address, or of so many processes on this machine, which end with it."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said in one line, by us
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they have to say is said in one line, by us
     with dask.config.set(_CONFIG):
         if scheduler:
             with _client(scheduler) as client:
