@@ -15,7 +15,7 @@ VERBS = {
     "class": "classroom:class_", "dev": "dev:dev",
 }  # fmt: skip
 # Modules whose VERBS belong to a group that another module defines.
-MORE = {"class": ("gradebook",)}
+MORE = {"class": ("gradebook", "cohort")}
 
 
 class Verbs(click.Group):

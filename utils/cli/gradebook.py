@@ -1,4 +1,4 @@
-"""`course class gradebook` and what else is made of a class's ledger: exports, feedback, the report."""
+"""`course class gradebook`, `feedback` and `export`: what each student is told, from the ledger and the late policy."""
 
 import json
 from collections.abc import Callable
@@ -220,85 +220,4 @@ def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
     told(facts, f"{len(found)} files: {out / form}", as_json)
 
 
-@click.command()
-@out
-@click.option("--least", type=click.IntRange(2), default=5, show_default=True,
-              help="A group of fewer students is not shown.")  # fmt: skip
-@as_json
-def report(out: Path, least: int, as_json: bool) -> None:
-    """Write OUT/report.html: what the class gets wrong, how often, when, where it stands still. No names in it.
-
-    \b
-    course class report out
-    """
-    from utils.classroom import cohort, cohort_report
-
-    found = cohort.cohort(ledger(out))
-    if found.students < least:
-        words = f"{found.students} students are too few for a report without names; at least {least} are needed"
-        raise click.UsageError(f"{words} (--least).")
-    path = written(out / "report.html", cohort_report.as_html(found, cohort.Counts(least)))
-    facts = {"file": str(path)} | cohort_report.as_json(found, cohort.Counts(least))
-    told(facts, f"{found.students} students, {found.hand_ins} files: {path}", as_json)
-
-
-@click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--students", type=click.IntRange(2, 999), default=60, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-@as_json
-def example(folder: Path, students: int, seed: int, as_json: bool) -> None:
-    """Write a made-up class to try the commands on: FOLDER/submissions and FOLDER/roster.csv.
-
-    \b
-    course class example try
-    course class grade try/submissions --out try/out
-    course class report try/out
-    """
-    from utils.classroom import example as made_up
-
-    if (folder / "submissions").exists():
-        raise click.UsageError(f"{folder / 'submissions'} is there already; choose another folder.")
-    try:
-        submissions, roster = made_up.make(folder, seed, students)
-    except OSError as error:
-        raise click.UsageError(f"{folder} cannot be written ({error.strerror}).") from None
-    told(
-        {"submissions": str(submissions), "roster": str(roster)},
-        f"{students} students: {submissions}, {roster}",
-        as_json,
-    )
-
-
-@click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.argument("numbers", nargs=-1, required=True)
-@click.option(
-    "--points", type=Points(), multiple=True, help="As in `course class gradebook`.  [repeatable; default: 1]"
-)
-@click.option("--spoken", type=click.FloatRange(0), default=1.0, show_default=True,
-              help="Points of the answer in 30 seconds, which you grade by hand; 0 leaves it out.")  # fmt: skip
-@as_json
-def nbgrader(folder: Path, numbers: tuple[str, ...], points: tuple, spoken: float, as_json: bool) -> None:
-    """Write questions as nbgrader's source version: DIR/source/NN_slug/NN_slug.ipynb.
-
-    \b
-    course class nbgrader DIR 15 35 --points 15=2
-    cd DIR
-    nbgrader generate_assignment 15_batchnorm_forward
-    nbgrader autograde 15_batchnorm_forward
-    nbgrader export
-
-    nbgrader's kernel has to have the course installed: the checks are `check`. What stands in source/ is replaced.
-    """
-    from utils.classroom import nbgrader as made
-
-    values = {name: value for part in points for name, value in part.items()}
-    try:
-        paths = made.write_course(folder, stems_of(numbers), values, spoken)
-    except OSError as error:
-        raise click.UsageError(f"{folder} cannot be written ({error.strerror}).") from None
-    told({"files": [str(path) for path in paths]}, "\n".join(map(str, paths)), as_json)
-
-
-VERBS = (gradebook, feedback, report, export, example, nbgrader)
+VERBS = (gradebook, feedback, export)
