@@ -60,6 +60,17 @@ def test_an_import_that_cannot_be_written_says_so(tmp_path):
     assert "could not be written" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["deck"], ["status", "--html"], ["plan", "3", "--ics"], ["log", "export"]])
+def test_a_place_that_takes_no_file_is_told(tmp_path, words):
+    """One line and exit code 2, for every verb that writes a file, and no half of one is left."""
+    done = course(tmp_path, *words, tmp_path / "nowhere" / "file")
+
+    assert 2 == done.returncode
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_the_page_shows_what_the_log_tells(tmp_path):
     """Bars by chapter, the days, a mistake of two days, what is due; names are escaped, and nothing scolds."""
     entries = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from utils import door
-from utils.cli import show
+from utils.cli import files, show
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, progress, root
@@ -68,7 +68,7 @@ def status(page: str | None) -> None:
     from utils.practice import overview
     from utils.practice.replay import replay
 
-    Path(page).write_text(overview.page(replay(entries()), now().date()), encoding="utf-8")
+    files.write(Path(page), overview.page(replay(entries()), now().date()))
     click.echo(page)
 
 

@@ -88,6 +88,7 @@ def watch(file: Path) -> None:
     """
     from utils.practice import watch as watching
 
+    click.echo(f"Watching {file}; Ctrl-C ends it.", err=True)
     try:
         for line in watching.watched(file):
             click.echo(line)

@@ -192,4 +192,7 @@ def deck(file: Path) -> None:
     """
     from utils.practice import deck as decks
 
-    click.echo(f"{decks.write(file)} notes: {file}")
+    try:
+        click.echo(f"{decks.write(file)} notes: {file}")
+    except OSError as error:
+        raise files.cannot_write(file, error) from None
