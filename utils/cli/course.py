@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from utils.cli import console
+
 EPILOG = "Start with `course learn`. Every verb has --help."
 
 # Verb → the module of utils.cli and the name in it.
@@ -20,6 +22,11 @@ MORE = {"class": ("gradebook", "cohort")}
 
 class Verbs(click.Group):
     """A group that imports a verb's module when the verb is called, or when all are listed."""
+
+    def main(self, *args: object, **more: object) -> object:
+        """What click does, with an output that can print the course's signs."""
+        console.fit()
+        return super().main(*args, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from utils.grading import disk
+
 
 def write(path: Path, content: bytes | str) -> None:
     """Write a file and replace what was there; a usage error (exit code 2) for a place that takes none."""
@@ -12,7 +14,7 @@ def write(path: Path, content: bytes | str) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
-        os.replace(part, path)
+        disk.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise cannot_write(path, error) from None

@@ -1,6 +1,5 @@
 """`course check` and `course grade`: files in, verdicts out, each as soon as it is final."""
 
-import json
 import math
 import os
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from utils.cli.bar import progress_bar
+from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import record, root
@@ -114,8 +114,6 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
     from utils.sandbox.batch import grade_files
     from utils.sandbox.ledger import Ledger
 
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # no name and no message ends a run, whatever the locale
     with ExitStack() as stack:
         ledger = stack.enter_context(_opened(Ledger, jsonl)) if jsonl else None
         advance = stack.enter_context(progress_bar("grading", as_json))
@@ -134,7 +132,7 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
             click.echo(f"Stopped.{kept}", err=True)
             sys.exit(STOPPED)
     if as_json:
-        click.echo(json.dumps([row.to_json() for row in rows], ensure_ascii=False, indent=1))
+        echo_json([row.to_json() for row in rows])
     else:
         _print_rows(rows)
     return rows

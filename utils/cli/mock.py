@@ -1,12 +1,12 @@
 """`course mock`: an interview by the clock."""
 
-import json
 import sys
 import time
 
 import click
 
 from utils.cli import show
+from utils.cli.console import echo_json
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
 
@@ -38,7 +38,7 @@ def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_jso
     if not lasts and (clock_only or ending):
         raise click.UsageError("no sitting is on; `course mock` begins one")
     if as_json:
-        click.echo(json.dumps(_facts(sitting), ensure_ascii=False, indent=1) if sitting else "null")
+        echo_json(_facts(sitting) if sitting else None)
     elif clock_only:
         _clock(sitting)
     elif ending:

@@ -1,7 +1,6 @@
 """`course next`, `course plan`, `course review`, `course solution`: what to do now, and what comes back."""
 
 import gc
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 
 from utils import door, editions
 from utils.cli import files, show
+from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
 from utils.grading.progress import entries, note, now, root
@@ -31,7 +31,7 @@ def next_(as_json: bool) -> None:
 
     gc.disable()
     found = next_up()
-    click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1) if as_json else repr(found))
+    echo_json(found.to_json()) if as_json else click.echo(repr(found))
 
 
 @click.command()
@@ -82,7 +82,7 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
     today = now().date()
     found = due(_state(), today)
     if as_json:
-        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
+        echo_json([one.to_json() for one in found])
     elif give_up:
         _give_up(give_up)
     elif grading:

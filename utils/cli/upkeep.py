@@ -1,10 +1,10 @@
 """The verbs that keep a course in order: doctor, update."""
 
-import json
 import sys
 
 import click
 
+from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
 from utils.grading.progress import root
 from utils.workplace import folder
@@ -48,7 +48,7 @@ def doctor(as_json: bool) -> None:
     found = examine(ROOT)
     faults = sum(one.state == FAULT for one in found)
     if as_json:
-        click.echo(json.dumps([one.to_json() for one in found], ensure_ascii=False, indent=1))
+        echo_json([one.to_json() for one in found])
     else:
         for one in found:
             click.echo(f"{_SIGN[one.state]} {one.about}: {one.words}" + (f"\n    → {one.mend}" if one.mend else ""))

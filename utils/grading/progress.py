@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from utils.grading import browser, catalogue
+from utils.grading import browser, catalogue, disk
 
 _BLOCK = 100_000  # so many letters are parsed by one call; a torn line costs its block a second, slower reading
 _SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
@@ -71,9 +71,9 @@ def append(entries: list[dict]) -> bool:
     """Write entries by one call; False on a read-only checkout or a full disk, for a verdict is worth more."""
     text = "".join("\n" + json.dumps(entry, ensure_ascii=False) for entry in entries).encode()
     try:
-        handle = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        handle = disk.opened(log_path())
         try:
-            return os.write(handle, text) == len(text)
+            return disk.append(handle, text) == len(text)
         finally:
             os.close(handle)
     except OSError:

@@ -14,6 +14,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from utils.grading import disk
 from utils.practice import exchange
 from utils.workplace import folder
 
@@ -47,7 +48,7 @@ def write(path: Path, home: Path) -> tuple[int, int]:
             zipped.writestr(LOG, log)
             for file in found:
                 zipped.write(file, file.relative_to(home).as_posix())
-        os.replace(part, path)
+        disk.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
     return log.count("\n"), len(found)

@@ -14,7 +14,7 @@ import zipfile
 from itertools import count
 from pathlib import Path
 
-from utils.grading import catalogue
+from utils.grading import catalogue, disk
 from utils.practice import cards
 from utils.practice.cards import ROOT, Card
 
@@ -39,7 +39,7 @@ def write(path: Path, stamp: int | None = None) -> int:
     text = package(found, source_time() if stamp is None else stamp)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(text)
-    os.replace(part, path)
+    disk.replace(part, path)
     return len(found)
 
 

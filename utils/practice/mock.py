@@ -6,13 +6,12 @@ and whatever happens after its deadline is not part of it.
 
 import importlib.util
 import json
-import os
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.grading import catalogue
+from utils.grading import catalogue, disk
 from utils.grading.progress import note, now
 from utils.practice import cards, plans
 from utils.practice.replay import Replay, moment_of
@@ -113,7 +112,7 @@ def start(home: Path, state: Replay, minutes: int, seed: int | None = None, chap
              "parts": [part._asdict() for part in parts]}  # fmt: skip
     part = folder / "sitting.json.part"
     part.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, folder / "sitting.json")
+    disk.replace(part, folder / "sitting.json")
     note("opened", exercise=parts[0].name)
     return read(folder)
 

@@ -5,6 +5,7 @@ import os
 from datetime import date
 from pathlib import Path
 
+from utils.grading import disk
 from utils.grading.progress import note, record
 from utils.practice.cards import ROOT
 from utils.practice.due import Due
@@ -42,7 +43,7 @@ def write_blank(path: Path, stem: str, first: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     part.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    disk.replace(part, path)
 
 
 def _exercises(cells: list[dict]) -> list[dict]:

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 MOST = 32 << 20  # bytes of a file that is taken apart
+_AS_IT_IS = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))  # whichever there is
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
@@ -20,7 +21,7 @@ def content(path: Path) -> bytes:
     if path.suffix not in (".py", ".ipynb"):
         raise NoTextError("it is neither a .py nor an .ipynb file.")
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(path, os.O_RDONLY | _AS_IT_IS)
     except OSError as error:
         dangling = path.is_symlink() and not path.exists()
         words = "it is a link to a file that is not there." if dangling else f"it cannot be opened ({error.strerror})."

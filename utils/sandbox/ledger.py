@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from utils.grading import catalogue, report
+from utils.grading import catalogue, disk, report
 from utils.grading.report import Report
 from utils.grading.text import printable
 from utils.sandbox.batch import Row
@@ -18,7 +18,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path, self.edition = path, catalogue.edition()
         self._known = {self._key(row): row for row in self._read() if row.get("edition") == self.edition}
-        self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._handle = disk.opened(path)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -56,7 +56,7 @@ def append(handle: int, rows: list[dict]) -> None:
     """Append rows in one write, whole or not at all for a reader: each begins with a line break of its own."""
     data = "".join("\n" + json.dumps(row, ensure_ascii=False) for row in rows).encode()
     while data:
-        data = data[os.write(handle, data) :]
+        data = data[disk.append(handle, data) :]
 
 
 def entries(path: Path) -> Iterator[dict]:

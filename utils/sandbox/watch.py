@@ -35,10 +35,12 @@ def by_psutil(pid: int) -> tuple[float, int] | None:
     """The same on macOS and Windows; there, what was asked for and not yet touched counts, too."""
     try:
         import psutil
-
+    except ImportError:
+        return None
+    try:
         process = psutil.Process(pid)
         times, memory = process.cpu_times(), process.memory_info()
-    except (ImportError, psutil.Error):
+    except psutil.Error:
         return None
     return times.user + times.system, getattr(memory, "private", memory.rss)
 

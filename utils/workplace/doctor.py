@@ -44,6 +44,10 @@ def examine(home: Path) -> list[Finding]:
     return found
 
 
+def _shell(posix: str, windows: str) -> str:
+    return windows if os.name == "nt" else posix
+
+
 def _python(home: Path) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     fine = sys.version_info >= (3, 11)
@@ -110,7 +114,8 @@ def _permissions(home: Path) -> Iterator[Finding]:
     if not home.exists():
         yield Finding("permissions", NOTE, f"{home} does not exist yet", "course learn")
     elif closed:
-        yield Finding("permissions", FAULT, f"not writable: {', '.join(closed)}", f"chmod u+w '{closed[0]}'")
+        mend = _shell(f"chmod u+w '{closed[0]}'", f'attrib -R "{closed[0]}"')
+        yield Finding("permissions", FAULT, f"not writable: {', '.join(closed)}", mend)
     else:
         yield Finding("permissions", OK, f"{home} can be written")
 
@@ -145,13 +150,13 @@ def _locale(home: Path) -> Iterator[Finding]:
     encoding = (sys.stdout.encoding or locale.getpreferredencoding(False)).lower().replace("-", "")
     fine = encoding == "utf8"
     yield Finding("locale", OK if fine else FAULT, encoding if fine else f"{encoding} has no Greek and no Chinese",
-                  "" if fine else "export PYTHONUTF8=1 LC_ALL=C.UTF-8")  # fmt: skip
+                  "" if fine else _shell("export PYTHONUTF8=1 LC_ALL=C.UTF-8", "set PYTHONUTF8=1"))  # fmt: skip
 
 
 def _names(home: Path) -> Iterator[Finding]:
     for path in folder.shadowing(home):
-        yield Finding("names", FAULT, f"{path} hides the package of that name from your notebooks",
-                      f"mv '{path}' '{path.with_name('my_' + path.name)}'")  # fmt: skip
+        mend = _shell(f"mv '{path}' '{path.with_name('my_' + path.name)}'", f'ren "{path}" "my_{path.name}"')
+        yield Finding("names", FAULT, f"{path} hides the package of that name from your notebooks", mend)
 
 
 def _editions(home: Path) -> Iterator[Finding]:
@@ -161,13 +166,9 @@ def _editions(home: Path) -> Iterator[Finding]:
 
 
 def _grading(home: Path) -> Iterator[Finding]:
-    if not hasattr(os, "fork"):
-        yield Finding("grading files", NOTE, "this system cannot fork: check(...) works, course check does not",
-                      "run `course check` in WSL")  # fmt: skip
-    else:
-        from utils.sandbox import limits
+    from utils.sandbox import limits
 
-        yield Finding("grading files", OK, limits.walls())
+    yield Finding("grading files", OK, limits.walls())
 
 
 LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (

@@ -1,14 +1,13 @@
 """work/: one notebook a question, and no script beside it that jupytext could take for the notebook's newer half."""
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from utils import editions
-from utils.grading import catalogue
+from utils.grading import catalogue, disk
 from utils.workplace import earlier
 from utils.workplace.answers import answers
 from utils.workplace.merge import Merged, merge
@@ -134,7 +133,7 @@ def _as_notebook(script: Path, notebook: Path) -> None:
 
     part = notebook.with_name(f"{notebook.name}.part")
     part.write_text(jupytext.writes(jupytext.read(script), fmt="ipynb"), encoding="utf-8")
-    os.replace(part, notebook)
+    disk.replace(part, notebook)
 
 
 def current(folder: Path, stem: str) -> tuple[Path | None, str]:
@@ -181,6 +180,6 @@ def write(target: Path, text: str, only_if_other: bool = False) -> None:
     part = target.with_name(f"{target.name}.part")
     try:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, target)
+        disk.replace(part, target)
     finally:
         part.unlink(missing_ok=True)

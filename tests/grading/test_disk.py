@@ -1,0 +1,100 @@
+"""Files on any system: appended to by one call, replaced as a whole."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from utils.grading import disk
+from utils.grading.disk import FAR
+
+ROOT = Path(__file__).parents[2]
+
+
+class Locks(types.ModuleType):
+    """Windows's msvcrt, by this system's locks: of the bytes from where the file is read or written next."""
+
+    LK_LOCK, LK_UNLCK = fcntl.LOCK_EX, fcntl.LOCK_UN
+
+    def __init__(self):
+        super().__init__("msvcrt")
+        self.held = []
+
+    def locking(self, handle, mode, number):
+        at = os.lseek(handle, 0, os.SEEK_CUR)
+        self.held.append((mode, at, number))
+        fcntl.lockf(handle, mode, number, at, os.SEEK_SET)
+
+
+def test_windows_locks_one_byte_where_no_log_has_any(tmp_path, monkeypatch):
+    """While a block is written, and no longer, also when the disk refuses it; the block goes to the end."""
+    msvcrt = Locks()
+    monkeypatch.setattr(disk, "msvcrt", msvcrt)
+    handle = disk.opened(tmp_path / "log")
+    try:
+        assert [3, 4] == [disk.append(handle, b"one"), disk.append(handle, b"\ntwo")]
+        monkeypatch.setattr(os, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(OSError, match="full"):
+            disk.append(handle, b"three")
+    finally:
+        os.close(handle)
+
+    assert b"one\ntwo" == (tmp_path / "log").read_bytes()
+    assert [(fcntl.LOCK_EX, FAR, 1), (fcntl.LOCK_UN, FAR, 1)] * 3 == msvcrt.held
+
+
+# As on Windows: the end is looked for first, and written at then; only the lock keeps two from the same place.
+WRITER = """
+import os, sys
+sys.path[:0] = [{tests!r}, {root!r}]
+from test_disk import Locks
+sys.modules["msvcrt"] = Locks()
+from utils.grading import disk
+real = os.write
+def write(handle, data):
+    os.lseek(handle, 0, os.SEEK_END)
+    return real(handle, data)
+os.write = write
+handle = os.open({path!r}, os.O_WRONLY | os.O_CREAT)
+for number in range(300):
+    disk.append(handle, b'\\n{{"who": %d, "number": %d}}' % ({who}, number))
+"""
+
+
+def test_writers_at_once_lose_nothing_on_windows(tmp_path):
+    """Three processes that append without the kernel's help: every entry is there, whole."""
+    path = tmp_path / "log"
+    texts = [WRITER.format(tests=str(ROOT / "tests/grading"), root=str(ROOT), path=str(path), who=i) for i in range(3)]
+    writers = [subprocess.Popen([sys.executable, "-c", text]) for text in texts]
+    assert [0, 0, 0] == [writer.wait(60) for writer in writers]
+
+    found = [json.loads(line) for line in path.read_text().split("\n") if line]
+    assert {(who, number) for who in range(3) for number in range(300)} == {(e["who"], e["number"]) for e in found}
+
+
+def test_a_file_that_a_program_has_open_is_replaced_once_it_is_closed(tmp_path, monkeypatch):
+    """Windows refuses until then; elsewhere a refusal is one at once."""
+    part, target = tmp_path / "part", tmp_path / "target"
+    part.write_text("new")
+    target.write_text("old")
+    real, refusals = os.replace, [PermissionError(13, "in use")] * 3
+
+    def replace(*paths):
+        if refusals:
+            raise refusals.pop()
+        real(*paths)
+
+    monkeypatch.setattr(disk.os, "replace", replace)
+    monkeypatch.setattr(disk, "WAIT", 0.001)
+    with pytest.raises(PermissionError):
+        disk.replace(part, target)
+    monkeypatch.setattr(disk, "WINDOWS", True)
+    disk.replace(part, target)
+
+    assert "new" == target.read_text()
+    assert [] == refusals

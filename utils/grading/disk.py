@@ -1,0 +1,52 @@
+"""Files on any system: appended to by one call, though several processes write, and replaced as a whole."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import msvcrt
+except ModuleNotFoundError:
+    msvcrt = None
+
+FAR = 0x7FFF0000  # Windows locks bytes of a file; this one lies where no log ever has any
+WAIT = 0.05  # seconds
+WINDOWS = os.name == "nt"
+
+
+def opened(path: Path) -> int:
+    """A descriptor that writes at the end of a file, bytes as they are, and makes the file where there is none."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+
+
+def append(handle: int, data: bytes) -> int:
+    """Write at the end by one call; how many of the bytes a full disk took."""
+    with _alone(handle):
+        return os.write(handle, data)
+
+
+@contextlib.contextmanager
+def _alone(handle: int) -> Iterator[None]:
+    """POSIX appends whole blocks. Windows looks for the end first and then writes, so nobody else may do so then."""
+    if msvcrt is None:
+        yield
+        return
+    os.lseek(handle, FAR, os.SEEK_SET)
+    msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # waits; OSError after ten seconds
+    try:
+        yield
+    finally:
+        os.lseek(handle, FAR, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+
+def replace(part: Path, target: Path) -> None:
+    """Put a file in the place of another. Windows refuses as long as a program has that one open: wait a second."""
+    for _ in range(20 if WINDOWS else 0):
+        with contextlib.suppress(PermissionError):
+            os.replace(part, target)
+            return
+        time.sleep(WAIT)
+    os.replace(part, target)
