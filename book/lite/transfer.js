@@ -37,10 +37,16 @@
     return { entries, notebooks };
   };
 
-  const imported = async (file, lite) => {
-    const { entries, notebooks } = await brought(file); // all of it is read before anything is written
+  const failing = (work, words) => work.catch((error) => { throw new Error(`${words}: ${error.message}.`); });
+
+  const stored = async ({ entries, notebooks }, lite) => {
     const names = Object.keys(notebooks).length ? await window.course.notebooks.add(lite, notebooks) : [];
     return { names, added: await window.course.log.merge(entries) };
+  };
+
+  const imported = async (file, lite) => { // all of it is read before anything is written
+    const found = await failing(brought(file), "Nothing was changed");
+    return failing(stored(found, lite), "The browser could not store all of it. What you had is unchanged, and an import can be repeated");
   };
 
   const counted = (number, noun, nouns = `${noun}s`) => `${number} ${number === 1 ? noun : nouns}`;
@@ -73,7 +79,7 @@
     const [status, picker] = [element.querySelector("[role=status]"), element.querySelector("input")];
     const told = async (work) => {
       status.textContent = "…";
-      status.textContent = await work.catch((error) => `Nothing was changed: ${error.message}.`);
+      status.textContent = await work.catch((error) => error.message);
       window.dispatchEvent(new Event("course-log"));
     };
     element.querySelector("button").addEventListener("click", () => told(save(lite)));

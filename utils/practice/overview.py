@@ -24,7 +24,8 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 .bar{display:flex;height:14px;background:var(--empty);border-radius:7px;overflow:hidden;margin:.2rem 0 .8rem}
 .right{background:var(--right)}.tried{background:var(--tried)}
 .scroll{overflow-x:auto}table{border-collapse:collapse}
-td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid var(--line)}
+td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid var(--line)}
+td:nth-child(-n+2){white-space:nowrap}td:last-child{white-space:normal;min-width:11rem}
 rect{fill:var(--empty)}rect.a{fill:var(--right);opacity:.45}rect.b{fill:var(--right);opacity:.7}rect.c{fill:var(--right)}
 text{fill:var(--text);font-size:10px}
 """.strip()
