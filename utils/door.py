@@ -11,7 +11,7 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from utils import editions
-from utils.grading import browser, catalogue, judge
+from utils.grading import browser, catalogue, judge, stopwatch
 from utils.grading.progress import note, record, root, states
 from utils.grading.report import BLANK, ERROR, WRONG, Report
 
@@ -36,18 +36,29 @@ def _note_notebook() -> None:
 _note_notebook()
 
 
-def check(function: Callable) -> Report:
+def check(function: Callable, timeout: float = stopwatch.SECONDS) -> Report:
     """Judge your function or class and return the verdict, which shows itself as a cell's last value.
 
     It is looked up by its name, so any notebook or script will do. The attempt is noted in `progress.jsonl`.
+    It is stopped after so many seconds of processor time, or four times as many by the clock. A single call of
+    compiled code that never ends cannot be stopped, nor anything in a browser: there, restart the kernel.
     """
-    report = judge.check(function)
+    try:
+        report = judge.check(function, timeout)
+    except KeyboardInterrupt as error:
+        raise _stopped(error, f"check({getattr(function, '__name__', 'it')})") from None
     if report.status == BLANK and report.exercise not in _opened:
         _opened.add(report.exercise)
         note("opened", exercise=report.exercise)
     _wrong[report.exercise] = bool(not report and not report.mistake and report.status in (WRONG, ERROR))
     noted = record(report.exercise, report.status, report.mistake, _digest(function))
     return _with_news(report if noted else replace(report, facts=(*report.facts, LOST)))
+
+
+def _stopped(error: KeyboardInterrupt, call: str) -> KeyboardInterrupt:
+    from utils.grading.stopped import stopped  # only the stop button needs it
+
+    return stopped(error, call)
 
 
 def _with_news(report: Report) -> Report:
@@ -125,7 +136,10 @@ def _line_of(function: Callable | str, name: str) -> str:
     """Where one edit makes the answer right, once after each such verdict."""
     if isinstance(function, str) or not _wrong.pop(name, False):
         return ""
-    found = judge.explain(function)
+    try:
+        found = judge.explain(function)
+    except KeyboardInterrupt as error:
+        raise _stopped(error, f"hint({name})") from None
     return f"{found.words}\n\n" if found else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from utils.grading import catalogue, reference, report, run
+from utils.grading import catalogue, reference, report, run, stopwatch
 from utils.grading.compare import Difference, difference, kind_of
 from utils.grading.reference import Reference
 from utils.grading.report import Report
@@ -29,11 +29,23 @@ _NEXT = {
 }
 
 
-def check(function: Callable) -> Report:
+def check(function: Callable, timeout: float = stopwatch.SECONDS) -> Report:
     """Judge a function or class that is at hand, by its name. Raises ValueError when the course has none such."""
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
-    return judge(exercise, run.outcomes(function, exercise, (ref.inputs for ref in references)), references)
+    return judge(exercise, _outcomes(function, exercise, references, timeout), references)
+
+
+def _outcomes(
+    function: Callable, exercise: Exercise, references: list[Reference], timeout: float = stopwatch.SECONDS
+) -> list[Outcome]:
+    """What the cases give within so many seconds; the one that does not end is the last."""
+    try:
+        return stopwatch.run(
+            lambda: run.outcomes(function, exercise, (ref.inputs for ref in references)), seconds=timeout
+        )
+    except stopwatch.TooLongError as error:  # it came between two cases
+        return [Outcome(None, run.failure_of(error), f"{exercise.name}(…)")]
 
 
 def explain(function: Callable) -> line.Found | None:
@@ -43,7 +55,7 @@ def explain(function: Callable) -> line.Found | None:
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
     source = line.source_of(function)
-    outcomes = run.outcomes(function, exercise, (ref.inputs for ref in references))
+    outcomes = _outcomes(function, exercise, references)
     if source is None or len(outcomes) <= len(references):
         return None
     tried = line.runner(line.scope_of(function), exercise)
@@ -109,7 +121,9 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     repeated = index == total - 1
     outcome, ref = pairs[index]
     found = findings[index] or Failure("raised", "it ended before all cases were done")
-    known = None if repeated or not failing else _diagnosed(exercise, pairs[: total - 1], findings[: total - 1])
+    endless = isinstance(found, Failure) and found.kind == "time"
+    plain = repeated or endless or not failing
+    known = None if plain else _diagnosed(exercise, pairs[: total - 1], findings[: total - 1])
     name, advice = (known.name, known.advice) if known else (None, "")
     facts = _facts(exercise, outcome, AGAIN if repeated else ref.case, found)
     return Report(
@@ -152,7 +166,7 @@ def finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
 def _status(found: Finding) -> str:
     if not isinstance(found, Failure):
         return report.WRONG
-    return {"raised": report.ERROR, "not attempted": report.ERROR, "memory": report.MEMORY}.get(
+    return {"raised": report.ERROR, "not attempted": report.ERROR, "memory": report.MEMORY, "time": report.TIMEOUT}.get(
         found.kind, report.WRONG
     )
 
@@ -183,6 +197,7 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
     if isinstance(found, Failure):
         return {
             "raised": _again(exercise, found),
+            "time": f"Look for a loop that never ends. check({exercise.name}, timeout=60) allows more time.",
             "memory": "Look for an array that is larger than its inputs, or a loop that never ends appending.",
             "changed": "Assign to new names inside the function; use np.copy where you must write into an array.",
             "not attempted": "Finish the branch that still raises NotImplementedError.",

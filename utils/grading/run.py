@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from utils.grading import codec
 from utils.grading.spec import Exercise
+from utils.grading.stopwatch import TooLongError
 from utils.grading.text import printable
 
 MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
@@ -34,7 +35,7 @@ _FIXED = (bool, int, float, str, type(None))  # what nobody can write into
 class Failure:
     """A case that ended without a value."""
 
-    kind: str  # "not attempted", "raised", "memory", "changed" (an input) or "count" (of values returned)
+    kind: str  # "not attempted", "raised", "memory", "time", "changed" (an input) or "count" (of values returned)
     message: str  # what happened, for the learner
     type: str = ""  # the exception's type
     text: str = ""  # what the exception said: two failures of one type and text are taken for the same mistake
@@ -79,7 +80,7 @@ def outcomes(function: Callable, exercise: Exercise, all_inputs: Iterable[dict])
     with settled():
         for inputs in [*all_inputs, all_inputs[0]]:
             done.append(outcome(function, exercise, inputs))
-            if done[-1].failure and done[-1].failure.kind in ("not attempted", "memory"):
+            if done[-1].failure and done[-1].failure.kind in ("not attempted", "memory", "time"):
                 break
     return done
 
@@ -176,11 +177,17 @@ def failure_of(error: BaseException) -> Failure:
         return Failure("not attempted", "", kind)
     if isinstance(error, InputChangedError):
         return Failure("changed", str(error), kind)
+    if isinstance(error, TooLongError):
+        return Failure("time", error.words + (f" at `{_cut(line)}`" if line else ""), kind)
     if isinstance(error, MemoryError):
         return Failure("memory", "it asked for more memory than there is", kind)
     text = _clearer(text)
-    place = f", at `{line if len(line) <= MAX_TEXT else f'{line[:MAX_TEXT]}…'}`" if line else ""
+    place = f", at `{_cut(line)}`" if line else ""
     return Failure("raised", f"{kind}: {text}{place}" if text else f"{kind}{place}", kind, text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def _clearer(text: str) -> str:
@@ -201,18 +208,26 @@ def _first_line(error: BaseException) -> str:
         return ""
     text = re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
     text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return _cut(text)
 
 
 def _line_of(error: BaseException) -> str:
-    """The innermost line of the learner's own code on the way to the error: not ours, nor a library's."""
+    """The innermost line of the learner's own code on the way to the error."""
+    for frame, number in reversed(own_frames(error)):
+        return linecache.getline(frame.f_code.co_filename, number).strip()
+    return ""
+
+
+def own_frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    """(frame, line) of the learner's own code on the way to the error: not ours, nor a library's."""
     import traceback  # only an exception needs it
 
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))[-50:]):
-        name = frame.f_code.co_filename
-        if not (name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name):
-            return linecache.getline(name, number).strip()
-    return ""
+    found = list(traceback.walk_tb(error.__traceback__))[-50:]
+    return [(frame, number) for frame, number in found if not _is_foreign(frame.f_code.co_filename)]
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name
 
 
 class _Recorder:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.grading import report
+from utils.grading.stopwatch import PATIENCE, words
 
-PATIENCE = 4  # times the limit of processor time may pass on the wall clock: for sleepers, and for a busy machine
 TICK = 0.1  # seconds between two looks at a child
 OFTEN = 0.02  # the same where its memory is watched: a loop fills some 20 MB in between
 MAX_RESULT = 64 << 20  # bytes a child may send back
@@ -79,12 +79,8 @@ class Watch:
 
 def death(fate: str, killed: int, timeout: float) -> dict:
     """Why there is no answer. `killed`: the signal that ended the child, on Windows its fault's number, else 0."""
-    if fate == "late" or killed == getattr(signal, "SIGXCPU", None):
-        words = f"no answer within {timeout:g} s of processor time; it was stopped."
-        return {"status": report.TIMEOUT, "message": words}
-    if fate == "slow":
-        words = f"no answer within {PATIENCE * timeout:g} s, and it used little of the processor; it was stopped."
-        return {"status": report.TIMEOUT, "message": words}
+    if fate in ("late", "slow") or killed == getattr(signal, "SIGXCPU", None):
+        return {"status": report.TIMEOUT, "message": f"{words(timeout, idle=fate == 'slow')}."}
     if fate == "memory":
         return NO_MEMORY
     if fate == "disk":

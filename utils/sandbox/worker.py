@@ -15,13 +15,13 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from utils.grading import catalogue, codec, judge, line, reference, report, run
+from utils.grading import catalogue, codec, judge, line, reference, report, run, stopwatch
 from utils.grading.report import Report
 from utils.sandbox import process
 from utils.sandbox.frames import receive, send
 from utils.sandbox.watch import remove
 
-TIMEOUT = 10.0  # seconds of processor time for one exercise
+TIMEOUT = stopwatch.SECONDS  # of processor time for one exercise
 _FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or ended early."}
 # One thread: a pool would not survive a fork, and its arenas would fill the address space.
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
