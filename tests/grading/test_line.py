@@ -49,15 +49,31 @@ def test_the_line_of_a_single_slip_is_found(function, number):
 
     assert found is not None
     assert number == found.line
-    assert found.shown in line.source_of(function)
+    assert line.source_of(function).split("\n")[number - 1].strip() in found.words
+
+
+def iterations_per_epoch(n, batch_size, drop_last=False):
+    if drop_last:
+        return n // batch_size + 1
+    return n // batch_size - 1 if n % batch_size else n // batch_size
+
+
+def test_two_lines_where_one_does_not_do():
+    """Two slips that no list has, in two lines: both lines are named, and neither edit."""
+    found = judge.explain(iterations_per_epoch)
+
+    assert found is not None
+    assert "line 3" in found.words.lower()
+    assert "line 4" in found.words.lower()
+    assert "one edit in each" in found.words
 
 
 def test_no_line_is_named_where_no_edit_is_right():
     """An answer that is wrong throughout gets none, and within its time."""
-    start = time.monotonic()
+    start = time.process_time()
 
     assert judge.explain(mixup) is None
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 5
 
 
 def weight_average(path, decay):

@@ -6,91 +6,42 @@ mistake in its place names two slips.
 """
 
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from utils.grading import reference, run, slips
-from utils.grading.compare import same
-from utils.grading.reference import Reference
-from utils.grading.run import Outcome
-from utils.grading.spec import Exercise
+from utils.grading import run, slips
+from utils.grading.trial import Change, Trial, clock
 
-SECONDS = 0.15  # of processor time that a search takes at most: a busy machine names no fewer slips
-Change = Callable[[dict], dict]
-Pairs = list[tuple[Outcome, Reference]]
+SECONDS = 0.04  # of the processor, that a search takes at most
+FEW = 4  # cases that ask for values: fewer cannot tell one pair of slips from another
 
 
-def named(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
+def named(trial: Trial, seconds: float = SECONDS) -> tuple[str, str] | None:
     """(what the answer does, advice), where one change of the arguments explains every case; else None."""
-    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
-    if not asked or any(outcome.values is None for outcome, _ in asked):
-        return None
-    deadline = time.process_time() + SECONDS
-    right = _right(exercise, asked)
-    for words, advice, change in changes([ref.inputs for _, ref in asked], right) if right else ():
-        if time.process_time() > deadline:
-            break
-        if _explains(exercise, right, change, asked):
+    deadline, right = clock() + seconds, _right(trial)
+    for words, advice, change in changes([ref.inputs for _, ref in trial.asked], right) if right else ():
+        if trial.explained(right, change):
             return words, advice
+        if clock() > deadline:
+            break
     return None
 
 
-def two(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
+def two(trial: Trial, seconds: float = SECONDS) -> tuple[str, str] | None:
     """A listed mistake and a slip besides, together; only where cases are many enough to tell."""
-    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
-    if len(asked) < 4 or any(outcome.values is None for outcome, _ in asked):
+    deadline, right = clock() + seconds, _right(trial)
+    if len(trial.asked) < FEW or right is None:
         return None
-    deadline = time.process_time() + 2 * SECONDS
-    right = _right(exercise, asked)
-    tried = list(changes([ref.inputs for _, ref in asked], right)) if right else []
-    for mistake in exercise.mistakes:
+    tried = list(changes([ref.inputs for _, ref in trial.asked], right))
+    for mistake in trial.exercise.mistakes:
         for words, advice, change in tried:
-            if time.process_time() > deadline:
+            if clock() > deadline:
                 return None
-            if _explains(exercise, mistake.wrong, change, asked):
+            if trial.explained(mistake.wrong, change):
                 return f"two slips: {mistake.name}; and {words}", f"{mistake.advice} {advice}"
     return None
-
-
-def by_value(exercise: Exercise, pairs: Pairs) -> tuple[str, str] | None:
-    """Two slips in an answer of several values: one listed mistake for each value that is wrong."""
-    asked = [(outcome, ref) for outcome, ref in pairs if reference.RAISES not in ref.values]
-    if any(outcome.values is None for outcome, _ in asked):
-        return None
-    wrong = [
-        name for name in asked[0][1].values
-        if not all(_same(exercise, outcome.values.get(name), ref.values[name]) for outcome, ref in asked)
-    ]  # fmt: skip
-    if len(wrong) < 2:
-        return None
-    deadline = time.process_time() + SECONDS
-    found: dict[str, Any] = {}
-    for mistake in exercise.mistakes:
-        if time.process_time() > deadline or len(found) == len(wrong):
-            break
-        for name in _values_of(exercise, mistake.wrong, asked, [name for name in wrong if name not in found]):
-            found[name] = mistake
-    if len(found) < len(wrong):
-        return None
-    names = list(dict.fromkeys(f"{found[name].name} (in {name})" for name in wrong))
-    advice = " ".join(dict.fromkeys(found[name].advice for name in wrong))
-    return f"two slips: {'; '.join(names)}", advice
-
-
-def _values_of(exercise: Exercise, wrong: Callable, asked: Pairs, names: list[str]) -> list[str]:
-    """Those of `names` that the mistake gives as the learner did on all cases."""
-    for outcome, ref in sorted(asked, key=lambda pair: _size(pair[1].inputs)):
-        if not names:
-            break
-        theirs = run.outcome(wrong, exercise, ref.inputs, watch=False)
-        names = [
-            n for n in names if theirs.values and n in theirs.values
-            and _same(exercise, outcome.values.get(n), theirs.values[n])
-        ]  # fmt: skip
-    return names
 
 
 def changes(all_inputs: list[dict], right: Callable) -> Iterator[tuple[str, str, Change]]:
@@ -192,13 +143,12 @@ def _alike(one: Any, other: Any) -> bool:
     return type(one) is type(other) and type(one) in (int, float)
 
 
-def _right(exercise: Exercise, asked: Pairs) -> Callable | None:
+def _right(trial: Trial) -> Callable | None:
     """A right answer that can be run here, without the import of what the answer itself does not need."""
-    for function in exercise.accepts:
-        outcomes = (run.outcome(function, exercise, ref.inputs, watch=False) for _, ref in asked[:3])
+    for function in trial.exercise.accepts:
         if not _heavy(function) and all(
-            o.values is not None and all(_same(exercise, o.values.get(n), v) for n, v in ref.values.items())
-            for o, (_, ref) in zip(outcomes, asked[:3], strict=True)
+            trial.right(run.outcome(function, trial.exercise, ref.inputs, watch=False), ref)
+            for _, ref in trial.asked[:2]
         ):
             return function
     return None
@@ -207,32 +157,3 @@ def _right(exercise: Exercise, asked: Pairs) -> Callable | None:
 def _heavy(function: Callable) -> bool:
     code = getattr(function, "__code__", None)
     return code is not None and bool({"torch", "scipy", "sklearn"} & {*code.co_names, *code.co_varnames})
-
-
-def _explains(exercise: Exercise, function: Callable, change: Change, asked: Pairs) -> bool:
-    """Does the function with changed arguments give what the learner's gave, on all cases? Failing ones first."""
-    order = sorted(asked, key=lambda pair: (_right_there(exercise, *pair), _size(pair[1].inputs)))
-    for outcome, ref in order:
-        try:
-            with np.errstate(all="ignore"):
-                inputs = change(ref.inputs)
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError, IndexError, np.exceptions.AxisError):
-            return False
-        theirs = run.outcome(function, exercise, inputs, watch=False)
-        if theirs.values is None or outcome.values.keys() != theirs.values.keys():
-            return False
-        if not all(_same(exercise, outcome.values[name], value) for name, value in theirs.values.items()):
-            return False
-    return True
-
-
-def _right_there(exercise: Exercise, outcome: Outcome, ref: Reference) -> bool:
-    return all(_same(exercise, outcome.values.get(name), value) for name, value in ref.values.items())
-
-
-def _same(exercise: Exercise, got: Any, want: Any) -> bool:
-    return same(got, want, exercise.rtol, exercise.atol)
-
-
-def _size(inputs: dict) -> int:
-    return sum(np.size(value) for value in inputs.values() if isinstance(value, np.ndarray))

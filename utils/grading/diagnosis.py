@@ -1,13 +1,14 @@
 """Why an answer is wrong, in words: the listed mistake, the missing guard, the slip, or two of them together."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from utils.grading import asif, recognise, slips
+from utils.grading import pairs as listed_pairs
 from utils.grading.compare import Difference
 from utils.grading.reference import RAISES, Reference
 from utils.grading.run import Failure, Outcome
 from utils.grading.spec import Exercise
+from utils.grading.trial import Trial
 
 Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
 Pairs = list[tuple[Outcome, Reference]]
@@ -45,34 +46,35 @@ def _values_wrong(exercise: Exercise, pairs: Pairs, findings: list[Finding], wro
     mistake = recognise.recognise(exercise, pairs, wrong)
     if mistake:
         return mistake.name, mistake.advice
-    if any(pairs[i][0].failure for i in wrong):
+    trial = Trial(exercise, pairs)
+    if not trial.possible:
         return None
-    seen = [
-        slips.Seen(outcome.values, ref.values, index in wrong)
-        for index, (outcome, ref) in enumerate(pairs)
-        if RAISES not in ref.values and outcome.values is not None
-    ]
     try:
-        return _slip(exercise, pairs, seen, findings, wrong)
+        return _slip(trial, findings, wrong)
     except Exception:  # whatever an answer returned, it gets its verdict
         return None
 
 
-def _slip(exercise: Exercise, pairs: Pairs, seen: list[slips.Seen], findings: list[Finding], wrong: list[int]) -> Any:
+def _slip(trial: Trial, findings: list[Finding], wrong: list[int]) -> tuple[str, str] | None:
     """A slip that no list of the exercise's has, or two together."""
-    slip = slips.named(exercise, seen)
+    seen = [slips.Seen(outcome.values, ref.values, not trial.right(outcome, ref)) for outcome, ref in trial.asked]
+    slip = slips.named(trial.exercise, seen)
     if slip:
         return slip, ""
-    known = asif.named(exercise, pairs)
-    if known:
-        return known
-    names = {name for case in seen for name in case.want if not recognise.same(
-        case.got.get(name), case.want[name], exercise.rtol, exercise.atol)}  # fmt: skip
-    if len(names) == 1 and not any(_changed(findings[i]) for i in wrong):
-        factor = recognise.factor([findings[i] for i in wrong], [pairs[i][1] for i in wrong])
+    if len(trial.wrong_names) == 1 and not any(_changed(findings[i]) for i in wrong):
+        factor = recognise.factor([findings[i] for i in wrong], [trial.pairs[i][1] for i in wrong])
         if factor:
             return factor, ""
-    return asif.by_value(exercise, pairs) or asif.two(exercise, pairs)
+    return asif.named(trial) or listed_pairs.by_value(trial) or listed_pairs.named(trial)
+
+
+def thorough(exercise: Exercise, pairs: Pairs, seconds: float) -> Diagnosis | None:
+    """Two slips in an answer for which `of` has no name, searched for longer."""
+    trial = Trial(exercise, [_on_copies(pair) for pair in pairs])
+    if not trial.possible:
+        return None
+    found = listed_pairs.named(trial, seconds / 2, thorough=True) or asif.two(trial, seconds / 2)
+    return Diagnosis(*found) if found else None
 
 
 def _values_right(pairs: Pairs, unguarded: list[int], changing: bool) -> tuple[tuple[str, str], ...]:

@@ -1,11 +1,13 @@
 """All texts that one edit makes of a function's source: an operator, a constant, an axis, a name, a keyword, a call."""
 
 import ast
+import itertools
 import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_PLAIN = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)
 TICK = "__tick__"  # called in every loop: an edit may make one endless
 _FAMILIES = (
     "mean sum median max min prod var std", "argmax argmin argsort", "maximum minimum", "sqrt square abs",
@@ -48,6 +50,7 @@ def edits(source: str, most: int = 4000) -> Iterator[Edit]:
     plain = ast.unparse(ast.fix_missing_locations(tree))
     again = ast.parse(plain)  # the same tree, with the places of the plain text
     lines = [getattr(node, "lineno", 0) for node in ast.walk(tree)]
+    _note_followers(again)
     untouched = _untouched(again)
     places = [(node, line) for node, line in zip(ast.walk(again), lines, strict=True) if node not in untouched]
     text, names, seen = _Text(plain), _names(tree), set()
@@ -60,6 +63,24 @@ def edits(source: str, most: int = 4000) -> Iterator[Edit]:
                     yield Edit(line, kind, edited)
                 if len(seen) > most:
                     return
+
+
+def origin(source: str) -> dict[int, int]:
+    """Line of the source as the edits write it → line of the source as it is."""
+    tree = ast.parse(textwrap.dedent(source))
+    _guard_loops(tree)
+    again = ast.parse(ast.unparse(ast.fix_missing_locations(tree)))
+    pairs = zip(ast.walk(again), ast.walk(tree), strict=True)
+    return {new.lineno: old.lineno for new, old in pairs if isinstance(new, ast.stmt)}
+
+
+def _note_followers(tree: ast.AST) -> None:
+    """Each plain statement knows the next one of its block."""
+    for node in ast.walk(tree):
+        for body in (getattr(node, name, None) for name in ("body", "orelse")):
+            for one, other in itertools.pairwise(body if isinstance(body, list) else ()):
+                if isinstance(one, _PLAIN) and isinstance(other, (*_PLAIN, ast.Return)):
+                    one.follower = other
 
 
 def _untouched(tree: ast.AST) -> set[ast.AST]:
@@ -87,14 +108,17 @@ class _Text:
             return None
         written = ast.unparse(ast.fix_missing_locations(new))
         written = f"({written})" if isinstance(node, ast.expr) else written
+        last = node
+        if isinstance(new, ast.Module):  # the two statements, exchanged
+            written, last = written.strip().replace("\n", "; "), node.follower
         start = self.starts[node.lineno - 1] + node.col_offset
-        end = self.starts[node.end_lineno - 1] + node.end_col_offset
+        end = self.starts[last.end_lineno - 1] + last.end_col_offset
         return (self.data[:start] + written.encode() + self.data[end:]).decode()
 
 
 def _guard_loops(tree: ast.AST) -> None:
     for node in ast.walk(tree):
-        if isinstance(node, (ast.While, ast.For)):
+        if isinstance(node, (ast.While, ast.For)) and not _is_tick(node.body[0]):
             tick = ast.Expr(ast.Call(ast.Name(TICK, ast.Load()), [], []))
             node.body.insert(0, tick)
 
@@ -184,6 +208,28 @@ def _terms(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
         yield node.value
 
 
+def _regrouped(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
+    """f(a + b) for f(a) + b and the other way round; a·(b + c) for a·b + c."""
+    if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.args[0], ast.BinOp):
+        inner = node.args[0]
+        yield _with(inner, left=_with(node, args=[inner.left]))
+        yield _with(inner, right=_with(node, args=[inner.right]))
+    if isinstance(node, ast.BinOp):
+        if isinstance(node.left, ast.Call) and len(node.left.args) == 1:
+            yield _with(node.left, args=[_with(node, left=node.left.args[0])])
+        if isinstance(node.right, ast.Call) and len(node.right.args) == 1:
+            yield _with(node.right, args=[_with(node, right=node.right.args[0])])
+        if isinstance(node.left, ast.BinOp):
+            yield _with(node.left, right=_with(node, left=node.left.right))
+        if isinstance(node.right, ast.BinOp):
+            yield _with(node.right, left=_with(node, right=node.right.left))
+
+
+def _exchanged(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
+    if hasattr(node, "follower") and not isinstance(node.follower, ast.Return):
+        yield ast.Module([node.follower, node], [])
+
+
 def _missing(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
     if not isinstance(node, (ast.BinOp, ast.Call, ast.Name, ast.Subscript, ast.Attribute)):
         return
@@ -213,9 +259,10 @@ def _statements(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
 _KINDS = (
     ("an operator", _operators), ("a constant", _constants), ("a keyword or an axis", _keywords),
     ("the order of two arguments", _order),
-    ("the name of a variable", _other_name), ("the function that is called", _calls), ("a superfluous term", _terms),
-    ("a statement", _statements), ("a missing call or factor", _missing),
-    ("a missing call or factor", _factors),
+    ("where a parenthesis stands", _regrouped), ("the name of a variable", _other_name),
+    ("the function that is called", _calls), ("a superfluous term", _terms),
+    ("the order of two statements", _exchanged), ("a statement", _statements),
+    ("a missing call or factor", _missing), ("a missing call or factor", _factors),
 )  # fmt: skip
 
 

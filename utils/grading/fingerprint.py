@@ -32,6 +32,10 @@ class Prints:
         """The same on the first so many cases."""
         return Prints(self.forms[:, :cases], self.sums[:, :cases])
 
+    def only(self, case: int) -> "Prints":
+        """The same on one case."""
+        return Prints(self.forms[:, case : case + 1], self.sums[:, case : case + 1])
+
 
 def of(outcomes: Sequence[Outcome], names: Sequence[str]) -> Prints:
     """The fingerprint of one function, one row, from its outcome on each case; `names` are the values returned."""
@@ -47,9 +51,14 @@ def stacked(rows: Sequence[Prints]) -> Prints:
 
 def agreeing(one: Prints, many: Prints, rtol: float, atol: float) -> np.ndarray:
     """(functions, cases) of bool: where can a function of `many` have given what `one` gave?"""
+    return agreeing_values(one, many, rtol, atol).all(axis=2)
+
+
+def agreeing_values(one: Prints, many: Prints, rtol: float, atol: float) -> np.ndarray:
+    """(functions, cases, values) of bool: the same for each value."""
     near = np.abs(one.sums - many.sums) <= 4 * (rtol + atol) * one.scales
     unknown = (one.forms == ANY) | (many.forms == ANY)
-    return ((one.forms == many.forms) & near | unknown).all(axis=2)
+    return (one.forms == many.forms) & near | unknown
 
 
 def known(one: Prints, many: Prints) -> np.ndarray:

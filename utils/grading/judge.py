@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from utils.grading import catalogue, reference, report, run, stopwatch
-from utils.grading.compare import Difference, difference, kind_of
+from utils.grading.compare import Difference, difference, kind_of, same
 from utils.grading.reference import Reference
 from utils.grading.report import Report
 from utils.grading.run import Failure, Outcome
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # a right answer needs neither, and a notebook's first cell w
     from utils.grading.diagnosis import Finding
 
 SMALL = 24  # entries that a message shows, and that can be done on paper
+LINE, TWO_SLIPS = 0.7, 0.3  # seconds of the processor for a longer search
 AGAIN = "the first case once more"
 _NEXT = {
     "shape": "Write the shape of every intermediate array beside its line, and see where it goes wrong.",
@@ -48,38 +50,57 @@ def _outcomes(
         return [Outcome(None, run.failure_of(error), f"{exercise.name}(…)")]
 
 
-def explain(function: Callable) -> line.Found | None:
-    """The line in which one edit makes a wrong answer right, searched for a second; None where there is none."""
-    from utils.grading import line
+@dataclass(frozen=True)
+class Explanation:
+    """What a longer search has found: a line in which one edit makes the answer right, or two slips by name."""
+
+    words: str
+    line: int | None = None
+    mistake: str | None = None
+
+
+def explain(function: Callable) -> Explanation | None:
+    """Why a wrong answer without a name is wrong, searched for a second; None where nothing is found."""
+    from utils.grading import aside, line
 
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
-    source = line.source_of(function)
     outcomes = _outcomes(function, exercise, references)
-    if source is None or len(outcomes) <= len(references):
-        return None
-    tried = line.runner(line.scope_of(function), exercise)
-    return line.aside(lambda: searched(exercise, references, outcomes, source, tried))
+    source = line.source_of(function)
+
+    def search() -> dict | None:
+        found = searched(exercise, references, outcomes, source, line.runner(line.scope_of(function), exercise))
+        return asdict(found) if found else None
+
+    found = aside.aside(search)
+    return Explanation(**found) if found else None
 
 
 def searched(
     exercise: Exercise,
     references: list[Reference],
     outcomes: list[Outcome],
-    source: str,
+    source: str | None,
     tried: line.Tried,
-    **more: object,
-) -> line.Found | None:
+    **more: Any,
+) -> Explanation | None:
     """The same from outcomes, with `tried` to run edited texts."""
-    from utils.grading import line
+    from utils.grading import diagnosis, line, recognise
 
-    failing = [i for i, ref in enumerate(references) if finding(outcomes[i], ref, exercise)]
-    if not failing:
+    pairs = list(zip(outcomes, references, strict=False))
+    failing = [i for i, (outcome, ref) in enumerate(pairs) if finding(outcome, ref, exercise)]
+    if not failing or len(pairs) < len(references):
         return None
-    return line.find(
-        source, tried, [ref.inputs for ref in references],
-        lambda index, outcome: finding(outcome, references[index], exercise) is None, failing[0], **more,
+    search = line.Search(
+        tried, [ref.inputs for ref in references],
+        lambda index, outcome: _is_right(outcome, references[index], exercise),
+        recognise.left(exercise, len(references)), **more,
     )  # fmt: skip
+    found = search.find(source, failing, LINE) if source else None
+    if found:
+        return Explanation(found.words, found.line)
+    known = diagnosis.thorough(exercise, pairs, TWO_SLIPS)
+    return Explanation(f"Your mistake: {known.name}. {known.advice}", mistake=known.name) if known else None
 
 
 def exercise_for(function: Callable) -> Exercise:
@@ -161,6 +182,14 @@ def finding(outcome: Outcome, ref: Reference, exercise: Exercise) -> Finding:
         if found:
             return name, found
     return None
+
+
+def _is_right(outcome: Outcome, ref: Reference, exercise: Exercise) -> bool:
+    """`finding(…) is None`, without the words."""
+    if outcome.failure or reference.RAISES in ref.values:
+        return finding(outcome, ref, exercise) is None
+    values = outcome.values
+    return all(same(values.get(name), want, exercise.rtol, exercise.atol) for name, want in ref.values.items())
 
 
 def _status(found: Finding) -> str:

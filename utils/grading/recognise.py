@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -76,15 +76,37 @@ def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Prop
 
     Those mistakes that can be it by their recorded fingerprints; all, by running them, where none are recorded.
     """
-    slug = catalogue.slug_of(exercise.name)
-    recorded = fingerprint.load(slug).get(exercise.name) if slug else None
-    if recorded is None or len(recorded.forms) != len(exercise.mistakes) or recorded.forms.shape[1] < len(pairs):
+    recorded = prints_of(exercise, len(pairs))
+    if recorded is None:
         return _run_all(exercise, pairs, failing)
-    recorded = recorded.first(len(pairs))
     mine = fingerprint.of([outcome for outcome, _ in pairs], value_names(exercise))
     agreeing = fingerprint.agreeing(mine, recorded, exercise.rtol, exercise.atol)
     certain = agreeing & fingerprint.known(mine, recorded)
     return _sorted([(int(i), certain[i], agreeing[i]) for i in np.flatnonzero(agreeing[:, failing].all(1))])
+
+
+def prints_of(exercise: Exercise, cases: int) -> fingerprint.Prints | None:
+    """The recorded fingerprints of the exercise's mistakes on its first cases; None where they are not recorded."""
+    slug = catalogue.slug_of(exercise.name)
+    recorded = fingerprint.load(slug).get(exercise.name) if slug else None
+    if recorded is None or len(recorded.forms) != len(exercise.mistakes) or recorded.forms.shape[1] < cases:
+        return None
+    return recorded.first(cases)
+
+
+def left(exercise: Exercise, cases: int) -> Callable[[int, Outcome], list[str]]:
+    """(case, outcome) → names of the mistakes that give those values there, by their fingerprints."""
+    recorded, names = prints_of(exercise, cases), value_names(exercise)
+
+    def known(case: int, outcome: Outcome) -> list[str]:
+        if recorded is None or outcome.values is None:
+            return []
+        agreeing = fingerprint.agreeing(
+            fingerprint.of([outcome], names), recorded.only(case), exercise.rtol, exercise.atol
+        )
+        return [exercise.mistakes[place].name for place in np.flatnonzero(agreeing[:, 0])]
+
+    return known
 
 
 def _run_all(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Proposal]:

@@ -7,6 +7,7 @@ import importlib.machinery
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -103,10 +104,13 @@ def _outcomes(job: dict, exercise: Exercise, inputs: list[dict]) -> dict:
         memory = function.kind == "memory"
         return {"status": report.MEMORY if memory else report.ERROR, "message": function.message}
     if job.get("edits"):
-        done = line.runner(vars(sys.modules["answer"]), exercise)(job["edits"], inputs[0])
-    else:
-        done = run.outcomes(function, exercise, inputs)
-    return {"outcomes": [outcome.to_plain() for outcome in done]}
+        start = time.process_time()
+        done = line.runner(vars(sys.modules["answer"]), exercise)(job["edits"], inputs)
+        return {
+            "outcomes": [outcome.to_plain() for row in done for outcome in row],
+            "seconds": time.process_time() - start,
+        }
+    return {"outcomes": [outcome.to_plain() for outcome in run.outcomes(function, exercise, inputs)]}
 
 
 def _define(job: dict) -> Any:

@@ -1,0 +1,57 @@
+"""A search in a forked child with limits: no edited text can hang or kill the process that asks."""
+
+import json
+import os
+import select
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+CPU = 3  # whole seconds after which the system kills the child, also inside C code
+PATIENCE = 20  # seconds on the wall, after which nobody waits for it any longer
+MEMORY = 1 << 30  # bytes more than the process had before
+
+
+def aside(search: Callable[[], dict | None]) -> dict | None:
+    """`search` in a forked child: an edit may keep C code busy for minutes or ask for gigabytes, as `rows.append(rows)`
+    before `np.stack(rows)` does, and no clock in Python stops that. Where a system cannot fork it runs here."""
+    if not hasattr(os, "fork") or sys.platform == "emscripten":
+        return search()
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a kernel has threads; the child needs none of them
+        child = os.fork()
+    if not child:
+        _answer(search, writer)
+    os.close(writer)
+    try:
+        ready = select.select([reader], [], [], PATIENCE)[0]
+        text = os.read(reader, 1 << 16) if ready else b""
+        return json.loads(text) if text else None
+    finally:
+        os.close(reader)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+def _answer(search: Callable[[], dict | None], writer: int) -> NoReturn:
+    """The child's part: silent, within the memory, and gone without the cleaning up that belongs to the parent."""
+    try:
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it lives as long as the process
+        _limit()
+        if found := search():
+            os.write(writer, json.dumps(found).encode())
+    finally:
+        os._exit(0)
+
+
+def _limit() -> None:
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
