@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import utils
 from utils.cli import main
-from utils.grading import edits, judge, line
+from utils.grading import aside, edits, judge, line
 from utils.sandbox.batch import grade_files
 
 
@@ -90,9 +90,9 @@ def test_a_search_that_nothing_in_python_can_stop_is_killed():
     busy[0].append(busy)
     start = time.monotonic()
 
-    assert line.aside(lambda: np.stack(busy) and line.Found(1, "", "")) is None
-    assert line.aside(lambda: bytearray(1 << 40) and line.Found(1, "", "")) is None
-    assert line.aside(lambda: line.Found(1, "a kind", "x")) == line.Found(1, "a kind", "x")
+    assert aside.aside(lambda: np.stack(busy) and {}) is None
+    assert aside.aside(lambda: bytearray(1 << 40) and {"line": 1}) is None
+    assert aside.aside(lambda: {"line": 1, "words": "x"}) == {"line": 1, "words": "x"}
     assert time.monotonic() - start < 30
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from utils.exercises.classic_cnns import dropout
+from utils.exercises.classic_cnns.dropout import backward, gradient, seeded, seen
 from utils.grading.modules import fixed
 
 CUT = 16  # divides all widths of AlexNet and VGG, and neither 3 channels nor the classes of the cases
@@ -102,19 +102,17 @@ def _noted(module, images, modes, counted, cut):
         filled = _fill(module, cut)
         if any(True for _ in module.buffers()):
             with torch.no_grad():
-                dropout.seeded(
-                    module.train(), x, 0
-                )  # the evaluation below uses the running statistics that this leaves
+                seeded(module.train(), x, 0)  # the evaluation below uses the running statistics that this leaves
         module.eval()
-        output, steady = dropout.seeded(module, x, 1), True
+        output, steady = seeded(module, x, 1), True
         if modes == "both":
             with torch.no_grad():
-                steady = torch.equal(dropout.seeded(module, x, 2), output)
+                steady = torch.equal(seeded(module, x, 2), output)
         if not steady:
             output = output * math.nan  # nobody's random numbers are comparable
-        dropout.backward(output * torch.from_numpy(fixed(tuple(output.shape), "upstream")))
-        gradients = [(key, float((dropout.gradient(p) * direction).sum())) for key, p, direction in filled]
-        dropped = dropout.seen(module, filled, x[:1].abs()) if modes == "both" else "not looked at"
+        backward(output * torch.from_numpy(fixed(tuple(output.shape), "upstream")))
+        gradients = [(key, float((gradient(p) * direction).sum())) for key, p, direction in filled]
+        dropped = seen(module, filled, x[:1].abs()) if modes == "both" else "not looked at"
     values = (
         counted, list(output.shape), STEADY if steady else RANDOM, output.detach().numpy(),
         np.array([value for _, value in sorted(gradients)]), dropped,
