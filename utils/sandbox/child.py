@@ -32,7 +32,8 @@ def prepare() -> None:
     _ = builtins, linecache, types
     with contextlib.suppress(ModuleNotFoundError):  # Windows
         import resource  # noqa: F401
-    limits.walls()
+    limits.c_library()
+    limits.shared_rules()
 
 
 def warm(job: dict) -> Exercise | None:

@@ -18,10 +18,18 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECRET = ("references", "fingerprints", "recorded", "exercises", "carried")  # folders of `utils` that answer questions
 
 
+@functools.cache
+def c_library() -> ctypes.CDLL | None:
+    """The system's own, opened once, before a fork; None on Windows."""
+    with contextlib.suppress(OSError, TypeError):
+        return ctypes.CDLL(None)
+    return None
+
+
 def die_with_parent() -> None:
     """Ask the kernel (Linux) to kill this process when its parent ends, however it ends."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    with contextlib.suppress(OSError, AttributeError):
+        c_library().prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def kernel_bounds_memory() -> bool:
@@ -58,6 +66,24 @@ def landlock(scratch: str, beside: str = "") -> Callable[[], None] | None:
     Files can be read where Python and its packages lie, in the folder `beside`, and in `scratch`, which alone can be
     written; no TCP, no signals to others. Made before the fork's guard, for it opens folders.
     """
+    rules = shared_rules()
+    if rules is None:
+        return None
+    from py_landlock import LandlockError
+    from py_landlock.flags import AccessFs
+
+    try:
+        rules.allow_read_write(scratch).allow_read(*([beside] if beside else []))
+        rules.add_path_rule(scratch, access=AccessFs.MAKE_FIFO | AccessFs.REFER)
+    except (LandlockError, OSError):
+        return None
+    return rules.apply
+
+
+@functools.cache
+def shared_rules() -> Any:
+    """The rules that all children share, or None where there is no Landlock: a worker makes them once, before it
+    forks, and each child adds its own to its copy of them."""
     try:
         from py_landlock import Landlock, LandlockError
         from py_landlock.flags import AccessFs
@@ -65,18 +91,16 @@ def landlock(scratch: str, beside: str = "") -> Callable[[], None] | None:
         return None
     try:
         rules = Landlock(strict=False)
-        files, folders = _split(_readable() + ([beside] if beside else []))
+        files, folders = _split(_readable())
         rules.add_path_rule(*files, access=AccessFs.READ_FILE)
-        rules.allow_read(*folders).allow_read_write(scratch, *_existing("/dev/shm"))
-        rules.add_path_rule(scratch, access=AccessFs.MAKE_FIFO | AccessFs.REFER)
+        rules.allow_read(*folders).allow_read_write(*_existing("/dev/shm"))
         rules.add_path_rule(*_existing("/dev/null"), access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
         _ = rules.abi_version
     except (LandlockError, OSError):
         return None
-    return rules.apply
+    return rules
 
 
-@functools.cache
 def _readable() -> list[str]:
     """Python, its packages and the system's libraries; of `utils` all but what answers questions."""
     system = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/dev/urandom", "/proc", "/sys/devices/system/cpu"]
@@ -152,7 +176,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
 def walls() -> str:
     """Which walls stand on this machine, in one sentence for `course doctor` and the README's reader."""
     fresh = "" if process.forks() else "; each answer runs in a fresh interpreter"
-    if landlock(os.getcwd()):
+    if shared_rules() is not None:
         return f"Landlock (files, TCP, signals), limits on time, memory and file size, and Python's audit hook{fresh}"
     if not _has_resource():
         words = "a job object (time, memory, no second process), the parent's watching of both and of the folder's size"
