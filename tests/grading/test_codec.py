@@ -211,8 +211,8 @@ def test_nesting_has_an_end():
     assert Other("deeply nested container") == back
 
 
-def test_keys_that_a_zip_file_would_mistake_stay_apart():
-    """Names that collide or cannot be written in an archive keep their own arrays."""
+def test_odd_keys_stay_apart():
+    """Names that collide, or that no file could have, keep their own arrays."""
     odd = {"a/b": np.array([0]), "a": {"b": np.array([1])}, "x\0y": np.array([2]), "x": np.array([3])}
     odd |= {"a.npy": np.array([4]), "\ud800": np.array([5]), "file": np.array([6]), "tree": np.array([7])}
 
@@ -226,15 +226,40 @@ def test_anything_else_is_refused(data):
         from_bytes(data)
 
 
+def block(tree, arrays=(), data=b""):
+    """What `to_bytes` would make of a tree, arrays' types and shapes, and their bytes."""
+    head = json.dumps({"tree": tree, "arrays": dict(arrays)}).encode()
+    return len(head).to_bytes(8, "little") + head + data
+
+
+def test_a_block_is_what_it_says():
+    """The helper of the tests below makes blocks that are read."""
+    assert 1 == from_bytes(block({"plain": 1}))
+    assert [1.5] == from_bytes(block({"array": "a"}, {"a": ["<f8", [1]]}, np.array([1.5]).tobytes())).tolist()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("|O", [1]), ("<O8", [1]), ("<U2", [1]), ("|V8", [1]), ("<M8", [1]), ("<f8", [2]), ("<f8", [-1]), ("<f8", [0]), ("<f8", [1.0]),
+     ("<f8", ["1"]), ("<f8", [10**30]), ("<f3", [1]), ("<f8,<f8", [1]), ("f8", [1]), (8, [1]), ("<f8", 1), ("<f8", [True])],
+)  # fmt: skip
+def test_arrays_of_another_kind_or_size_are_refused(kind, shape):
+    """Objects, texts, times, and a shape that is none or does not fit the bytes: none becomes an array."""
+    with pytest.raises(ValueError, match="not an encoded value"):
+        from_bytes(block({"array": "a"}, {"a": [kind, shape]}, np.array([1.5]).tobytes()))
+
+
 def test_pickles_are_refused():
-    """An archive with a pickled array, which could run code, is refused like any other junk."""
+    """A pickle, and an archive with a pickled array, are refused like any other junk."""
     import io
+    import pickle
 
     buffer = io.BytesIO()
     np.savez(buffer, tree=np.array([{"plain": 1}], dtype=object))
 
-    with pytest.raises(ValueError, match="not an encoded value"):
-        from_bytes(buffer.getvalue())
+    for data in (buffer.getvalue(), pickle.dumps([1.0]), to_bytes(1) + pickle.dumps(1)):
+        with pytest.raises(ValueError, match="not an encoded value"):
+            from_bytes(data)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +267,5 @@ def test_pickles_are_refused():
 )
 def test_a_tree_of_another_form_is_refused(tree):
     """A tree that `encode` would not have made raises ValueError."""
-    import io
-
-    buffer = io.BytesIO()
-    np.savez(buffer, tree=np.array(json.dumps(tree)))
-
     with pytest.raises(ValueError, match="not an encoded value"):
-        from_bytes(buffer.getvalue())
+        from_bytes(block(tree))

@@ -1,6 +1,7 @@
 """A learner's .py or .ipynb → the definitions to run: only what an exercise needs, so experiments cost nothing."""
 
 import ast
+import functools
 import io
 import json
 import re
@@ -85,7 +86,7 @@ def _taken_apart(cells: list[str], names: list[str]) -> Definitions:
         except _NOT_PYTHON as error:
             found.broken |= {name: _syntax_words(error, cell) for name in _named(cell, names)}
             continue
-        found.torch = found.torch or "torch" in text or "utils.models" in text or _imports_models(tree)
+        found.torch = found.torch or "torch" in text or "utils.models" in text or _imports_models(tree, text)
     _drop_borrowed(found, set(names))
     whole = Definitions(found.statements).defined(names)
     found.broken = {name: words for name, words in found.broken.items() if name not in whole}
@@ -146,6 +147,7 @@ def _parsed(cell: str) -> tuple[str, ast.Module]:
     raise SyntaxError(f"more than {MAX_MAGICS} lines are IPython's own")
 
 
+@functools.lru_cache(maxsize=1)  # a script is looked at as a whole, and then as its one cell
 def _compiled(text: str) -> ast.Module:
     """The tree of a text that Python compiles; the parser alone lets `def f(x, x)` and a stray `return` through."""
     compile(text, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
@@ -197,9 +199,10 @@ def _syntax_words(error: Exception, cell: str) -> str:
     return f"{type(error).__name__}: {getattr(error, 'msg', error)}{shown}"
 
 
-def _imports_models(tree: ast.Module) -> bool:
+def _imports_models(tree: ast.Module, text: str) -> bool:
     """`from utils import models` brings torch."""
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "utils"]
+    nodes = ast.walk(tree) if "models" in text else ()
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "utils"]
     return any(alias.name == "models" for node in imports for alias in node.names)
 
 

@@ -39,7 +39,7 @@ def statement(node: ast.stmt, text: str) -> Statement:
         text=text,
         binds=bound,
         uses=_read(table) | {name for part in here for name in _replaced(part)},
-        needs=set().union(*map(_needs, table.get_children())) | _by_text(node),
+        needs=set().union(*map(_needs, table.get_children())) | _by_text(node, text),
         changes=_written(here) | _roots(decorators),
         methods=_roots(_called(here)),
         calls={part.id for part in called if isinstance(part, ast.Name)},
@@ -72,9 +72,10 @@ def _needs(table: symtable.SymbolTable) -> set[str]:
     return _read(table).union(*map(_needs, table.get_children()))
 
 
-def _by_text(statement: ast.stmt) -> set[str]:
+def _by_text(statement: ast.stmt, text: str) -> set[str]:
     """`globals()["helper"]`, `eval("helper(x)")`: names that a function finds by a text, when it looks for such."""
-    nodes = list(ast.walk(statement))
+    spoken = not text.isascii() or any(word in text for word in _BY_TEXT)
+    nodes = list(ast.walk(statement)) if spoken else []
     if not any(isinstance(node, ast.Name) and node.id in _BY_TEXT for node in nodes):
         return set()
     texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from utils.grading import report
 from utils.grading.stopwatch import PATIENCE, words
@@ -24,7 +23,8 @@ Meter = Callable[[int], tuple[float, int] | None]  # process → seconds of the 
 def by_proc(pid: int) -> tuple[float, int] | None:
     """Linux: processor time, in its own code and in the kernel's, and resident bytes. None where there is no such."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
     seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -7,6 +7,7 @@ One child takes a file apart, one runs each exercise. A child gets inputs, never
 code, and sends back plain arrays. A wall against accidents and short cuts, not against malice.
 """
 
+import functools
 import secrets
 import subprocess
 import sys
@@ -91,7 +92,7 @@ class Worker:
             "folder": str(Path(answer.file).resolve().parent) if answer.here and Path(answer.file).exists() else "",
             "files": answer.files, "torch": answer.torch or catalogue.question(slug).torch,
         }  # fmt: skip
-        result = self._ask(job, codec.to_bytes([ref.inputs for ref in references]))
+        result = self._ask(job, _inputs(answer.exercise))
         outcomes = _outcomes(result)
         if outcomes:
             try:
@@ -153,6 +154,12 @@ class Worker:
             self._scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
             module = "utils.sandbox.server" if process.forks() else "utils.sandbox.spawning"
             self._process = process.start(module, **_QUIET)
+
+
+@functools.lru_cache(maxsize=32)  # a class hands in one exercise many times
+def _inputs(exercise: str) -> bytes:
+    """What a child gets of an exercise: the inputs of its cases."""
+    return codec.to_bytes([ref.inputs for ref in reference.load(catalogue.slug_of(exercise))[exercise]])
 
 
 def _without_torch(answer: Answer) -> Report:

@@ -193,11 +193,8 @@ def points(grid, *, envelope=envelope, beyond=None, reached=np.greater_equal, to
     def area(precision, recall):
         if not len(precision):
             return 0.0
-        p = envelope(precision)
-        values = [
-            (p[at.argmax()] if (at := reached(recall, g)).any() else 0.0 if beyond is None else beyond(p)) for g in grid
-        ]
-        return float(total(values))
+        p, at = envelope(precision), reached(recall, np.asarray(grid)[:, None])
+        return float(total(np.where(at.any(axis=1), p[at.argmax(axis=1)], beyond(p) if beyond else 0.0)))
 
     return area
 

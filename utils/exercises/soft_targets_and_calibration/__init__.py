@@ -125,13 +125,13 @@ TEMPERATURE = Exercise(
     cases=(
         Case("three samples, two classes", lambda rng: dict(
             logits=np.array([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]), labels=np.array([0, 0, 1]))),
-        Case("too confident: logits times 4", lambda rng: _noisy(rng, 60, 4, 4.0)),
-        Case("too modest: logits times 0.2", lambda rng: _noisy(rng, 80, 3, 0.2)),
+        Case("too confident: logits times 4", lambda rng: _noisy(rng, 30, 4, 4.0)),
+        Case("too modest: logits times 0.2", lambda rng: _noisy(rng, 40, 3, 0.2)),
         Case("as many samples as classes", lambda rng: dict(
             logits=np.array([[3.0, 1, 0], [0, 2, 1], [2, 0, 1]]), labels=np.array([0, 1, 2]))),
-        Case("logits of hundreds", lambda rng: _noisy(rng, 100, 5, 250.0)),
-        Case("logits of thousandths", lambda rng: _noisy(rng, 60, 3, 0.002)),
-        Case("a constant added to each row", lambda rng: _shifted(_noisy(rng, 50, 4, 2.0))),
+        Case("logits of hundreds", lambda rng: _noisy(rng, 40, 4, 250.0)),
+        Case("logits of thousandths", lambda rng: _noisy(rng, 30, 3, 0.002)),
+        Case("a constant added to each row", lambda rng: _shifted(_noisy(rng, 25, 4, 2.0))),
     ),
     mistakes=mistaken_fits.TEMPERATURE,
     accepts=(mistaken_fits.temperature, styles.temperature_golden, styles.temperature_newton, styles.temperature_scipy),

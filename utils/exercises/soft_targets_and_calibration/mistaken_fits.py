@@ -166,18 +166,20 @@ def temperature(logits, labels):
     return 1 / root(lambda t: slope(t * logits, labels))
 
 
-def least(loss, candidates):
-    values = [loss(t) for t in candidates]
-    return float(candidates[int(np.nanargmin(values))])
+def least(losses, candidates):
+    """The candidate T of the least loss; `losses` takes the logits divided by each, (candidates, N, K)."""
+    return lambda logits, labels: float(
+        candidates[int(np.nanargmin(losses(logits / candidates[:, None, None], labels)))]
+    )
 
 
-def _fit(loss, low=1e-3, high=1e3):
-    """The T of least loss(logits / T, labels): a fine grid, then a finer one about its best."""
+def _fit(losses, low=1e-3, high=1e3):
+    """The T of least loss: a fine grid, then a finer one about its best."""
 
     def wrong(logits, labels):
         grid = np.geomspace(low, high, 60)
         for _ in range(6):
-            best, step = least(lambda t: loss(logits / t, labels), grid), grid[1] / grid[0]
+            best, step = least(losses, grid)(logits, labels), grid[1] / grid[0]
             grid = np.geomspace(best / step, best * step, 60)
         return best
 
@@ -185,11 +187,15 @@ def _fit(loss, low=1e-3, high=1e3):
 
 
 def _brier(logits, labels):
-    return ((softmax(logits) - onehot(logits, labels)) ** 2).sum()
+    return ((softmax(logits, 2) - onehot(logits[0], labels)) ** 2).sum(axis=(1, 2))
 
 
-def _grid(candidates):
-    return lambda z, y: least(lambda t: nll(z / t, y), candidates)
+def _nll(logits, labels):
+    return -np.take_along_axis(log_softmax(logits, 2), labels[None, :, None], axis=2).mean(axis=(1, 2))
+
+
+def _ece_of_each(logits, labels):
+    return [_ece()(softmax(one), labels) for one in logits]
 
 
 def _clipped(low, high):
@@ -219,14 +225,14 @@ TEMPERATURE = named(
     ("log T returned", "Return T itself.", lambda z, y: math.log(temperature(z, y))),
     ("T squared", _LEAST, lambda z, y: temperature(z, y) ** 2),
     ("no fit, T = 1", _LEAST, lambda z, y: 1.0),
-    ("least calibration error", f"{_LEAST} The calibration error jumps from bin to bin.", lambda z, y: least(
-        lambda t: _ece()(softmax(z / t), y), np.geomspace(0.05, 20, 80))),
+    ("least calibration error", f"{_LEAST} The calibration error jumps from bin to bin.", least(
+        _ece_of_each, np.geomspace(0.05, 20, 40))),
     ("least Brier score", _LEAST, _fit(_brier)),
     ("mean confidence made equal to the accuracy", _LEAST, _match),
-    ("steps of 0.1 between 0.1 and 10", _FINE, _grid(np.arange(1, 101) / 10)),
-    ("steps of 0.01 between 0.01 and 10", _FINE, _grid(np.arange(1, 1001) / 100)),
-    ("steps of 0.01 between 0.5 and 5", _FINE, _grid(np.arange(50, 501) / 100)),
-    ("50 steps on a log scale", _FINE, _grid(np.geomspace(0.1, 10, 50))),
+    ("steps of 0.1 between 0.1 and 10", _FINE, least(_nll, np.arange(1, 101) / 10)),
+    ("steps of 0.01 between 0.01 and 10", _FINE, least(_nll, np.arange(1, 1001) / 100)),
+    ("steps of 0.01 between 0.5 and 5", _FINE, least(_nll, np.arange(50, 501) / 100)),
+    ("50 steps on a log scale", _FINE, least(_nll, np.geomspace(0.1, 10, 50))),
     ("search between 0.05 and 10", _WIDE, _clipped(0.05, 10)),
     ("search between 0.01 and 10", _WIDE, _clipped(0.01, 10)),
     ("search between 0.01 and 100", _WIDE, _clipped(0.01, 100)),
