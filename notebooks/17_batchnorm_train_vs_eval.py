@@ -115,7 +115,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, hint, plots, published, settings, trial
+from utils import check, data, expect, hint, plots, published, settings, trial
 
 plots.style()
 
@@ -622,7 +622,7 @@ def compare(c_in, c_out, k):
     def conv_alone():
         return F.conv2d(x, *folded, padding=k // 2)
 
-    assert torch.allclose(conv_then_norm(), conv_alone(), rtol=1e-3, atol=1e-3)
+    expect(torch.allclose(conv_then_norm(), conv_alone(), rtol=1e-3, atol=1e-3))
     return fastest(conv_then_norm, conv_alone)
 
 

@@ -61,7 +61,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, hint, models, plots, published, settings, trial
+from utils import check, data, expect, hint, models, plots, published, settings, trial
 
 plots.style()
 NAMES = ["googlenet", "bn-inception", "inception-v3", "inception-v4", "inception-resnet-v2"]
@@ -459,7 +459,7 @@ with torch.device("meta"):
 for name, net in yours.items():
     row = models.PUBLISHED[name]
     print(f"{row.title:30} {models.count_parameters(net):11,}   published {row.parameters:11,}")
-    assert models.count_parameters(net) == row.parameters
+    expect(models.count_parameters(net) == row.parameters)
 
 # %% [markdown]
 # **Takeaway.** To the last parameter. The two auxiliary heads weigh nearly as much as the network they help.
@@ -521,7 +521,7 @@ print(f"{'':28} {'year':4}  {'input':5}  {'parameters':>10}  {'multiply-adds':>1
 for name, net in zoo.items():
     row = models.PUBLISHED[name]
     count, error = models.count_parameters(net), next(e for e in row.errors if e.top1)
-    assert (count, macs[name]) == (row.parameters, row.macs)
+    expect((count, macs[name]) == (row.parameters, row.macs))
     cost = (row.paper_cost or "–").split(" in ")[0]
     measured = f"{row.input_shape[1]:5}  {count:10,}  {macs[name] / 1e9:11.2f} G"
     print(f"{row.title:28} {row.year}  {measured}  {cost:14} {error.top1} / {error.top5}, {error.protocol}")

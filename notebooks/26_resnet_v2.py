@@ -78,7 +78,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, hint, models, plots, published, settings, trial
+from utils import check, data, expect, hint, models, plots, published, settings, trial
 
 plots.style()
 
@@ -272,8 +272,8 @@ for depth, net in nets.items():
     v1 = models.PUBLISHED[f"resnet{depth}"] if depth < 200 else None
     old = f"{v1.parameters:11,} {v1.parameters - count:10,}" if v1 else " " * 22
     print(f"ResNet-{depth:<3} v2  {count:11,} {row.parameters:11,}   {old}  {macs / 1e9:.2f} G")
-    assert (count, macs) == (row.parameters, row.macs)
-    assert v1 is None or macs == v1.macs
+    expect((count, macs) == (row.parameters, row.macs))
+    expect(v1 is None or macs == v1.macs)
 
 # %% [markdown]
 # **Takeaway.** Same multiply-adds, and a handful of parameters fewer.

@@ -126,7 +126,7 @@ import time
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils import check, data, hint, models, plots, settings, trial
+from utils import check, data, expect, hint, models, plots, settings, trial
 
 plots.style()
 
@@ -321,7 +321,7 @@ path = damped_newton(
     lambda x: float(np.sqrt(1 + x[0] ** 2)), lambda x: slope(x), lambda x: np.diag(curvature(x)), np.array([1.1])
 )
 print("damped, from 1.1:  ", "  ".join(f"{x:.5f}" for x in np.abs(path[:, 0])))
-assert abs(path[-1, 0]) < 1e-8
+expect(abs(path[-1, 0]) < 1e-8)
 
 # %% [markdown]
 # ### Along Rosenbrock's valley

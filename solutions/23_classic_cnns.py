@@ -119,7 +119,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, hint, models, plots, published, settings, trial
+from utils import check, data, expect, hint, models, plots, published, settings, trial
 
 plots.style()
 
@@ -374,7 +374,7 @@ for name, net in nets.items():
     row = models.PUBLISHED[name]
     count, macs = models.count_parameters(net), models.model_macs(net, row.input_shape)
     print(f"{row.title:18} {count:12,} {macs:15,}")
-    assert (count, macs) == (row.parameters, row.macs)
+    expect((count, macs) == (row.parameters, row.macs))
 
 # %% [markdown]
 # **Takeaway.** All ten to the last parameter. And what did they do to the errors? The challenge, year by year:
@@ -553,7 +553,7 @@ print(f"{'layer':8} {'parameters':>11} {'connections':>12}")
 for part in models.describe(published_net, (1, 32, 32)):
     print(f"{part.name:8} {part.parameters:11,} {connections[part.name]:12,}")
 print(f"{'sum':8} {models.count_parameters(published_net):11,} {sum(connections.values()):12,}")
-assert sum(connections.values()) == 340_908
+expect(sum(connections.values()) == 340_908)
 
 # %% [markdown] tags=["deeper"]
 # These are the paper's 60,000 and 340,908.

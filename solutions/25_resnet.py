@@ -64,7 +64,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import check, data, evidence, hint, models, plots, published, settings, trial
+from utils import check, data, evidence, expect, hint, models, plots, published, settings, trial
 
 plots.style()
 
@@ -394,7 +394,7 @@ for depth, net in resnets.items():
     count, printed = models.count_parameters(net), models.PUBLISHED[f"resnet{depth}"].parameters
     macs = models.model_macs(net, (3, 224, 224))
     print(f"ResNet-{depth:<3}  {DEPTHS[depth][1]!s:14} {count:11,} {printed:11,} {macs / 1e9:12.2f} G")
-    assert count == printed
+    expect(count == printed)
 
 # %% [markdown]
 # **Takeaway.** ResNet-34 and ResNet-50 have the same number of blocks, and nearly the same cost and size.
@@ -568,7 +568,7 @@ by_length = [np.eye(DIM)] + [np.zeros((DIM, DIM)) for _ in jacobians]
 for jacobian in jacobians:
     for length in range(BLOCKS, 0, -1):
         by_length[length] = by_length[length] + jacobian @ by_length[length - 1]
-assert np.allclose(sum(by_length), residual_jacobian(jacobians))
+expect(np.allclose(sum(by_length), residual_jacobian(jacobians)))
 
 carried = np.array([np.linalg.norm(paths.T @ upstream) for paths in by_length])
 number = np.array([math.comb(BLOCKS, length) for length in range(BLOCKS + 1)])

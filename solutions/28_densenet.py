@@ -57,7 +57,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from utils import check, data, hint, models, plots, published, settings, trial
+from utils import check, data, expect, hint, models, plots, published, settings, trial
 
 plots.style()
 
@@ -366,7 +366,7 @@ for depth, net in densenets.items():
     macs = models.model_macs(net, (3, 224, 224))
     layers, growth_rate = DENSE[depth]
     print(f"DenseNet-{depth}  {growth_rate:2}  {layers!s:16} {count:11,} {printed:11,} {macs / 1e9:12.2f} G")
-    assert count == printed
+    expect(count == printed)
 
 # %% [markdown]
 # **Takeaway.** Your modules give the published counts to the last parameter.

@@ -84,7 +84,7 @@ from IPython.display import Markdown
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from utils import check, hint, models, plots, published, trial
+from utils import check, expect, hint, models, plots, published, trial
 
 plots.style()
 
@@ -398,8 +398,8 @@ for stage, (c_out, repeats, size) in enumerate(WIDTHS, start=1):
 for index, (n_in, n_out) in enumerate([(512 * 7 * 7, 4096), (4096, 4096), (4096, 1000)], start=1):
     layers.append((f"fc{index}", n_in * n_out + n_out, n_in * n_out))
 
-assert sum(row[1] for row in layers) == counted["vgg16"][0]
-assert sum(row[2] for row in layers) == counted["vgg16"][1]
+expect(sum(row[1] for row in layers) == counted["vgg16"][0])
+expect(sum(row[2] for row in layers) == counted["vgg16"][1])
 linear = layers[-3:]
 print(f"the three linear layers: {sum(row[1] for row in linear) / counted['vgg16'][0]:.0%} of the parameters, "
       f"{sum(row[2] for row in linear) / counted['vgg16'][1]:.1%} of the multiply-adds")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from utils.folklore import published, settings, trial
+from utils.folklore import expect, published, settings, trial
 from utils.folklore.ruling import MIME
 
 EVIL = "<script>&"
@@ -311,6 +311,19 @@ def test_a_learner_s_function_that_raises_gives_one_line(monkeypatch):
     monkeypatch.setenv("COURSE_STRICT", "1")
     with pytest.raises(NotImplementedError):
         trial(*arguments, over=settings(lr=RATES))
+
+
+def test_a_fact_that_the_text_relies_on_is_no_author_s_error_to_a_learner(monkeypatch, capsys):
+    """One line says to check first, and the cell goes on; the builder gets an error."""
+    expect(1 + 1 == 2)
+    assert capsys.readouterr().out == ""
+    expect(1 + 1 == 3)
+    assert "check(…) your functions first" in capsys.readouterr().out
+
+    monkeypatch.setenv("COURSE_STRICT", "1")
+    expect(1 + 1 == 2)
+    with pytest.raises(AssertionError, match="relies on this"):
+        expect(1 + 1 == 3)
 
 
 def test_another_verdict_than_the_text_s_is_told(monkeypatch):

@@ -12,13 +12,13 @@ from utils.door import check, common_mistakes, hint, solution
 from utils.grading.progress import progress
 
 __all__ = [
-    "check", "common_mistakes", "data", "detector", "evidence", "gradcheck", "hint", "mock", "models", "next_up",
-    "numeric_gradient", "plots", "progress", "published", "settings", "solution", "stagecheck", "trial",
+    "check", "common_mistakes", "data", "detector", "evidence", "expect", "gradcheck", "hint", "mock", "models",
+    "next_up", "numeric_gradient", "plots", "progress", "published", "settings", "solution", "stagecheck", "trial",
 ]  # fmt: skip
 
 # What a check does not need is imported when it is first used: who only checks never pays for it.
 _LATER = {
-    "utils.folklore": ("evidence", "published", "settings", "trial"),
+    "utils.folklore": ("evidence", "expect", "published", "settings", "trial"),
     "utils.gradcheck": ("gradcheck", "numeric_gradient"),
     "utils.practice.mock_notebook": ("mock",),
     "utils.practice.upnext": ("next_up",),

@@ -1,5 +1,6 @@
 """A reader's time: what a text says it takes is what it takes, and the short answers are short."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -89,3 +90,13 @@ def test_deeper_parts_are_counted_apart():
 def test_stated_minutes_lie_within_a_quarter(stated, fine):
     """Of the computed ones, and these of them."""
     assert fine == minutes.agrees(stated, minutes.Load(words=170 * 40))
+
+
+@pytest.mark.parametrize("stem", catalogue.entries())
+def test_a_cell_shows_nothing_that_is_only_the_author_s(stem):
+    """No linter's comment, and no bare assert: it would be the author's error where the learner's answer is wrong."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+    assert [] == re.findall(r".*# *(?:noqa|fmt: ?\w+|type: ignore|pylint|ruff:|pragma).*", code)
+    assert [] == [ast.unparse(node) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)]

@@ -118,6 +118,19 @@ def _expected(ruling: Trial, expect: str | None) -> Trial:
     return Trial(ruling.claim, ruling.verdict, ruling.rows, ruling.aside, note, ruling.data)
 
 
+def expect(fact: bool) -> None:
+    """A fact that the text relies on: an error in builds and tests, one line to a learner whose function is not right.
+
+    >>> expect(1 + 1 == 2)
+    >>> expect(1 + 1 == 3)
+    → The text relies on another result here: check(…) your functions first.
+    """
+    if not fact:
+        if strict():
+            raise AssertionError("the text relies on this, and it is not so")
+        print("→ The text relies on another result here: check(…) your functions first.")
+
+
 # ---- evidence ---------------------------------------------------------------------------------------------------
 
 
