@@ -13,7 +13,7 @@ from utils.publishing.site import SiteError, build_site
 
 ROOT = Path(__file__).parents[2]
 HEAVY = 1_500_000  # bytes of a page and its own pictures
-PAGES = ["index", "study", "practice", "folklore", "zoo", "mistakes", "symbols", "glossary", "references"]
+PAGES = ["index", "study", "practice", "folklore", "zoo", "mistakes", "symbols", "glossary", "references", "teaching"]
 
 
 @cache

@@ -222,6 +222,7 @@ def _toc(entries: dict[str, dict]) -> str:
         stems = [stem for stem, entry in entries.items() if entry["chapter"] == chapter]
         lines += _part(f"{chapter} · {english}", [f"questions/{stem}" for stem in stems]) if stems else []
     lines += _part("Look it up", ["folklore", "zoo", "mistakes", "symbols", "glossary", "references"])
+    lines += _part("Teach with it", ["teaching"])
     return "\n".join(lines) + "\n"
 
 

@@ -161,27 +161,29 @@ def in_words(found: Comparison) -> list[str]:
     lines = [head if len(found.pairs) != 1 else head.replace("pairs", "pair").replace("stand", "stands")]
     for pair in found.pairs:
         places = ", ".join(f"{name} {value:.0%}" for name, value in pair.exercises.items())
-        lines.append(f"  {' and '.join(pair.students)}: {places}; of {pair.compared} compared")
+        lines.append(f"  {' and '.join(pair.students)}, {len(pair.exercises)} of {pair.compared}: {places}")
     lines += [
-        f"By chance alone, were a student's answers independent of each other: {found.by_chance:.1f} pairs. "
+        f"By chance alone it would be {found.by_chance:.1f}, were a student's answers independent of each other.",
         "They are not, for one student has one style, so expect more.",
-        "This is a question and not a verdict: two who learnt from the same lecture write alike. Ask both to explain.",
+        "This is a question and not a verdict: two who learnt from the same lecture write alike.",
+        "Ask both to explain a line.",
         "",
-        "How alike answers are, pair by pair (100%: the same code but for names and comments).",
-        "The course's own styles were written to differ, so the class's own pairs say what is usual:",
-    ]  # fmt: skip
-    return lines + [_row(one) for one in found.baselines]
+        "How alike the answers of two students are (100%: the same code but for names and comments):",
+        "",
+        f"  {'exercise':24}{'pairs':>6}{'half above':>12}{'stands out':>14}{'pairs':>7}{'styles':>14}",
+    ]
+    lines += [_row(one) for one in found.baselines]
+    return [
+        *lines,
+        "",
+        "styles: between the course's own right answers, written to differ; look at the class's pairs first.",
+    ]
 
 
 def _row(one: Baseline) -> str:
-    styles = f"{median(one.independent):.0%} to {max(one.independent):.0%}" if one.independent else "none to compare"
-    out = (
-        f"stands out from {one.threshold:.0%} on" if one.threshold is not None else "tells nothing: too many are alike"
-    )
-    return (
-        f"  {one.exercise}: {one.pairs} pairs, half of them above {one.middle:.0%}; {out}"
-        f" ({one.standing_out} pairs). The course's own styles: {styles}"
-    )
+    styles = f"{min(one.independent):.0%} to {max(one.independent):.0%}" if one.independent else "–"
+    out = f"from {one.threshold:.0%}" if one.threshold is not None else "tells nothing"
+    return f"  {one.exercise:24}{one.pairs:>6}{one.middle:>12.0%}{out:>14}{one.standing_out:>7}{styles:>14}"
 
 
 # ---- the code that is compared ------------------------------------------------------------------------------------

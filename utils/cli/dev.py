@@ -122,6 +122,16 @@ def verify(numbers: tuple[str, ...]) -> None:
     sys.exit(1 if problems else 0)
 
 
+@dev.command("class")
+@click.option("--no-grading", is_flag=True, help="Keep the recorded verdicts, and only run the commands that follow.")
+def class_(no_grading: bool) -> None:
+    """Grade the made-up class anew and write what the teacher's page shows of it, book/class/."""
+    from utils.publishing import class_page
+
+    for path in class_page.record(ROOT, grading=not no_grading):
+        click.echo(str(path.relative_to(ROOT)))
+
+
 @dev.command()
 def site() -> None:
     """Build the Jupyter Book from the executed solutions into book/_build/html; any warning is an error.

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 from utils.authoring import build
-from utils.publishing import pages, study_page
+from utils.publishing import class_page, pages, study_page
 
 BLOCK = re.compile(r"<!-- course: (\w+) -->")
 AUTHORED = ("_config.yml", "_toc.yml", "_static", "_extensions", "images")
@@ -58,7 +58,7 @@ def stage(root: Path, in_browser: bool) -> Path:
         shutil.copy2(script, source / "_static")
     sources = build.sources(root)
     notebooks = {item.stem: nbformat.read(item.path.with_suffix(".ipynb"), as_version=4) for item in sources}
-    blocks = pages.blocks(sources, notebooks)
+    blocks = pages.blocks(sources, notebooks) | class_page.blocks(root)
     for page in (root / "book").glob("*.md"):
         text = BLOCK.sub(lambda match: blocks[match[1]](), study_page.page(page.read_text(encoding="utf-8")))
         (source / page.name).write_text(text, encoding="utf-8")
@@ -69,9 +69,12 @@ def stage(root: Path, in_browser: bool) -> Path:
 
 
 def _add_downloads(root: Path, site: Path) -> None:
-    """The learner's blank notebooks, which the pages offer for download."""
+    """The learner's blank notebooks, which the pages offer for download, and what the teacher's page links to."""
     target = site / "download"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     for path in (root / "notebooks").glob("*.ipynb"):
         shutil.copy2(path, target)
+    for name, text in class_page.pages(root):
+        (site / "class").mkdir(exist_ok=True)
+        (site / "class" / name).write_text(text, encoding="utf-8")
