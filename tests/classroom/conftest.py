@@ -76,7 +76,8 @@ class Processes:
 
     def scheduler(self):
         self.address_file.unlink(missing_ok=True)
-        made = self._start("scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", self.address_file)
+        made = self._start("scheduler", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0",
+                           "--scheduler-file", self.address_file)  # fmt: skip
         until(lambda: self.address_file.exists() and self.address_file.stat().st_size)
         return made
 

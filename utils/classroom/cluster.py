@@ -18,12 +18,11 @@ _CONFIG = {
 _LOCAL = {
     "threads_per_worker": 1,
     "host": "127.0.0.1",
-    "dashboard_address": None,
-    "worker_dashboard_address": None,
     "memory_limit": 0,  # what a file may take is bounded where it runs; Dask's worker itself takes little
     "silence_logs": logging.CRITICAL,
     # A batch whose worker died is given to one more; when that dies too, its files are tried one by one.
-    "scheduler_kwargs": {"allowed_failures": 1},
+    # Its page of figures has no use here, and its usual port may be taken.
+    "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
 }
 
 

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -120,7 +120,7 @@ class Results:
 
     def write(self, rows: Iterable[Result]) -> None:
         """Append a file's rows in one write."""
-        append(self._handle, [asdict(row) for row in rows])
+        append(self._handle, [vars(row) for row in rows])
 
     def _finished(self) -> dict[int, int]:
         """File → what its last rows depend on, where all of them are there; as numbers, for a class may be large."""

@@ -11,6 +11,7 @@ no name can lead out of the folder. What cannot be graded is a `Submission` with
 """
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -151,7 +152,7 @@ def _flat(name: str) -> Owner:
 
 def kind(name: str) -> str:
     """ ".py" or ".ipynb" for what is graded, "archive" for what may hold such files, "" for all else."""
-    suffix = PurePosixPath(name).suffix.lower()
+    suffix = os.path.splitext(name)[1].lower()
     return suffix if suffix in (".py", ".ipynb") else "archive" if suffix in ARCHIVES else ""
 
 
