@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import simulate_cluster
+
+from utils.classroom import simulation
 
 ROOT = Path(__file__).parents[1]
 SIZES = tuple(map(int, os.environ.get("COURSE_BENCH_FILES", "20,300,3000").split(",")))
@@ -119,7 +120,7 @@ def rows() -> Iterator[Row]:
         yield from _efficiency(seen)
     costs = measured(seen)
     yield "costs", f"{costs}", ""
-    yield from simulate_cluster.rows(costs)
+    yield from simulation.rows(costs)
 
 
 def _words(made: Spent, size: int) -> str:
@@ -173,13 +174,13 @@ def cluster(place: Path, workers: int) -> Iterator[str]:
             process.wait()
 
 
-def measured(seen: dict[str, dict[int, Spent]]) -> simulate_cluster.Costs:
+def measured(seen: dict[str, dict[int, Spent]]) -> simulation.Costs:
     """The simulation's costs: of empty batches through a real scheduler and worker, of a client without a cluster, and
     of a file as the runs above had it."""
     client, scheduler, worker = _empty_batches(400)
     file, judged = _client_file(), _judging()
     total = _marginal(seen["course class grade, 1 worker"], "cpu") / 1e3
-    return simulate_cluster.Costs(
+    return simulation.Costs(
         client_file=round(file, 6), client_batch=round(client, 6), scheduler_batch=round(scheduler, 6),
         worker_batch=round(worker, 6), worker_file=round(total - file - judged, 6), judge_file=round(judged, 6),
     )  # fmt: skip

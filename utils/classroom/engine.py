@@ -20,7 +20,7 @@ from utils.grading import report
 from utils.sandbox.batch import LIMITS, unread
 from utils.sandbox.file import NoTextError
 
-BATCH = 128  # files in a batch at most; tests/simulate_cluster.py says why
+BATCH = 128  # files in a batch at most; utils.classroom.simulation says why
 BYTES = 4 << 20  # of a batch of more than one file
 
 

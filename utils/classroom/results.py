@@ -4,7 +4,6 @@ All rows of a file are appended in one write. A file that is graded again, for i
 changed, gets new rows for all its exercises, and those count: its earlier rows are history.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
-from utils.grading import report
+from utils.grading import disk, report
 from utils.sandbox.ledger import append, entries
 
 NAME = "results.jsonl"
@@ -98,14 +97,12 @@ class Results:
         self.path, self.edition, self.limit = path, edition, limit
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._handle = disk.opened(path)
         except OSError as error:
             raise LedgerError(f"{path}: {error.strerror}.") from None
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back, however a run ends
-        except OSError:
+        if not disk.hold(self._handle):
             os.close(self._handle)
-            raise LedgerError(f"another run is writing {path}; wait for it, or stop it.") from None
+            raise LedgerError(f"another run is writing {path}; wait for it, or stop it.")
         self._done = self._finished()
 
     def __enter__(self) -> "Results":

@@ -1,6 +1,5 @@
 """`course class`: a teacher's verbs."""
 
-import json
 import os
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from utils.cli.bar import progress_bar
+from utils.cli.console import echo_json
 from utils.cli.grade import STOPPED, seconds
 
 
@@ -89,12 +89,13 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
     except KeyboardInterrupt:
         _stop(f"Stopped. {_kept(ledger_path)}", STOPPED)
     summary = tally.to_json() | {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
-    click.echo(json.dumps(summary, ensure_ascii=False, indent=1) if as_json else _words(summary))
+    echo_json(summary) if as_json else click.echo(_words(summary))
     sys.exit(1 if tally.statuses["machine"] else 0)
 
 
 def _kept(ledger: Path) -> str:
-    return f"Finished rows are in {ledger}; the same command goes on from there."
+    some = ledger.exists() and ledger.stat().st_size
+    return f"Finished rows are in {ledger}; the same command goes on from there." if some else "Nothing was graded."
 
 
 def _stop(words: str, code: int) -> None:

@@ -10,6 +10,10 @@ try:
     import msvcrt
 except ModuleNotFoundError:
     msvcrt = None
+try:
+    import fcntl
+except ModuleNotFoundError:
+    fcntl = None
 
 FAR = 0x7FFF0000  # Windows locks bytes of a file; this one lies where no log ever has any
 WAIT = 0.05  # seconds
@@ -25,6 +29,19 @@ def append(handle: int, data: bytes) -> int:
     """Write at the end by one call; how many of the bytes a full disk took."""
     with _alone(handle):
         return os.write(handle, data)
+
+
+def hold(handle: int) -> bool:
+    """Take the file until it is closed or this process ends, however it ends; False where another process has it."""
+    try:
+        if msvcrt is not None:
+            os.lseek(handle, FAR + 1, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        elif fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
