@@ -98,3 +98,29 @@ def test_a_file_that_a_program_has_open_is_replaced_once_it_is_closed(tmp_path, 
 
     assert "new" == target.read_text()
     assert [] == refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("why?.ipynb", "why_.ipynb"), ('a:b*"c".py', "a_b__c_.py"), ("con.py", "_con.py"), ("Aux", "_Aux"), ("end. ", "end_"),
+     ("console.py", "console.py"), ("15_x.2026-12-01.ipynb", "15_x.2026-12-01.ipynb"), ("中文.ipynb", "中文.ipynb")],
+)  # fmt: skip
+def test_a_name_from_another_system_is_one_that_windows_takes(monkeypatch, name, there):
+    """Elsewhere it stays as it is."""
+    assert name == disk.name_here(name)
+    monkeypatch.setattr(disk, "WINDOWS", True)
+
+    assert there == disk.name_here(name)
+
+
+def test_every_file_of_the_course_has_a_name_that_windows_takes(monkeypatch):
+    """So that a clone and an installation work there: no forbidden signs, no two that differ in capitals alone."""
+    monkeypatch.setattr(disk, "WINDOWS", True)
+    folders = [ROOT / name for name in ("notebooks", "solutions", "utils", "tests", "book")]
+    paths = [
+        path for folder in folders for path in folder.rglob("*") if not {"_build", "__pycache__"} & set(path.parts)
+    ]
+
+    assert len(paths) > 400
+    assert [] == [path for path in paths if disk.name_here(path.name) != path.name]
+    assert len({str(path).lower() for path in paths}) == len(paths)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ except ModuleNotFoundError:
     fcntl = None
 
 FAR = 0x7FFF0000  # Windows locks bytes of a file; this one lies where no log ever has any
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 WAIT = 0.05  # seconds
 WINDOWS = os.name == "nt"
 
@@ -57,6 +59,14 @@ def _alone(handle: int) -> Iterator[None]:
     finally:
         os.lseek(handle, FAR, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+
+def name_here(name: str) -> str:
+    """A file's name of another system as this one takes it: Windows has no `a?.py`, no `con.py`, no dot at the end."""
+    if not WINDOWS:
+        return name
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]|[ .]+$', "_", name)
+    return f"_{name}" if _RESERVED.match(name) else name
 
 
 def replace(part: Path, target: Path) -> None:

@@ -129,7 +129,8 @@ def _for_here(name: str, raw: bytes) -> bytes:
 
 def place(home: Path, files: dict[PurePosixPath, bytes], day: date) -> dict[PurePosixPath, Path]:
     """Write what the course lacks; each new file's name in the archive → where it is now. OSError where that fails."""
-    return {name: path for name, data in files.items() if (path := _place(home, home / name, data, day))}
+    targets = {name: home.joinpath(*map(disk.name_here, name.parts)) for name in files}
+    return {name: path for name, data in files.items() if (path := _place(home, targets[name], data, day))}
 
 
 def _place(home: Path, target: Path, data: bytes, day: date) -> Path | None:

@@ -58,6 +58,12 @@ def _is_untouched(mine: Path, blank: Path) -> bool:
     return not ran and all(editions.digest(c) in present or earlier.was_given(mine.stem, c) for c in cells)
 
 
+def is_blank(home: Path, mine: Path) -> bool:
+    """Is a file of work/ a copy of a question that nobody has edited, of this edition or an earlier one?"""
+    blank = editions.folder("notebooks", home) / mine.name
+    return mine.suffix == ".ipynb" and blank.is_file() and _is_untouched(mine, blank)
+
+
 def read(path: Path) -> dict | None:
     """A notebook of today's format, or None: what cannot be read is left alone."""
     try:
