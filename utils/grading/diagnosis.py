@@ -30,7 +30,9 @@ def of(exercise: Exercise, pairs: Pairs, findings: list[Finding]) -> Diagnosis |
     unguarded = [i for i in failing if RAISES in pairs[i][1].values]
     changing = any(_changed(found) for found in findings)
     stripped = [_on_copies(pair) for pair in pairs]
-    wrong = [i for i in failing if i not in unguarded and not _right(exercise, *stripped[i])]
+    wrong = [
+        i for i in failing if i not in unguarded and (stripped[i] is pairs[i] or not _right(exercise, *stripped[i]))
+    ]
     facts = _values_right(pairs, unguarded, changing) if not wrong and len(unguarded) < len(pairs) else ()
     if listed:
         return Diagnosis(listed.name, listed.advice, facts)
