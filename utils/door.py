@@ -23,7 +23,7 @@ _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel ha
 _asked: set[str] = set()  # exercises whose solution was asked for once
 _told: set[str] = set()  # questions whose new edition was spoken of
 _opened: set[str] = set()  # exercises that this kernel has seen blank
-LOST = ("Not noted", "progress.jsonl could not be written (disk full, or read-only?); this attempt does not count.")
+LOST = "progress.jsonl could not be written (disk full, or read-only?); this attempt does not count."
 
 
 def _note_notebook() -> None:
@@ -52,7 +52,11 @@ def check(function: Callable, timeout: float = stopwatch.SECONDS) -> Report:
         note("opened", exercise=report.exercise)
     _wrong[report.exercise] = bool(not report and not report.mistake and report.status in (WRONG, ERROR))
     noted = record(report.exercise, report.status, report.mistake, _digest(function))
-    return _with_news(report if noted else replace(report, facts=(*report.facts, LOST)))
+    return _with_news(report if noted else replace(report, facts=(*report.facts, ("Not noted", _why_lost()))))
+
+
+def _why_lost() -> str:
+    return browser.refusal() if browser.HERE else LOST
 
 
 def _stopped(error: KeyboardInterrupt, call: str) -> KeyboardInterrupt:

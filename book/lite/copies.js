@@ -19,7 +19,7 @@
 
   const show = async (element) => {
     const { stem, current, lite } = element.dataset;
-    const mine = (await window.course.notebooks.files(lite)).filter(({ path }) => path.startsWith(`${stem}.`));
+    const mine = (await window.course.notebooks.files(lite)).filter(({ path }) => path.startsWith(`${stem}.`) && path.endsWith(".ipynb"));
     const edition = (path) => path.slice(stem.length + 1).match(/^([0-9a-f]{6})\./)?.[1];
     const lines = mine.sort((a, b) => String(b.last_modified).localeCompare(String(a.last_modified))).map((file) => {
       if (!edition(file.path)) return line(`You have a copy from elsewhere (${file.path}${day(file)}).`, lite, file.path, "Open it");

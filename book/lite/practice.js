@@ -84,6 +84,9 @@
     newest.scrollLeft = newest.scrollWidth; // on a phone the last weeks come first
   };
 
-  for (const event of ["pageshow", "course-log"]) // also when the learner comes back to the page, and after an import
-    window.addEventListener(event, () => document.querySelectorAll(".course-practice").forEach((element) => show(element).catch(console.warn)));
+  const refused = (element, error) =>
+    element.replaceChildren(make("p", {}, `Your log cannot be read: ${window.course.words(error)}.`));
+
+  for (const event of ["pageshow", "course-log"]) // also when the learner comes back to the page, and when the log has grown
+    window.addEventListener(event, () => document.querySelectorAll(".course-practice").forEach((element) => show(element).catch((error) => refused(element, error))));
 })();

@@ -14,5 +14,6 @@
     }
   };
 
-  window.addEventListener("pageshow", () => mark().catch(console.warn)); // also when the learner comes back to the page
+  for (const event of ["pageshow", "course-log"]) // also when the learner comes back to the page, and as a notebook checks
+    window.addEventListener(event, () => mark().catch(console.warn));
 })();

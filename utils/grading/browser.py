@@ -1,7 +1,7 @@
 """What is different in a browser, where the course runs in Pyodide: attempts lie in IndexedDB, and NumPy needs mending.
 
-The book's pages read the same store (book/lite/store.js). A file beside the notebook would be lost with the kernel
-wherever the browser allows no service worker.
+The book's pages read the same store (`store.js`, which runs here and there). A file beside the notebook would be lost
+with the kernel wherever the browser allows no service worker.
 """
 
 import functools
@@ -9,61 +9,63 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 HERE = sys.platform == "emscripten"
+PATIENCE = 1.0  # seconds that a verdict waits for the store
+FIRST, LAST = 2.0, 60.0  # seconds between two tries to write what was refused
 
-# The browser's API calls back; as promises it can be awaited from Python. Where there is none (node), nothing is kept.
-_SCRIPT = """
-const opened = () => new Promise((resolve, reject) => {
-  const request = indexedDB.open("vision-interview-course", 1);
-  request.onupgradeneeded = () => request.result.createObjectStore("attempts", { autoIncrement: true });
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
-const asked = async (mode, ask) => {
-  if (typeof indexedDB === "undefined") return [];
-  const database = await opened();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction("attempts", mode);
-      const request = ask(transaction.objectStore("attempts"));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
-};
-({
-  add: (text) => asked("readwrite", (store) => store.add(JSON.parse(text))),
-  all: async () => JSON.stringify(await asked("readonly", (store) => store.getAll())),
-})
-"""
+# As text, so that nothing of the browser's is kept alive from here.
+_ASKED = """({
+  add: (text) => course.log.add(JSON.parse(text)),
+  all: async () => JSON.stringify(await course.log.entries()),
+  words: (error) => course.words(error),
+  tell: (text) => course.tell(JSON.parse(text)),
+})"""
 
 _stored: list[Any] = []  # what the store holds, as last read, and what was written since
-_pending: list[dict] = []  # attempts on their way into the store
-_lost: list[dict] = []  # attempts that the store did not take
+_pending: list[dict] = []  # entries on their way into the store, in their order
 _tasks: set[Any] = set()  # a task that nobody refers to may be collected before it has run
+_refused = ""  # why the store did not take the pending ones, in words
+_trying = False  # is somebody trying again?
 
 
 @functools.cache
 def _store() -> Any:
     from pyodide.code import run_js
 
-    return run_js(_SCRIPT)
+    run_js(Path(__file__).with_name("store.js").read_text(encoding="utf-8"))
+    return run_js(_ASKED)
+
+
+@functools.cache
+def _turn() -> Any:
+    """Reading and writing wait for each other: an older reading never hides what was written since."""
+    import asyncio  # a tenth of the time of `from utils import check`, and needed in browsers only
+
+    return asyncio.Lock()
 
 
 def note(attempt: dict) -> bool:
-    """Keep an entry of the log: known at once, in the store a moment later.
+    """Keep an entry of the log: known at once, in the store a moment later; False where the store refuses.
 
-    False once the store has refused one, this one or an earlier one: writing takes longer than a verdict.
+    Where Python cannot wait for the store, a refusal is told with the next entry.
     """
+    import asyncio
+
     _pending.append(attempt)
-    _start(_write(attempt))
-    return not _lost
+    task = _start(_write())
+    if _can_wait():
+        _wait_for(asyncio.wait({task}, timeout=PATIENCE))
+    return not _refused
+
+
+def refusal() -> str:
+    """Why the last entries are not in the store, for a verdict."""
+    return f"{_refused}. This attempt counts in this tab only; it is tried again while the tab is open."
 
 
 def attempts() -> list[Any]:
@@ -72,35 +74,82 @@ def attempts() -> list[Any]:
     Python can wait for the store where the browser can switch stacks. Elsewhere this is what was last read (the first
     time when the kernel imported the course) and the next call knows more.
     """
-    from pyodide.ffi import can_run_sync, run_sync
-
-    run_sync(_read()) if can_run_sync() else _start(_read())
+    _wait_for(_read()) if _can_wait() else _start(_read())
     return _stored + _pending
 
 
-def _start(work: Coroutine) -> None:
-    import asyncio  # a tenth of the time of `from utils import check`, and needed in browsers only
+def _can_wait() -> bool:
+    from pyodide.ffi import can_run_sync
+
+    return can_run_sync()
+
+
+def _wait_for(work: Coroutine) -> None:
+    from pyodide.ffi import run_sync
+
+    run_sync(work)
+
+
+def _start(work: Coroutine) -> Any:
+    import asyncio
 
     task = asyncio.ensure_future(work)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
+    return task
 
 
-async def _write(attempt: dict) -> None:
+async def _write() -> None:
+    """Write what is pending, all of it or nothing."""
+    global _refused
+    async with _turn():
+        batch = list(_pending)
+        before, _refused = _refused, await _why_not(batch)
+        if not _refused:
+            del _pending[: len(batch)]
+            _stored.extend(batch)
+    if _refused:
+        _tell(refused=_refused)
+        _start(_again())
+    elif before:
+        _tell(kept=True)
+
+
+async def _why_not(batch: list[dict]) -> str:
+    """Add entries to the store; why it refused them, or ""."""
     try:
-        await _store().add(json.dumps(attempt, ensure_ascii=False))
-    except Exception:  # a private window, a full disk: a verdict is worth more than its entry
-        _lost.append(attempt)
+        await _store().add(json.dumps(batch, ensure_ascii=False))
+    except Exception as error:  # a private window, a full disk: a verdict is worth more than its entry
+        return str(_store().words(error))
+    return ""
+
+
+async def _again() -> None:
+    """Try until it is written, ever less often."""
+    global _trying
+    import asyncio
+
+    if _trying:
         return
-    _pending.remove(attempt)
-    _stored.append(attempt)
+    _trying, seconds = True, FIRST
+    while _pending:
+        await asyncio.sleep(seconds)
+        seconds = min(2 * seconds, LAST)
+        await _write()
+    _trying = False
+
+
+def _tell(**news: object) -> None:
+    """Tell the pages of this browser, where one can see it."""
+    _store().tell(json.dumps(news))
 
 
 async def _read() -> None:
-    try:
-        _stored[:] = json.loads(await _store().all())
-    except Exception:  # what this kernel noted is still there
-        return
+    async with _turn():
+        try:
+            _stored[:] = json.loads(await _store().all())
+        except Exception:  # what this kernel noted is still there
+            return
 
 
 def raising(function: Callable, message: str) -> Callable:

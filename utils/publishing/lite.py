@@ -23,6 +23,12 @@ KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
 # The browser's one kernel by its name there: for any other JupyterLite would ask the learner to choose.
 KERNELSPEC = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
 TRUST_BADGE = "@jupyter-notebook/notebook-extension:trusted"  # says "Not Trusted" of every notebook, to no avail here
+SCRIPTS = (
+    Path("utils", "grading", "store.js"),
+    Path("book", "lite", "lasting.js"),
+    Path("book", "lite", "app", "keep.js"),
+)
+PAGES = ("lab", "notebooks")
 # Wheels by address are fetched by the kernel's worker, whose own address is in this folder of the site. Relative
 # addresses are what makes one build work under any path.
 FROM_WORKER = "../../../../"
@@ -125,6 +131,7 @@ def build_site(output: Path, self_hosted: bool = False, root: Path = ROOT) -> No
         shutil.copy(root / "book" / "lite" / "overrides.json", source)
         _run_jupyterlite(root / "book" / "lite" / "jupyter_lite_config.json", source, site)
         _add_python(site, self_hosted, root)
+        _add_scripts(site, root)
         _replace(site, output)
 
 
@@ -164,9 +171,23 @@ def _write_wheels(wheels: list[tuple[str, bytes]], site: Path) -> Iterator[str]:
         yield (folder / name).relative_to(site).as_posix()
 
 
+def _add_scripts(site: Path, root: Path) -> None:
+    """Scripts of ours in JupyterLite's pages: its own extensions would need a build of their own, with npm."""
+    tags = ""
+    for path in SCRIPTS:
+        data = (root / path).read_bytes()
+        name = f"{hashlib.sha256(data).hexdigest()[:8]}-{path.name}"
+        (site / "static" / "course" / name).write_bytes(data)
+        tags += f'<script src="../static/course/{name}"></script>\n'
+    for page in PAGES:
+        text = (site / page / "index.html").read_text(encoding="utf-8")
+        (site / page / "index.html").write_text(text.replace("</head>", f"{tags}</head>", 1), encoding="utf-8")
+
+
 def _configure(path: Path, settings: dict) -> None:
     config = json.loads(path.read_text(encoding="utf-8"))
     data = config["jupyter-config-data"]
+    data["exposeAppInBrowser"] = True  # for book/lite/app/keep.js
     data |= {"appName": "Course", "appUrl": "./tree", "disabledExtensions": [TRUST_BADGE]}
     data.setdefault("litePluginSettings", {}).setdefault(KERNEL, {}).update(settings)
     path.write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")

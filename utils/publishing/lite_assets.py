@@ -154,7 +154,7 @@ def course_wheel(root: Path = ROOT) -> tuple[str, bytes]:
     """
     entries = json.loads((root / "utils" / "catalogue.json").read_text(encoding="utf-8"))
     torch = {catalogue.slug(stem) for stem, entry in entries.items() if entry["torch"]}
-    paths = (path for path in sorted((root / "utils").rglob("*")) if path.suffix in (".py", ".json", ".npz"))
+    paths = (path for path in sorted((root / "utils").rglob("*")) if path.suffix in (".py", ".json", ".npz", ".js"))
     kept = (path for path in paths if path.parent.name not in ("exercises", "references") or path.stem not in torch)
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in kept}
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]

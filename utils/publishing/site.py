@@ -54,7 +54,7 @@ def stage(root: Path, in_browser: bool) -> Path:
     for name in AUTHORED:
         copy = shutil.copytree if (root / "book" / name).is_dir() else shutil.copy2
         copy(root / "book" / name, source / name)
-    for script in (root / "book" / "lite").glob("*.js"):
+    for script in [*(root / "book" / "lite").glob("*.js"), root / "utils" / "grading" / "store.js"]:
         shutil.copy2(script, source / "_static")
     sources = build.sources(root)
     notebooks = {item.stem: nbformat.read(item.path.with_suffix(".ipynb"), as_version=4) for item in sources}
