@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 JOBS = os.environ.get("JOBS", "2")
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", JOBS, "-p", "no:cacheprovider"]
-BROWSER = ["tests/publishing/test_site.py", "tests/publishing/test_lite.py"]
+BROWSER = [f"tests/publishing/test_{name}.py" for name in ("site", "lite", "practice_page", "stores")]
 PARTS = {
     "ruff": [sys.executable, "-m", "ruff", "check", "."],
     "format": [sys.executable, "-m", "ruff", "format", "--check", "utils", "tests"],

@@ -27,14 +27,14 @@ async function imported(page, file) {
 }
 
 async function exported(page) {
-  const [download] = await Promise.all([page.waitForEvent("download"), page.click(".course-transfer button")]);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(".course-transfer .export")]);
   await download.saveAs(out);
   return page.locator(".course-transfer [role=status]").innerText();
 }
 
 const one = await arrived();
 const empty = { text: await shown(one.page), databases: await one.page.evaluate(async () => (await indexedDB.databases()).length) };
-await one.page.click(".course-transfer button");
+await one.page.click(".course-transfer .export");
 empty.exported = await one.page.locator(".course-transfer [role=status]").innerText();
 const refused = [];
 for (const file of bad) refused.push(await imported(one.page, file));

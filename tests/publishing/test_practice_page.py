@@ -186,12 +186,12 @@ def test_log_and_notebooks_move_between_browsers(moved):
     """A laptop's notebook opens in JupyterLite; twice is once; an edited one is kept, the other one comes beside it."""
     seen, _ = moved
 
-    assert "3 new entries in the log, 1 new notebook" in seen["first"]
-    assert "0 new entries in the log, 0 new notebooks" in seen["again"]
+    assert "3 new entries in the log, 1 new file" in seen["first"]
+    assert "0 new entries in the log, 0 new files" in seen["again"]
     assert f"def {NAME}(" in seen["cell"]
-    assert f"1 new notebook: {STEM}.2" in seen["beside"]
-    assert "3 entries of the log and 2 notebooks" in seen["gone"]
-    assert "3 new entries in the log, 2 new notebooks" in seen["taken"]
+    assert f"1 new file: {STEM}.2" in seen["beside"]
+    assert "3 entries of the log and 2 files" in seen["gone"]
+    assert "3 new entries in the log, 2 new files" in seen["taken"]
     assert seen["same"], "the second browser shows what the first one did"
 
 

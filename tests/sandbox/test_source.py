@@ -516,3 +516,11 @@ def test_a_file_that_imports_torch_is_known(tmp_path, text, torch):
 def test_what_is_kept_is_what_python_does(text):
     """The table of what is kept is itself right: each text, run as a whole, answers the same."""
     assert 7 == executed(text)["answer"]()
+
+
+def test_a_long_line_is_quoted_in_part():
+    """A syntax error's message stays short, whatever line it quotes."""
+    found = source.read_bytes(b"def conv2d(x):\n    return " + b"y" * 6000 + b" +\n", ".py", ["conv2d"])
+
+    assert len(found.broken["conv2d"]) < 400
+    assert "…" in found.broken["conv2d"]

@@ -95,9 +95,11 @@ def _form(value: Any, numbers: list[np.ndarray]) -> str:
             return f"numbers{array.shape}"
     if isinstance(value, (list, tuple)):
         try:
-            return _form(np.asarray(value, dtype=float), numbers)
+            if not np.iscomplexobj(value):  # or half of each number would be lost, with a warning
+                return _form(np.asarray(value, dtype=float), numbers)
         except (TypeError, ValueError, OverflowError):
-            return f"[{', '.join(_form(item, numbers) for item in value)}]"
+            pass
+        return f"[{', '.join(_form(item, numbers) for item in value)}]"
     return f"{type(value).__name__} {value}" if isinstance(value, (str, type(None))) else type(value).__name__
 
 

@@ -4,7 +4,7 @@
 (() => {
   "use strict";
 
-  const PATIENCE = 5000; // milliseconds for another tab to let go
+  const PATIENCE = 8000; // milliseconds for another tab to let go
   const LOG = ["vision-interview-course", "attempts", { autoIncrement: true }];
 
   const SHUT = "this browser stores nothing for this site (a private window, or its settings block site data)";
@@ -24,16 +24,15 @@
   const opened = (name, store, options, version) => new Promise((resolve, reject) => {
     if (!globalThis.indexedDB) throw new DOMException("no storage", "SecurityError");
     const request = indexedDB.open(name, version);
-    let waiting = null, late = false;
+    let late = false;
+    // Also without an event "blocked": reading waits behind another tab's opening, which waits for a third one.
+    const waiting = setTimeout(() => {
+      late = true;
+      reject(new DOMException("blocked", "TimeoutError"));
+    }, PATIENCE);
     request.onupgradeneeded = () => {
       if (!options) request.transaction.abort(); // leaves no trace
       else if (!request.result.objectStoreNames.contains(store)) request.result.createObjectStore(store, options);
-    };
-    request.onblocked = () => {
-      waiting = setTimeout(() => {
-        late = true;
-        reject(new DOMException("blocked", "TimeoutError"));
-      }, PATIENCE);
     };
     request.onsuccess = () => {
       clearTimeout(waiting);
@@ -59,7 +58,10 @@
 
   const transacted = (base, store, mode, work) => new Promise((resolve, reject) => {
     const transaction = base.transaction(store, mode, { durability: "strict" });
-    const request = work(transaction.objectStore(store));
+    const request = work(transaction.objectStore(store), (error) => {
+      reject(error);
+      transaction.abort();
+    });
     transaction.oncomplete = () => resolve(request?.result);
     transaction.onabort = () => reject(transaction.error ?? new DOMException("aborted", "AbortError"));
   });
@@ -82,9 +84,15 @@
   const all = async (place) => (await within(place, "readonly", (store) => store.getAll())) ?? [];
 
   // `change(store, all)`, with what was there before; no tab gets between.
-  const change = (place, change) => within(place, "readwrite", (store) => {
+  const change = (place, change) => within(place, "readwrite", (store, fail) => {
     const request = store.getAll();
-    request.onsuccess = () => change(store, request.result);
+    request.onsuccess = () => {
+      try {
+        change(store, request.result);
+      } catch (error) {
+        fail(error);
+      }
+    };
     return request;
   });
 

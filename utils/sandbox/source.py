@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from utils.grading.run import MAX_TEXT
 from utils.sandbox import dependencies
 from utils.sandbox.statement import Statement, statement
 
@@ -195,7 +196,8 @@ def _named(cell: str, names: list[str]) -> list[str]:
 def _syntax_words(error: Exception, cell: str) -> str:
     line = getattr(error, "lineno", None)
     lines = cell.split("\n")
-    shown = f", at `{lines[line - 1].strip()}`" if line and line <= len(lines) and lines[line - 1].strip() else ""
+    text = lines[line - 1].strip() if line and line <= len(lines) else ""
+    shown = f", at `{text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}…'}`" if text else ""
     return f"{type(error).__name__}: {getattr(error, 'msg', error)}{shown}"
 
 
