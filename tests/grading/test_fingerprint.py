@@ -109,6 +109,8 @@ def test_a_print_of_other_cases_is_not_kept():
 
     assert [fingerprint.ANY] == kept.forms[0, 0].tolist()
     assert old.sums[0, 1].tolist() == kept.sums[0, 1].tolist()
+
+
 def test_complex_numbers_in_a_list_are_no_numbers():
     """They are told apart from their real parts, without a warning (which would be an error here)."""
     numbers: list = []
