@@ -135,12 +135,15 @@ def test_the_browser_is_asked_to_keep_the_work(seen):
     assert "Ask it to" not in kept
 
 
-def test_a_half_import_says_what_came_in(seen):
-    """The log did and the files did not; a second import brings the rest, a third one nothing."""
+def test_an_import_that_cannot_be_stored_is_told(seen):
+    """Why, and that it can be repeated; the second one brings all, a third one nothing."""
     found = seen[0]
 
-    assert "1 entry of the log came in, no file did: the space" in found["half"]
-    assert "0 new entries in the log, 4 new files" in found["whole"]
+    assert (
+        "could not store all of it. What you had is unchanged, and an import can be repeated: the space"
+        in found["half"]
+    )
+    assert "1 new entry in the log, 4 new files" in found["whole"]
     assert "0 new entries in the log, 0 new files" in found["again"]
 
 
