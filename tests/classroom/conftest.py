@@ -58,7 +58,7 @@ def family(pid):
     return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local():
     """A client of two worker processes on this machine."""
     from utils.classroom.cluster import connected

@@ -229,6 +229,16 @@ def test_nothing_to_grade(kit, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_results_among_the_submissions(kit, place):
+    """OUT below SUBMISSIONS would be graded at the next run: one line, exit code 2."""
+    submissions, _, _ = place
+    done = kit.course("grade", submissions, "--out", submissions / "out")
+
+    assert 2 == done.returncode
+    assert "OUT lies in SUBMISSIONS" in done.stderr
+    assert not (submissions / "out").exists()
+
+
 def test_without_the_extra(tmp_path):
     """Where Dask is not installed, one line says what to install; the rest of `course` does not need it."""
     import subprocess

@@ -1,11 +1,12 @@
 """A class is graded on real worker processes: every file has its rows, none costs another's, nothing is done twice."""
 
+import json
 import zipfile
 from dataclasses import replace
 
 import pytest
 
-from utils.classroom import engine, grader
+from utils.classroom import cluster, engine, flight, grader
 from utils.classroom.engine import Engine
 from utils.classroom.grader import EditionError, Job
 from utils.classroom.results import Results, read
@@ -153,6 +154,41 @@ def test_slow_files_share_no_batch_s_fate(tmp_path, write, graded, monkeypatch):
     assert 8 == len((folder.parent / "results.jsonl").read_text().split()) // len(
         (folder.parent / "results.jsonl").read_text().split("\n")[1].split()
     )
+
+
+def test_a_notebook_with_pictures_is_graded(tmp_path, write, graded):
+    """Twelve megabytes of outputs travel as any file does."""
+    picture = {"output_type": "display_data", "data": {"image/png": "A" * (12 << 20)}, "metadata": {}}
+    cell = {"cell_type": "code", "source": ANSWER, "outputs": [picture], "metadata": {}, "execution_count": 1}
+    graded(write(tmp_path / "all", {"ada/a.ipynb": json.dumps({"cells": [cell]})}))
+
+    assert ["right"] == [row.status for row in graded.rows()]
+
+
+def test_bytes_on_their_way_have_a_bound(local, monkeypatch):
+    """However large the files are, only so many of their bytes are in memory at a time, and one batch at least goes."""
+    monkeypatch.setattr(flight, "LOAD", 1000)
+    one = flight.Flight(local, 10.0, catalogue.edition())
+    assert one.has_room(False)
+    one.send(["a"], [Job("a.py", b"#" * 2000, {})])
+    assert not one.has_room(False)
+    batch, rows, fault = one.landed()
+
+    assert (["a"], "", ["error"]) == (batch, fault, [row["status"] for row in rows[0]])
+    assert one.has_room(False)
+
+
+def test_a_cluster_without_a_worker_is_given_up(processes, monkeypatch):
+    """After a while, in one line; nobody waits for ever."""
+    monkeypatch.setattr(flight, "PATIENCE", 0.5)
+    monkeypatch.setattr(flight, "LOOK", 0.1)
+    processes.scheduler()
+    with cluster.connected(processes.address, 0) as client:
+        one = flight.Flight(client, 10.0, catalogue.edition())
+        assert one.has_room(False)
+        one.send(["a"], [])
+        with pytest.raises(cluster.ClusterError, match="no worker for"):
+            one.landed()
 
 
 def test_another_edition_is_refused():

@@ -13,6 +13,7 @@ from utils.classroom.grader import EditionError, Job
 
 LOOK = 3.0  # seconds between two looks at the cluster
 PATIENCE = 60.0  # seconds to wait for a worker where there is none
+LOAD = 256 << 20  # bytes of files on their way at a time; one batch more goes where less is
 FETCH = 5.0  # seconds for a batch's rows to come; its worker may have died, and another grades it again
 DIED = "its worker process died, more than once, while it was graded."
 
@@ -23,6 +24,7 @@ class Flight:
     def __init__(self, client: Client, timeout: float, edition: str) -> None:
         self.client, self.timeout, self.edition = client, timeout, edition
         self._flying: dict[str, tuple[Future, list]] = {}
+        self._bytes: dict[str, int] = {}
         self._landed: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._seen = time.monotonic()
         self._look()
@@ -35,12 +37,14 @@ class Flight:
 
         Where there is no worker yet, one batch waits for it.
         """
-        return len(self) < max(1, self.hosts if alone else 2 * self.threads)
+        most = max(1, self.hosts if alone else 2 * self.threads)
+        return len(self) < most and sum(self._bytes.values()) < LOAD
 
     def send(self, batch: list, jobs: list[Job]) -> None:
         """Give a batch to the cluster."""
         future = self.client.submit(grader.grade, jobs, self.timeout, self.edition, pure=False)
         self._flying[future.key] = future, batch
+        self._bytes[future.key] = sum(len(job.data) for job in jobs)
         future.add_done_callback(self._landed.put)
 
     def landed(self) -> tuple[list, list[list[dict]], str]:
@@ -57,6 +61,7 @@ class Flight:
                 continue
             except (KilledWorker, EditionError, CancelledError, Exception) as error:
                 rows, fault = [], self._fault(error)
+            del self._bytes[future.key]
             return self._flying.pop(future.key)[1], rows, fault
 
     def _fault(self, error: BaseException) -> str:

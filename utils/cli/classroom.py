@@ -69,6 +69,10 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
         from utils.classroom import submissions as given
         from utils.grading import catalogue
 
+    if out.resolve().is_relative_to(submissions.resolve()):
+        raise click.UsageError(
+            "OUT lies in SUBMISSIONS, and what is written there would be graded; take another folder."
+        )
     start = time.monotonic()
     ledger_path = out / results.NAME
     try:
