@@ -5,20 +5,18 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
-import numpy  # noqa: F401, first: after our modules its own import takes a quarter longer
-
 from utils import missing
-from utils.door import check, common_mistakes, hint, solution
-from utils.grading.progress import progress
 
 __all__ = [
     "check", "common_mistakes", "data", "detector", "evidence", "expect", "gradcheck", "hint", "mock", "models",
     "next_up", "numeric_gradient", "plots", "progress", "published", "settings", "solution", "stagecheck", "trial",
 ]  # fmt: skip
 
-# What a check does not need is imported when it is first used: who only checks never pays for it.
-_LATER = {
+# What is asked for is imported then: who only checks never pays for the rest, and the command line not for NumPy.
+_HOMES = {
+    "utils.door": ("check", "common_mistakes", "hint", "solution"),
     "utils.folklore": ("evidence", "expect", "published", "settings", "trial"),
+    "utils.grading.progress": ("progress",),
     "utils.gradcheck": ("gradcheck", "numeric_gradient"),
     "utils.practice.mock_notebook": ("mock",),
     "utils.practice.upnext": ("next_up",),
@@ -29,8 +27,9 @@ _LATER = {
 def __getattr__(name: str) -> ModuleType | Callable:
     if name in ("plots", "data", "detector", "models"):
         return importlib.import_module(f"utils.{name}")
-    for module, names in _LATER.items():
+    for module, names in _HOMES.items():
         if name in names:
+            importlib.import_module("numpy")  # first: after our modules its own import takes a quarter longer
             return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'utils' has no attribute {name!r}; it offers {', '.join(__all__)}")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from utils import door
 from utils.cli import files, show
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
@@ -82,6 +81,8 @@ def hint(name: str, everything: bool) -> None:
     course hint adam_step
     course hint 15           where a question has one exercise; else it says their names
     """
+    from utils import door
+
     for stem in catalogue.find(name):
         names = list(catalogue.entries()[stem]["exercises"])
         name = names[0] if len(names) == 1 else name

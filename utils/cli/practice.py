@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from utils import door, editions
+from utils import editions
 from utils.cli import files, show
 from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
@@ -93,6 +93,8 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
 
 
 def _give_up(name: str) -> None:
+    from utils import door
+
     try:
         door.hints_of(name)
     except ValueError as error:

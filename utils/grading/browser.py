@@ -12,8 +12,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 HERE = sys.platform == "emscripten"
 PATIENCE = 1.0  # seconds that a verdict waits for the store
 FIRST, LAST = 2.0, 60.0  # seconds between two tries to write what was refused
@@ -155,6 +153,8 @@ async def _read() -> None:
 def raising(function: Callable, message: str) -> Callable:
     """A function of numpy.linalg that raises LinAlgError where it gives NaN for numbers that are none."""
 
+    import numpy as np  # here, for the command line does without it
+
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
@@ -170,6 +170,8 @@ def set_up() -> None:
 
     It learns of a failure by the processor's floating-point flags, which WebAssembly has not, and returns NaN instead.
     """
+    import numpy as np
+
     np.linalg.cholesky = raising(np.linalg.cholesky, "Matrix is not positive definite")
     np.linalg.inv = raising(np.linalg.inv, "Singular matrix")
     np.linalg.solve = raising(np.linalg.solve, "Singular matrix")

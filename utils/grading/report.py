@@ -1,10 +1,15 @@
 """A verdict as text and as JSON; as HTML in `look.py`."""
 
+from __future__ import annotations
+
 import textwrap
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from utils.grading.compare import Difference
 from utils.grading.text import printable
+
+if TYPE_CHECKING:  # the command line reads verdicts' words without NumPy
+    from utils.grading.compare import Difference
 
 RIGHT, WRONG, BLANK, ERROR = "right", "wrong", "not attempted", "error"
 TIMEOUT, MEMORY = "timeout", "memory"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.editions import AROUND as ROOT
-from utils.folklore.ruling import MIME
 from utils.grading import catalogue
 
 SECONDS, FOLLOW_UP, FOLKLORE, RED_FLAGS = "30-seconds", "follow-up", "folklore", "red-flags"
@@ -64,6 +63,8 @@ def find(key: str, solved: bool = False) -> Card | None:
 
 
 def _cells(path: Path) -> Iterator[Cell]:
+    from utils.folklore.ruling import MIME  # only where a notebook is read
+
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         data = [output["data"][MIME] for output in cell.get("outputs", ()) if MIME in output.get("data", {})]
         yield Cell(cell["cell_type"], "".join(cell["source"]), tuple(item["verdict"] for item in data))
