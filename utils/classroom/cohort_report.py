@@ -129,9 +129,8 @@ def _mistakes(shown: list[Mistake], found: Cohort, counts: Counts) -> str:
 
 def _mistake(one: Mistake, tried: int, counts: Counts) -> str:
     now, ever = counts.drawn(one.now, one.ever), counts.drawn(one.ever, tried)
-    words = (
-        f"{counts.words(one.ever, tried)} of {tried} students made it, {counts.words(one.now, one.ever)} still have it"
-    )
+    still = counts.words(one.now, one.ever) if one.now else "none"
+    words = f"{counts.words(one.ever, tried)} of {tried} students made it, {still} still have it"
     drawn = bar([("named", now), ("other", max(ever - now, 0))], tried, f"{one.name}: {words}")
     return (
         f"<p><b>{html.escape(one.name)}</b> · <code>{html.escape(one.exercise)}</code><br>{drawn}"
@@ -221,7 +220,8 @@ def _stuck(stuck: list[Stuck], counts: Counts) -> str:
         for one in shown
     )
     rest = sum(one.students for one in stuck) - sum(one.students for one in shown)
-    few = f"<p>{'In other places' if shown else 'Somewhere'} single students stand still.</p>" if rest else ""
+    places = "other places" if shown else "some places"
+    few = f"<p>In {places} fewer than {counts.least} students stand still.</p>" if rest else ""
     return intro + (f"<ul>{items}</ul>" if items else "") + (few or ("" if items else "<p>Nobody stands still.</p>"))
 
 

@@ -91,7 +91,8 @@ def gradebook(
         owned.setdefault(student.id, []).append(result)
     exercises = _exercises(results, list(stems))
     rows = [(student, marks_of(owned.get(id_, []), exercises, policy)) for id_, student in people.items()]
-    unread = [result for result in results if result.exercise is None]
+    last = {(result.student, result.file): result for result in results}
+    unread = [result for result in last.values() if result.exercise is None]
     return Gradebook(exercises, rows, sorted(set(unknown)), unread, owned)
 
 

@@ -61,7 +61,8 @@ def write_course(folder: Path, stems: list[str], points: dict[str, float], spoke
 
 
 def _source(stem: str) -> Source:
-    return build.read_source(editions.folder("solutions") / f"{stem}.py")
+    path = editions.folder("solutions") / f"{stem}.ipynb"  # the wheel carries the notebooks, not their sources
+    return Source(path, nbformat.read(path, as_version=4))
 
 
 def notebook(question: Source, points: dict[str, float], spoken: float) -> NotebookNode:

@@ -233,8 +233,8 @@ def _is_foreign(part: Any, name: str, names: list[str]) -> bool:
 def course_answers(exercise: str) -> dict[str, str]:
     """Right answers that were written independently of each other: the solution and the accepted styles."""
     stem = stem_of(exercise)
-    path = editions.folder("solutions") / f"{stem}.py"
-    found = own_code(path.read_bytes(), ".py", catalogue.entries()[stem]["exercises"])
+    path = editions.folder("solutions") / f"{stem}.ipynb"
+    found = own_code(path.read_bytes(), ".ipynb", catalogue.entries()[stem]["exercises"])
     answers = {"solution": found[exercise]} if exercise in found else {}
     for index, accepted in enumerate(catalogue.exercise(exercise).accepts):
         if code := _written(accepted):

@@ -108,6 +108,15 @@ def test_everybody_of_the_roster_has_a_row_and_strangers_are_listed(row):
     assert ["batchnorm_forward"] == book.exercises
 
 
+def test_a_file_that_was_mended_is_no_longer_told(row):
+    """Only what nobody can read to this day."""
+    broken = Result(**row("s1", None, "error", digest="d1", message="no Python"))
+    mended = Result(**row("s1", day=2, digest="d2"))
+
+    assert [] == marks.gradebook([broken, mended], marks.Policy()).unread
+    assert [broken] == marks.gradebook([mended, broken], marks.Policy()).unread
+
+
 def test_exercises_stand_in_the_courses_order(row):
     """Whatever the order of the ledger; a question that is asked for has all its columns."""
     results = [Result(**row("s1", name)) for name in ("nms", "batchnorm2d_forward", "batchnorm_forward")]
