@@ -231,10 +231,11 @@ def main() -> None:
     """Print the table row by row as it is measured."""
     os.environ["COURSE_PROGRESS"] = "off"
     import bench_class
+    import outcome
     import peers
 
     parts = {part.__name__: part for part in (imports, verdicts, grading, practice, notebooks, browser)}
-    parts |= {"peers": peers.rows, "class": bench_class.rows}
+    parts |= {"peers": peers.rows, "class": bench_class.rows, "outcome": outcome.rows}
     wanted = sys.argv[1:] or [name for name in parts if name not in ("peers", "class")]
     for part in (part for name, part in parts.items() if name in wanted):
         for what, measured, promised in part():
