@@ -12,7 +12,9 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from utils.cli import main
 from utils.sandbox import jobobject, limits, process, watch
 from utils.sandbox.batch import grade_files
 from utils.sandbox.worker import Answer, Worker
@@ -112,6 +114,18 @@ def test_the_command_line_speaks_on_windows(tmp_path, words):
     assert done.returncode in (0, 1, 2)
     assert len(done.stdout + done.stderr) > 40
     (done.stdout + done.stderr).decode("cp1252")
+
+
+def test_what_a_system_lacks_is_said_once(tmp_path, monkeypatch):
+    """Beside the rows, at the first grading; on Linux never."""
+    assert "" == limits.lacking()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    answer = tmp_path / "answer.txt"
+    answer.touch()
+    said = [CliRunner().invoke(main, ["check", str(answer), "--json"]) for _ in range(2)]
+
+    assert ["compiled code passes it" in one.stderr for one in said] == [True, False]
+    assert [["error"], ["error"]] == [[row["status"] for row in json.loads(one.stdout)] for one in said]
 
 
 # ---- nobody's answer is another's ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from utils.cli.bar import progress_bar
 from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
-from utils.grading.progress import record, root
+from utils.grading.progress import entries, note, record, root
 from utils.grading.report import BAD, MACHINE
 from utils.grading.text import printable
 from utils.workplace.folder import current
@@ -114,6 +114,7 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
     from utils.sandbox.batch import grade_files
     from utils.sandbox.ledger import Ledger
 
+    _say_what_is_lacking()
     with ExitStack() as stack:
         ledger = stack.enter_context(_opened(Ledger, jsonl)) if jsonl else None
         advance = stack.enter_context(progress_bar("grading", as_json))
@@ -136,6 +137,16 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
     else:
         _print_rows(rows)
     return rows
+
+
+def _say_what_is_lacking() -> None:
+    """Once in a learner's life, on a system that has fewer walls than Linux."""
+    from utils.sandbox import limits
+
+    words = limits.lacking()
+    if words and not any(entry.get("event") == "walls" for entry in entries()):
+        note("walls")
+        click.echo(words, err=True)
 
 
 def _opened(ledger: type, path: Path) -> object:

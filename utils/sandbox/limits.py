@@ -186,6 +186,16 @@ def walls() -> str:
     return f"limits on time, {memory} and file size, and Python's audit hook{lacking}{fresh}"
 
 
+def lacking() -> str:
+    """What this system cannot do that Linux can, in one sentence; "" where nothing is lacking."""
+    if sys.platform.startswith("linux") and _has_resource():
+        return ""
+    return (
+        "On this system a file's memory is watched from outside, and only Python's audit hook keeps it from other "
+        "files and the network: compiled code passes it. Do not grade strangers' files here (SECURITY.md)."
+    )
+
+
 def _has_resource() -> bool:
     try:
         import resource  # noqa: F401
