@@ -18,13 +18,15 @@ async function arrived() {
 
 const shown = async (page) => (await page.locator(".course-practice").innerText()).replaceAll(/\s+/g, " ");
 
-// What the page says after an import, once it is done.
-async function imported(page, file) {
+// What the page says of an export or an import, once it is done: until then it says "…".
+async function said(page, work) {
   await page.evaluate(() => { document.querySelector(".course-transfer [role=status]").textContent = ""; });
-  await page.setInputFiles(".course-transfer input", file);
+  await work();
   await page.waitForFunction(() => document.querySelector(".course-transfer [role=status]").textContent.length > 1);
   return page.locator(".course-transfer [role=status]").innerText();
 }
+
+const imported = (page, file) => said(page, () => page.setInputFiles(".course-transfer input", file));
 
 async function exported(page) {
   const [download] = await Promise.all([page.waitForEvent("download"), page.click(".course-transfer .export")]);
