@@ -1,6 +1,7 @@
 """`course class gradebook`, `feedback` and `export`: what each student is told, from the ledger and the late policy."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
+from utils.grading.text import printable
 
 
 class Deadline(click.ParamType):
@@ -124,7 +126,8 @@ def written(path: Path, text: str) -> Path:
 
 def told(facts: dict, words: str, as_json: bool) -> None:
     """What a verb did, as JSON or in words."""
-    click.echo(json.dumps(facts, ensure_ascii=False, indent=1) if as_json else words)
+    sys.stdout.reconfigure(errors="backslashreplace")  # no name ends a run, whatever the locale
+    click.echo(json.dumps(facts, ensure_ascii=False, indent=1) if as_json else printable(words))
 
 
 @click.command()

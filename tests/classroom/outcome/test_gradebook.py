@@ -125,3 +125,13 @@ def test_a_file_that_cannot_be_written_leaves_no_part(course, out, row):
     assert 2 == done.exit_code
     assert "cannot be written" in done.output
     assert ["gradebook.csv", "results.jsonl"] == sorted(path.name for path in folder.iterdir())
+
+
+def test_no_name_of_a_stranger_reaches_the_terminal_as_it_is(course, out, row):
+    """Escape codes in an id or in a folder's name are shown as blanks."""
+    path = out() / "roster.csv"
+    path.write_text("id,name\ns\x1b[2J,Ada\n", encoding="utf-8")
+    done = course("class", "gradebook", out(row("evil\x1b[2J")), "--roster", path)
+
+    assert 0 == done.exit_code
+    assert "\x1b" not in done.output

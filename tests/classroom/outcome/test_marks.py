@@ -58,6 +58,13 @@ def test_a_day_begun_is_a_day_late(mark, time, days):
     assert days == mark({"submitted": time}, deadlines=DEADLINE).days
 
 
+def test_what_the_platform_calls_late_is_a_day_late_at_least(mark):
+    """Canvas writes LATE into a file's name; the time in its zip may be another."""
+    assert 1 == mark({"late": True, "submitted": ""}, deadlines=DEADLINE).days
+    assert 3 == mark({"late": True, "day": 5}, deadlines=DEADLINE).days
+    assert 0 == mark({"late": True}).days, "without a deadline nothing is late"
+
+
 def test_free_days_first_then_the_penalty(mark):
     """Three days late: with two free ones, one is charged."""
     late = {"day": 5}

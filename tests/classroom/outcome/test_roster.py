@@ -2,7 +2,7 @@
 
 import pytest
 
-from utils.classroom import roster
+from utils.classroom import roster, submissions
 
 PLAIN = "id,name,email,section\ns1,Ada Byron,ada@uni.example,A\ns2,Emmy Noether,emmy@uni.example,B\n"
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,Essay (99)
@@ -17,6 +17,7 @@ Emmy,Noether,s2,emmy@uni.example,-
 WORKSHEET = """Identifier,"Full name","Email address",Status,Grade,"Maximum Grade"
 "Participant 77","Ada Byron",ada@uni.example,Submitted,,100
 """
+GITHUB = "identifier,github_username,github_id,name\ns1,ada-b,1,Ada Byron\ns2,emmy-n,2,Emmy Noether\n"
 CLASSROOM50 = "username,first_name,last_name,email,section,github_id\nada-b,Ada,Byron,,A,1\nemmy-n,Emmy,Noether,,B,2\n"
 
 
@@ -28,7 +29,7 @@ def read(tmp_path, text, encoding="utf-8"):
 
 @pytest.mark.parametrize(
     ("text", "ids"),
-    [(PLAIN, ["s1", "s2"]), (CANVAS, ["s1", "s2"]), (MOODLE, ["s1", "s2"]), (WORKSHEET, ["Participant 77"]), (CLASSROOM50, ["ada-b", "emmy-n"])],
+    [(PLAIN, ["s1", "s2"]), (CANVAS, ["s1", "s2"]), (MOODLE, ["s1", "s2"]), (WORKSHEET, ["Participant 77"]), (CLASSROOM50, ["ada-b", "emmy-n"]), (GITHUB, ["s1", "s2"])],
 )  # fmt: skip
 def test_an_export_of_each_system_is_a_roster(tmp_path, text, ids):
     """The id that the system itself goes by, the name, and no line for "Points Possible"."""
@@ -83,3 +84,28 @@ def test_a_name_that_two_have_matches_nobody(tmp_path):
 
     assert find("Ada Byron") is None
     assert ("a1", "a2") == (find("a1").id, find("a2").id)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [(CANVAS, "byronada_101_555_answer.py"), (CANVAS, "byronada_LATE_101_555_answer-1.py"),
+     (MOODLE, "Ada Byron_4711_assignsubmission_file_/answer.py"), (WORKSHEET, "A. B._77_assignsubmission_file_/answer.py"),
+     (GITHUB, "homework-submissions/homework-ada-b/answer.py"), (CLASSROOM50, "ada-b/answer.py"), (PLAIN, "s1.py")],
+)  # fmt: skip
+def test_each_systems_files_find_their_student_in_its_roster(tmp_path, text, path):
+    """As the platforms name what they give, and as `course class grade` reads it."""
+    target = tmp_path / "in" / path
+    target.parent.mkdir(parents=True)
+    target.write_text("x = 1")
+    with submissions.opened(tmp_path / "in") as source:
+        (owner,) = [one.owner for one in source.submissions()]
+    ada = read(tmp_path, text)[0]
+
+    assert ada == roster.Matcher(read(tmp_path, text)).find(owner.student, owner.name, owner.number)
+
+
+def test_a_platforms_number_is_no_students_number(tmp_path):
+    """Canvas's user 4711 is not the student whose own id is 4711."""
+    find = roster.Matcher(read(tmp_path, "id,name\n4711,Emmy Noether\n")).find
+
+    assert find("byronada_4711", "byronada", "4711") is None
