@@ -123,6 +123,15 @@ def test_the_time_of_a_file(tmp_path):
     assert ["2026-05-06T07:08:10+00:00", "", "1970-01-02T00:00:01+00:00"] == [one.submitted for one in found(packed)]
 
 
+def test_folders_are_read_in_the_order_of_their_names(tmp_path):
+    """However deep they lie, and however often the class is read."""
+    names = [f"{'/'.join('d' * 300)}/a.py", "bob/a.py", "ada/y/a.py", "ada/b.py", "ada/x/a.py", "ada/a.py"]
+    folder = unpacked(tmp_path / "all", *names)
+
+    order = ["ada/a.py", "ada/b.py", "ada/x/a.py", "ada/y/a.py", "bob/a.py", names[0]]
+    assert order == [one.file for one in found(folder)] == [one.file for one in found(folder)]
+
+
 # ---- what a stranger may put there --------------------------------------------------------------------------------
 
 

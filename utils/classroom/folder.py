@@ -32,9 +32,12 @@ class Folder:
 
     def submissions(self) -> Iterator[Submission]:
         """All files that are graded, and what stands in the way of others."""
-        waiting: list[tuple[Path, tuple[str, ...]]] = [(self.path, ())]
+        waiting = [iter([(self.path, ())])]  # of each folder on the way down, the folders in it that are still to come
         while waiting:
-            folder, parts = waiting.pop()
+            folder, parts = next(waiting[-1], (None, ()))
+            if folder is None:
+                waiting.pop()
+                continue
             entries = self._entries(folder, parts)
             if isinstance(entries, Submission):
                 yield entries
@@ -42,7 +45,7 @@ class Folder:
             for entry, name in entries:
                 if _is_graded(entry):
                     yield self._submission(entry, (*parts, name))
-            waiting += [(Path(e.path), (*parts, n)) for e, n in reversed(entries) if e.is_dir(follow_symlinks=False)]
+            waiting.append(_folders(entries, parts))
 
     def content(self, submission: Submission) -> bytes:
         """The file's bytes; NoTextError where there are none."""
@@ -85,6 +88,13 @@ class Folder:
         with suppress(OSError):
             changed = moment(entry.stat(follow_symlinks=False).st_mtime)
         return Submission(owner(parts, self.root), "/".join(parts), changed, trouble, Path(entry.path))
+
+
+def _folders(entries: list, parts: tuple[str, ...]) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """The folders among the entries of one, made as they are asked for: a class may have a hundred thousand."""
+    for entry, name in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path), (*parts, name)
 
 
 def _is_graded(entry: os.DirEntry) -> bool:
