@@ -1,6 +1,5 @@
 """`make bench`: the speeds that the course promises, each beside its bound. Measures, never fails."""
 
-import functools
 import json
 import os
 import random
@@ -10,68 +9,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import peers
+from measuring import Row, Spent, compiled, in_turns, middle, of_call, of_command
 
 from utils.grading import catalogue
 
 ROOT = Path(__file__).parents[1]
-REPEATS = 15
-Row = tuple[str, str, str]  # what, measured, promised
-
-
-@dataclass(frozen=True, order=True)
-class Spent:
-    """Milliseconds of processor time, and by the clock."""
-
-    cpu: float
-    wall: float
-
-    def __str__(self) -> str:
-        return f"{self.cpu:.2f} ({self.wall:.2f}) ms"
-
-
-def _median(spent: list[Spent]) -> Spent:
-    return sorted(spent)[len(spent) // 2]
-
-
-def fresh(*codes: str) -> list[Spent]:
-    """The median of fresh interpreters running each code, in turns; compiled before, as an installed course is."""
-    with tempfile.TemporaryDirectory() as folder:
-        env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-        env["PYTHONPYCACHEPREFIX"] = folder
-        rounds = [[_fresh(code, env) for code in codes] for _ in range(REPEATS + 1)][1:]
-    return [_median(list(column)) for column in zip(*rounds, strict=True)]
-
-
-def _fresh(code: str, env: dict[str, str]) -> Spent:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    wall = timed(lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=env))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Spent(1e3 * cpu, 1e3 * wall)
-
-
-def median(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median wall-clock seconds of a call."""
-    return statistics.median(timed(work) for _ in range(repeats))
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Wall-clock seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+COURSE = (sys.executable, "-m", "utils.cli")
 
 
 def imports() -> Iterator[Row]:
-    """What a notebook's first cell costs."""
-    numpy, check = fresh("import numpy", "from utils import check")
-    yield "import numpy, fresh process", str(numpy), ""
-    yield "from utils import check, fresh process", f"{check} = {check.cpu / numpy.cpu:.2f} × numpy", "≤ 1.5 ×"
+    """What a notebook's first cell costs, in fresh processes."""
+    codes = ("import numpy", "from utils import check")
+    with compiled() as env:
+        numpy, check = in_turns([lambda c=code: of_command([sys.executable, "-c", c], ROOT, env) for code in codes])
+    yield "import numpy, fresh process", numpy.ms(), ""
+    yield "from utils import check, fresh process", f"{check.ms()} = {check.cpu / numpy.cpu:.2f} × numpy", "≤ 1.5 ×"
 
 
 def verdicts() -> Iterator[Row]:
@@ -85,12 +42,13 @@ def verdicts() -> Iterator[Row]:
             kind = "torch: whole networks" if name in ("AlexNet", "vgg") else "torch" if entry["torch"] else "NumPy"
             kinds.setdefault(kind, []).append((right, wrong))
             slowest = max(wrong)
-            yield f"check({name})", f"right {right}, wrong {_median(wrong)}, slowest {slowest}", ""
+            words = f"right {right.ms()}, wrong {middle(wrong).ms()}, slowest {slowest.ms()}"
+            yield f"check({name})", words, ""
     for kind, spent in kinds.items():
         for what, all_of_them in (
             ("right", [right for right, _ in spent]), ("wrong, named", [one for _, wrong in spent for one in wrong]),
         ):  # fmt: skip
-            cpu = sorted(one.cpu for one in all_of_them)
+            cpu = sorted(1e3 * one.cpu for one in all_of_them)
             late = cpu[int(0.95 * (len(cpu) - 1))]
             figures = f"CPU ms: median {statistics.median(cpu):.2f}, 95 % {late:.1f}, worst {cpu[-1]:.0f}"
             yield f"{kind}, {what}, {len(cpu)} answers", figures, PROMISED[kind][what]
@@ -113,56 +71,56 @@ def _verdict(stem: str, name: str) -> tuple[Spent, list[Spent]]:
     inputs = [ref.inputs for ref in refs]
 
     def spent(function: Callable) -> Spent:
-        wall, cpu = time.perf_counter(), time.process_time()
-        judge.judge(exercise, run.outcomes(function, exercise, inputs), refs)
-        return Spent(1e3 * (time.process_time() - cpu), 1e3 * (time.perf_counter() - wall))
+        return of_call(lambda: judge.judge(exercise, run.outcomes(function, exercise, inputs), refs))
 
     right = proof.solved(exercise, ROOT / "solutions" / f"{stem}.py")
     some = exercise.mistakes[:: max(1, len(exercise.mistakes) // 8)]
     spent(right)  # what is loaded once
-    return _median([spent(right) for _ in range(5)]), [min(spent(m.wrong) for _ in range(2)) for m in some]
+    return middle([spent(right) for _ in range(5)]), [min(spent(m.wrong) for _ in range(2)) for m in some]
 
 
 def grading() -> Iterator[Row]:
-    """Twenty files in one command, isolation on; and the children's memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        for i in range(20):
-            shutil.copy(ROOT / "solutions" / "15_batchnorm_forward.py", Path(folder) / f"answer{i}.py")
-        command = [sys.executable, "-m", "utils.cli", "check", *map(str, sorted(Path(folder).iterdir()))]
-
-        def spent(fork: str, repeats: int) -> float:
-            env = os.environ | {"COURSE_FORK": fork}
-            work = functools.partial(subprocess.run, command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env=env)
-            return median(work, repeats) / 20
-
-        forked, fresh_ones = spent("on", 5), spent("off", 1)
-    yield "course check, 20 files of one NumPy question", f"{forked:.3f} s a file", "≤ 0.10 s a file"
-    yield "the same without fork, as on Windows and macOS", f"{fresh_ones:.3f} s a file", "≤ 0.40 s a file"
-    status = median(
-        lambda: subprocess.run(
-            [sys.executable, "-m", "utils.cli", "status"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
-        )
-    )
-    yield "course status", f"{status:.2f} s", "≤ 0.4 s"
+    """Distinct files of NumPy questions in one command, isolation on; and the processes' memory."""
+    with compiled() as env, tempfile.TemporaryDirectory() as folder:
+        files = [str(path) for path in _answers(Path(folder), 320)]
+        few, many = (of_command([*COURSE, "check", "--jobs", "1", *files[:n]], ROOT, env) for n in (20, 320))
+        yield "course check, 20 files, all of it", str(few), "≤ 0.1 s a file"
+        each = Spent(many.cpu - few.cpu, many.wall - few.wall).per(300)
+        yield "course check, a file more, of 300", each.ms(), "≤ 15 ms"
+        fresh = of_command([*COURSE, "check", "--jobs", "1", *files[:20]], ROOT, env | {"COURSE_FORK": "off"})
+        yield "20 files without fork, as on Windows and macOS", str(fresh.per(20)), "≤ 0.4 s a file"
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    yield "memory of the largest of its processes", f"{most:.0f} MB", "< 400 MB"
     yield "memory of a grading child, at its peak", f"{child_memory():.0f} MB", "< 400 MB"
 
 
+def _answers(folder: Path, number: int) -> list[Path]:
+    """Twenty solved exercises, one of every sixth, again and again, each file with a comment of its own."""
+    from utils.sandbox import source
+
+    texts = []
+    for stem, entry in catalogue.entries().items():
+        if not entry["torch"]:
+            found = source.read(ROOT / "solutions" / f"{stem}.py", list(entry["exercises"]))
+            texts += [found.needed_for(name) for name in entry["exercises"]]
+    some, files = texts[:: len(texts) // 20][:20], [folder / f"answer{i:04}.py" for i in range(number)]
+    for i, path in enumerate(files):
+        path.write_text(f"{some[i % len(some)]}\n# number {i}\n", encoding="utf-8")
+    return files
+
+
 def practice() -> Iterator[Row]:
-    """What a learner waits for with a log of 100,000 rows: 31 months, 141 exercises, as they would be written."""
-    with tempfile.TemporaryDirectory() as home:
+    """What a learner waits for: with no log, and with one of 100,000 rows, 31 months as they would be written."""
+    with compiled() as env, tempfile.TemporaryDirectory() as home:
+        env |= {"COURSE_HOME": home, "COURSE_NOW": "2027-01-01T09:00:00+00:00"}
+        yield "course status", str(_course(["status"], env)), "≤ 0.3 s"
         (Path(home) / "progress.jsonl").write_text(long_log(100_000), encoding="utf-8")
-        env = os.environ | {"COURSE_HOME": home, "COURSE_NOW": "2027-01-01T09:00:00+00:00"}
         for verb in (["status"], ["next"], ["review", "--json"]):
-            found = _median([_process([sys.executable, "-m", "utils.cli", *verb], env) for _ in range(5)])
-            yield f"course {' '.join(verb)}, a log of 100,000 rows", str(found), "≤ 500 ms"
+            yield f"course {' '.join(verb)}, a log of 100,000 rows", str(_course(verb, env)), "≤ 0.5 s"
 
 
-def _process(command: list[str], env: dict[str, str]) -> Spent:
-    """A command's processor time and its time by the clock, which on a busy machine is longer."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
-    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
-    return Spent(1e3 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), 1e3 * wall)
+def _course(verb: list[str], env: dict[str, str]) -> Spent:
+    return in_turns([lambda: of_command([*COURSE, *verb], ROOT, env)], 5)[0]
 
 
 def long_log(rows: int) -> str:
@@ -199,12 +157,7 @@ def notebooks() -> Iterator[Row]:
     """Each solution from top to bottom in a fresh kernel."""
     for path in sorted((ROOT / "solutions").glob("*.ipynb")):
         command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--stdout", str(path)]
-        seconds = timed(
-            lambda c=command: subprocess.run(
-                c, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-        )
-        yield f"notebook {path.stem}", f"{seconds:.1f} s", "< 20 s"
+        yield f"notebook {path.stem}", str(of_command(command, ROOT)), "< 20 s"
 
 
 def browser() -> Iterator[Row]:
@@ -218,7 +171,11 @@ def browser() -> Iterator[Row]:
         return
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder)
-        yield "course dev lite --self-hosted", f"{timed(lambda: lite.build_site(site / 'lite', True)):.0f} s", "≤ 30 s"
+        yield (
+            "course dev lite --self-hosted",
+            f"{of_call(lambda: lite.build_site(site / 'lite', True)).wall:.0f} s",
+            "≤ 30 s",
+        )
         right = proof.source.read(ROOT / "solutions" / f"{stem}.py", [name]).needed_for(name).split("\n\n")[-1]
         job = {"site": folder, "path": lite.notebook_name(stem), "name": name, "right": right}
         modules = lite_assets.node_modules(ROOT / "tests" / "browser" / "package.json")
@@ -240,14 +197,21 @@ def main() -> None:
     os.environ["COURSE_PROGRESS"] = "off"
     import bench_class
     import outcome
-    import peers
 
     parts = {part.__name__: part for part in (imports, verdicts, grading, practice, notebooks, browser)}
     parts |= {"peers": peers.rows, "class": bench_class.rows, "outcome": outcome.rows}
     wanted = sys.argv[1:] or [name for name in parts if name not in ("peers", "class")]
     for part in (part for name, part in parts.items() if name in wanted):
-        for what, measured, promised in part():
+        for what, measured, promised in _rows(part):
             print(f"{what:<48} {measured:<44} {promised}", flush=True)
+
+
+def _rows(part: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    """The rows of a part; where a program that it needs is missing or fails, a row that says so is its last."""
+    try:
+        yield from part()
+    except (OSError, subprocess.CalledProcessError) as error:
+        yield part.__name__, f"not measured: {str(error).splitlines()[0]}", ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""`make bench ARGS=peers`: the same twenty answers graded by us, by nbgrader and by otter-grader, in the same run.
+"""`make bench ARGS=peers`: the same twenty answers graded by us, run by nbclient, graded by nbgrader and otter-grader.
 
-nbgrader and otter-grader live in virtual environments of their own under build/peers, made at the first run.
+They live in virtual environments of their own under build/peers, made at the first run.
 """
 
 import os
@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+from measuring import Row, Spent, compiled, of_command
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).parents[1]
@@ -32,24 +32,21 @@ test = {"name": "q1", "points": 1, "suites": [{"type": "doctest", "scored": True
 """
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
-    """Seconds a file, and ours beside it."""
-    ours = _timed(_ours) / FILES
-    yield f"course check, {FILES} files", f"{ours:.3f} s a file", ""
-    path = os.environ["PATH"]
-    for name, work in (("nbgrader", _nbgrader), ("otter-grader", _otter)):
+def rows() -> Iterator[Row]:
+    """Processor time a file, by the clock in brackets, and how many times ours that is."""
+    ours = _measured(_ours, Path(sys.executable).parent)
+    yield f"course check, {FILES} files", f"{ours.ms()} a file", ""
+    for name, work in (("nbclient", _nbclient), ("nbgrader", _nbgrader), ("otter-grader", _otter)):
         try:
-            python = environment(name)
-            os.environ["PATH"] = f"{python}{os.pathsep}{path}"  # nbgrader calls alembic by its name
-            seconds = _timed(lambda folder, work=work, python=python: work(folder, python)) / FILES
-            yield f"  {name} on the same answers", f"{seconds:.3f} s a file = {seconds / ours:.0f} × ours", ""
-        except subprocess.CalledProcessError as error:
-            words = (error.stderr or error.stdout or b"").decode(errors="replace").strip().splitlines()[-1:]
-            yield f"  {name}", f"not measured: {words}", ""
+            spent = _measured(work, _environment(name))
+            yield f"  {name} on the same answers", f"{spent.ms()} a file = {spent.cpu / ours.cpu:.0f} × ours", ""
+        except (OSError, subprocess.CalledProcessError) as error:
+            words = getattr(error, "stderr", b"") or str(error).encode()
+            yield f"  {name}", f"not measured: {words.decode(errors='replace').strip().splitlines()[-1:]}", ""
 
 
-def environment(name: str) -> Path:
-    """The folder of executables of a virtual environment with that grader; CalledProcessError where pip gets none."""
+def _environment(name: str) -> Path:
+    """The folder of executables of a virtual environment with that grader."""
     folder = ROOT / "build" / "peers" / name
     if not (folder / ".ready").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
@@ -59,20 +56,36 @@ def environment(name: str) -> Path:
     return folder / "bin"
 
 
-def _timed(work: object) -> float:
-    """Seconds of a grader's command, its preparation apart."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = work(Path(folder))
-        start = time.perf_counter()
-        subprocess.run(command, check=True, cwd=folder, capture_output=True)
-        return time.perf_counter() - start
+def _measured(work: Callable[[Path, Path], list[str]], bin_: Path) -> Spent:
+    """What a grader's command takes for one file, its preparation apart; compiled before, as all of them are."""
+    with tempfile.TemporaryDirectory() as folder, compiled() as env:
+        command, here = work(Path(folder), bin_), Path(folder)
+        if work is _ours:
+            of_command(command, here, env)
+        else:  # the peers' packages were compiled when pip installed them
+            env = _beside(bin_)
+        return of_command(command, here, env).per(FILES)
 
 
-def _ours(folder: Path) -> list[str]:
+def _beside(bin_: Path) -> dict[str, str]:
+    """The environment of a peer's commands: nbgrader calls alembic by its name."""
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return env | {"PATH": f"{bin_}{os.pathsep}{env['PATH']}"}
+
+
+def _ours(folder: Path, _: Path) -> list[str]:
     files = [folder / f"answer{i}.py" for i in range(FILES)]
     for number, path in enumerate(files):
         path.write_text(f"{ANSWER}\n# {number}\n")
     return [sys.executable, "-m", "utils.cli", "check", "--jobs", "1", *map(str, files)]
+
+
+def _nbclient(folder: Path, bin_: Path) -> list[str]:
+    """What every runner of notebooks does: a kernel for each, cell by cell. It runs the test and names nothing."""
+    for number in range(FILES):
+        cells = [new_code_cell(f"{ANSWER}\n# {number}"), new_code_cell(TEST)]
+        nbformat.write(new_notebook(cells=cells, metadata=_KERNEL), folder / f"s{number}.ipynb")
+    return [str(bin_ / "jupyter-execute"), *(f"s{number}.ipynb" for number in range(FILES))]
 
 
 def _nbgrader(folder: Path, bin_: Path) -> list[str]:
@@ -82,8 +95,9 @@ def _nbgrader(folder: Path, bin_: Path) -> list[str]:
     source.parent.mkdir(parents=True)
     nbformat.write(new_notebook(cells=cells, metadata=_KERNEL), source)
     subprocess.run(
-        [bin_ / "nbgrader", "generate_assignment", "ps", "--force"], check=True, cwd=folder, capture_output=True
-    )
+        [bin_ / "nbgrader", "generate_assignment", "ps", "--force"],
+        check=True, cwd=folder, env=_beside(bin_), capture_output=True,
+    )  # fmt: skip
     for number in range(FILES):
         target = folder / "submitted" / f"s{number}" / "ps" / "nb.ipynb"
         target.parent.mkdir(parents=True)

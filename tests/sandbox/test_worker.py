@@ -274,6 +274,20 @@ def test_the_child_never_holds_the_answers():
     assert "held 0, found 0" in verdict.message
 
 
+def test_what_answers_share_is_made_once():
+    """Two answers to one exercise: its inputs are encoded once, and a script is compiled once, not whole and by cells."""
+    from utils.sandbox import source, worker
+
+    worker._inputs.cache_clear()
+    with Worker(timeout=5) as warm:
+        assert [True, True] == [bool(warm.grade(Answer("batchnorm_forward", f"{RIGHT}# {i}"))) for i in range(2)]
+    assert (1, 1) == worker._inputs.cache_info()[:2]
+
+    source._compiled.cache_clear()
+    source.parts(RIGHT.encode(), ".py", ["batchnorm_forward"])
+    assert (1, 1) == source._compiled.cache_info()[:2]
+
+
 def test_sigkill_in_the_middle_of_a_grading_loses_no_attempt(tmp_path, monkeypatch):
     """`course grade` killed by SIGKILL leaves every attempt noted before, and all the learner's files, as they were."""
     from utils.grading.progress import history
