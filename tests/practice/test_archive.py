@@ -1,6 +1,7 @@
 """Log and work taken elsewhere: what is exported comes back whole, and an import loses nothing that was there."""
 
 import importlib
+import io
 import json
 import os
 import shutil
@@ -218,3 +219,31 @@ def test_no_import_loses_a_version(tmp_path_factory, versions):
 
     assert versions[0] == (home / name).read_bytes()
     assert sorted(set(versions)) == sorted(contents(home).values())
+
+
+def whole():
+    """An archive with compressed members, as bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("progress.jsonl", ENTRY * 20)
+        file.writestr("work/15_x.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4}' * 20)
+    return buffer.getvalue()
+
+
+WHOLE = whole()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=4), st.integers(0, len(WHOLE)))
+def test_a_damaged_archive_is_refused_or_read(tmp_path_factory, changes, length):
+    """Whatever bytes a bad disk or a broken download changed: some content or one line of words, never another error."""
+    damaged = bytearray(WHOLE)
+    for place, byte in changes:
+        damaged[place] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged.zip"
+    path.write_bytes(damaged[:length] if length % 3 == 0 else damaged)
+    try:
+        found = archive.read(path)
+    except archive.ForeignError as error:
+        found = str(error)
+    assert isinstance(found, archive.Brought) or "\n" not in found

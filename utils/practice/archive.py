@@ -79,10 +79,12 @@ def read(path: Path) -> Brought:
                 return Brought(_log(path, path.read_bytes()))
         with zipfile.ZipFile(path) as zipped:
             return _unpacked(path, zipped)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ForeignError(f"{path} is broken or not whole: {error}") from None
+    except ForeignError:
+        raise
     except OSError as error:
         raise ForeignError(f"{path} could not be read: {error.strerror or error}") from None
+    except Exception as error:  # on damaged bytes zipfile raises whatever zlib, struct and its other parts raise
+        raise ForeignError(f"{path} is broken or not whole: {' '.join(str(error).split())}") from None
 
 
 def _unpacked(path: Path, zipped: zipfile.ZipFile) -> Brought:
