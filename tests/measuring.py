@@ -2,7 +2,6 @@
 
 import os
 import resource
-import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -62,11 +61,6 @@ def in_turns(works: Sequence[Callable[[], Spent]], repeats: int = REPEATS) -> li
 def middle(spent: list[Spent]) -> Spent:
     """The one in the middle by processor time."""
     return sorted(spent)[len(spent) // 2]
-
-
-def median(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median seconds by the clock of a call."""
-    return statistics.median(of_call(work).wall for _ in range(repeats))
 
 
 @contextmanager
