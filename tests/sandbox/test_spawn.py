@@ -53,7 +53,7 @@ def write(folder, **bodies):
     return sorted(folder.glob("*.py"))
 
 
-def verdicts(paths, timeout=4.0):
+def verdicts(paths, timeout=30.0):
     return {Path(row.file).stem: row.report for row in grade_files(paths, timeout=timeout)}
 
 
@@ -64,22 +64,33 @@ def assert_as_they_are(found, files):
 
 @pytest.mark.usefixtures("without_fork")
 def test_each_fault_keeps_its_status_without_fork(tmp_path):
-    """Right, wrong, endless, hungry, …: the same words as with fork, and no file costs another's result."""
-    some = {name: FILES[name] for name in ("a right", "c hangs", "e eats", "g writes", "i right")}
+    """Right, wrong, hungry, …: the same words as with fork, and no file costs another's result."""
+    some = {name: FILES[name] for name in ("a right", "e eats", "g writes", "i right")}
     paths = write(tmp_path, **{name: body for name, (body, _, _) in some.items()})
 
-    assert_as_they_are({name: made.to_json() for name, made in verdicts(paths, timeout=1.0).items()}, some)
+    assert_as_they_are({name: made.to_json() for name, made in verdicts(paths, timeout=30).items()}, some)
+
+
+@pytest.mark.usefixtures("without_fork")
+def test_an_endless_loop_ends_without_fork(tmp_path):
+    """After the processor time that it has, or four times as much by the clock."""
+    (verdict,) = verdicts(write(tmp_path, **{"c hangs": FILES["c hangs"][0]}), timeout=0.5).values()
+
+    assert "timeout" == verdict.status
+    assert "no answer within" in verdict.message
 
 
 def test_windows_grades_them_too(tmp_path):
     """Without what Windows lacks (resource, fcntl, fork, SIGKILL, SIGALRM, poll, /proc, Landlock), the parent's
     watching alone stops what is endless or hungry."""
     write(tmp_path, **{name: body for name, (body, _, _) in FILES.items()})
-    done = as_windows(
-        "-m", "utils.cli", "check", "--json", "--timeout", "1", "--jobs", "1", *sorted(tmp_path.glob("*.py"))
-    )
+    paths, hanging = sorted(tmp_path.glob("*.py")), tmp_path / "c hangs.py"
+    rows = []
+    for files, timeout in (([path for path in paths if path != hanging], 30), ([hanging], 0.5)):
+        command = ["check", "--json", "--timeout", timeout, "--jobs", "1", *files]
+        rows += json.loads(as_windows("-m", "utils.cli", *command).stdout)
 
-    assert_as_they_are({Path(row["file"]).stem: row for row in json.loads(done.stdout)}, FILES)
+    assert_as_they_are({Path(row["file"]).stem: row for row in rows}, FILES)
     assert not (tmp_path.parent / "outside").exists()
 
 
@@ -161,7 +172,7 @@ def test_a_fresh_interpreter_holds_no_answer():
     except PermissionError: pass
     raise ValueError(f"held {{held}} loaded {{loaded}}")
     """
-    with Worker(timeout=5) as worker:
+    with Worker(timeout=30) as worker:
         verdict = worker.grade(Answer("batchnorm_forward", probe))
 
     assert "held [] loaded []" in verdict.message
@@ -219,6 +230,17 @@ def test_a_watch_counts_from_its_beginning():
     assert patient.before[0] >= 0.3
     assert "" == patient.fate()
     assert "memory" == watch.Watch(os.getpid(), 5.0, "", -1).fate()
+
+
+def test_where_nobody_can_measure_the_clock_decides(monkeypatch):
+    """Without /proc and psutil: once the limit by the clock, and the message names that limit."""
+    monkeypatch.delattr(os, "sysconf")  # as on Windows, also where Wine shows a /proc
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    blind = watch.Watch(os.getpid(), 0.05, "", 1)
+    time.sleep(0.1)
+
+    assert (watch.by_psutil, None, "late") == (blind.meter, blind.before, blind.fate())
+    assert "within 0.05 s" in watch.death("late", 0, 0.05)["message"]
 
 
 @pytest.mark.skipif(sys.maxsize < 2**32, reason="sizes of a system with 64 bits")

@@ -71,4 +71,4 @@ def _beyond(memory: int) -> int | None:
     except ImportError:
         return None
     used = psutil.Process().memory_info()
-    return getattr(used, "private", used.vms) + memory
+    return getattr(used, "pagefile", used.vms) + memory
