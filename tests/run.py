@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 JOBS = os.environ.get("JOBS", "2")
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-n", JOBS, "-p", "no:cacheprovider"]
 BROWSER = [f"tests/publishing/test_{name}.py" for name in ("site", "lite", "practice_page", "stores")]
+BROWSER.append("tests/workplace/test_lab.py")
 PARTS = {
     "ruff": [sys.executable, "-m", "ruff", "check", "."],
     "format": [sys.executable, "-m", "ruff", "format", "--check", "utils", "tests"],

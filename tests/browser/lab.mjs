@@ -20,11 +20,22 @@ async function step(name, action) {
   last = Date.now();
 }
 
+// A notebook's cells move while others above them are drawn: a click that found none still is tried again.
+async function click(target, tries = 4) {
+  try {
+    await target.scrollIntoViewIfNeeded({ timeout: 20_000 });
+    await target.click({ timeout: 20_000 });
+  } catch (error) {
+    if (!tries) throw error;
+    await click(target, tries - 1);
+  }
+}
+
 const opened = (words) => page.locator(`${ACTIVE} .jp-RenderedHTMLCommon`, { hasText: words }).first().waitFor();
 const idle = () => page.locator(`${ACTIVE} .jp-Notebook-ExecutionIndicator[data-status="idle"]`).first().waitFor();
 async function run(mark, words) {
   const cell = page.locator(`${ACTIVE} .jp-CodeCell`, { hasText: mark }).first();
-  await cell.locator(".cm-content").click();
+  await click(cell.locator(".cm-content"));
   await page.keyboard.press("Shift+Enter");
   if (!words) return idle();
   const output = cell.locator(".jp-OutputArea-output", { hasText: words }).first();
@@ -34,7 +45,7 @@ async function run(mark, words) {
 }
 async function type(mark, text) {
   const cell = page.locator(`${ACTIVE} .jp-CodeCell`, { hasText: mark }).first();
-  await cell.locator(".cm-content").click();
+  await click(cell.locator(".cm-content"));
   await page.keyboard.press("Control+A");
   await page.keyboard.insertText(text);
   await page.keyboard.press("Shift+Enter");
@@ -48,7 +59,7 @@ await step("start page", async () => {
 await step("names in the side bar", () => page.locator(".jp-DirListing-itemText").evaluateAll((names) =>
   names.map((name) => ({ text: name.innerText, cut: name.scrollWidth > name.clientWidth }))));
 await step("question opened", async () => {
-  await page.locator(`${ACTIVE} a`, { hasText: `${stem.slice(0, 2)} ` }).first().click();
+  await click(page.locator(`${ACTIVE} a`, { hasText: `${stem.slice(0, 2)} ` }).first());
   await opened("Your turn");
 });
 await step("imports", () => run("from utils import"));
@@ -62,18 +73,18 @@ await step("solution", async () => {
   return run("from utils import", "Explained step by step");
 });
 await step("solved page", async () => {
-  await active("from utils import").locator("a", { hasText: "solutions/" }).click();
+  await click(active("from utils import").locator("a", { hasText: "solutions/" }));
   await page.locator(".lm-TabBar-tabLabel", { hasText: stem.slice(0, 12) }).nth(1).waitFor();
   await active("BEGIN SOLUTION").waitFor();
-  await page.locator(".lm-TabBar-tab", { hasText: stem.slice(0, 12) }).first().click();
+  await idle();
+  await click(page.locator(".lm-TabBar-tab", { hasText: stem.slice(0, 12) }).first());
 });
 await step("the notebook's end leads on", async () => {
-  const link = active("Next:").locator("a").first();
-  await link.scrollIntoViewIfNeeded();
-  await link.click();
+  await click(active("Next:").locator("a").first());
   await opened(next);
   await idle();
   return page.locator(".lm-TabBar-tab.lm-mod-current .lm-TabBar-tabLabel").allInnerTexts();
 });
+await page.waitForTimeout(3000); // a server takes it ill when its visitor goes while a kernel is being connected
 console.log(JSON.stringify({ seen, seconds, told, dialogs: await page.locator(".jp-Dialog").count() }));
 await close();

@@ -41,3 +41,10 @@ def test_the_images_use_the_same_pins():
     assert "constraints.txt" in (ROOT / ".binder" / "requirements.txt").read_text()
     text = (ROOT / ".devcontainer" / "devcontainer.json").read_text()
     assert json.loads(re.sub(r"(?m)^\s*//.*$", "", text))["remoteUser"] == "learner"
+
+
+def test_the_line_for_colab_changes_nothing_that_is_installed_there():
+    """Only the course itself comes; a notebook's check needs NumPy alone (tests/test_tree.py)."""
+    (line,) = re.findall(r"`(%pip install .*?)`", README)
+
+    assert "--no-deps git+https://REPOSITORY" in line
