@@ -288,6 +288,23 @@ def test_what_answers_share_is_made_once():
     assert (1, 1) == source._compiled.cache_info()[:2]
 
 
+def test_a_child_imports_nothing_of_the_course_any_more():
+    """What `prepare` loads before the fork is all that running cases and noting calls, values and errors needs."""
+    probe = (
+        "import sys; from utils.sandbox import child; child.prepare(); child.warm({'kind': 'run', 'torch': False, "
+        "'exercise': 'batchnorm_forward'}); before = set(sys.modules)\n"
+        "import numpy as np; from utils.grading import codec, run; from utils.grading.spec import Exercise\n"
+        "e = Exercise('f', ('y',), (), None)\n"
+        "for f in (lambda x: x, lambda x: 1 / 0, lambda x: [x] * 40, lambda x: None, lambda x: (x, x)):\n"
+        "    done = run.outcomes(f, e, [{'x': np.ones(3)}, {'x': np.ones(40)}])\n"
+        "    codec.to_bytes({'outcomes': [outcome.to_plain() for outcome in done]})\n"
+        "print(*{name for name in set(sys.modules) - before if name.split('.')[0] == 'utils' or name == 'traceback'})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+
+    assert "" == done.stdout.strip()
+
+
 def test_sigkill_in_the_middle_of_a_grading_loses_no_attempt(tmp_path, monkeypatch):
     """`course grade` killed by SIGKILL leaves every attempt noted before, and all the learner's files, as they were."""
     from utils.grading.progress import history

@@ -27,9 +27,12 @@ def prepare() -> None:
     """Once, before a fork or a job: load what every child needs."""
     import builtins
     import linecache
+    import traceback
     import types
 
-    _ = builtins, linecache, types
+    from utils.grading import compare
+
+    _ = builtins, linecache, traceback, types, compare  # what messages need, too: else each child imports it
     with contextlib.suppress(ModuleNotFoundError):  # Windows
         import resource  # noqa: F401
     limits.c_library()
