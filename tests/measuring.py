@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,6 +51,20 @@ def of_command(command: Sequence[str | Path], cwd: Path, env: dict[str, str] | N
 def _of_children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+_MEMORY = """import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
+
+
+def memory_of(command: Sequence[str | Path], cwd: Path, env: dict[str, str] | None = None) -> float:
+    """Peak resident megabytes of the largest of a command's processes. Asked for from a small process: what starts as
+    a copy of this one is counted with this one's size."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MEMORY, *map(str, command)], check=True, cwd=cwd, env=env, capture_output=True
+    )
+    return int(done.stdout) / 1024
 
 
 def in_turns(works: Sequence[Callable[[], Spent]], repeats: int = REPEATS) -> list[Spent]:
