@@ -13,6 +13,7 @@ from utils.classroom import grader
 from utils.grading import catalogue
 
 _CONFIG = {
+    "distributed.worker.profile.enabled": False,  # a hundred looks a second at what each thread does
     "distributed.admin.large-graph-warning-threshold": "1 GB",  # a notebook with pictures is no mistake
 }
 _LOCAL = {
