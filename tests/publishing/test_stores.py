@@ -8,9 +8,10 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from utils.publishing import practice_page
+from utils.publishing import lite, practice_page
 
 ROOT = Path(__file__).parents[2]
 SHUT = "this browser stores nothing for this site"
@@ -160,3 +161,41 @@ def test_files_in_folders_and_scripts_are_taken_along(seen):
     assert files == sorted(path for path, kind, _ in seen[0]["stored"] if kind != "directory")
     assert ["progress.jsonl", *(f"work/{name}" for name in files)] == names
     assert "# work/a/b/notes.md 批\n" == notes
+
+
+# ---- in JupyterLite -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def refused(self_hosted, browser, node):
+    """What refused.mjs saw of a notebook in two tabs, and where the browser stores neither it nor an attempt."""
+    stem, name = "15_batchnorm_forward", "batchnorm_forward"
+    cells = nbformat.read(ROOT / "solutions" / f"{stem}.ipynb", as_version=4).cells
+    right = next(cell.source for cell in cells if cell.cell_type == "code" and f"def {name}(" in cell.source)
+    job = {"site": str(self_hosted), "path": lite.notebook_name(stem), "name": name, "right": right}
+    return node("refused.mjs", json.dumps(job), env=browser)
+
+
+def test_two_tabs_with_one_notebook_agree(refused):
+    """The second one says so; it shows what the first one stores, and where both wrote the words speak of tabs."""
+    assert "open in another tab too" not in refused["twice"][0]
+    assert "open in another tab too" in refused["twice"][1]
+    assert "written in one" in refused["followed"]
+    assert "another tab, which stored it in the meantime" in refused["changed"]
+
+
+def test_a_refused_attempt_is_told_and_stored_later(refused):
+    """The verdict appears and says why it is not noted; both attempts are stored as soon as there is room."""
+    first, second = refused["verdicts"]
+
+    assert "· right ·" in first
+    assert "· right ·" in second
+    assert "is full: delete files you do not need" in second
+    assert "it is tried again while the tab is open" in second
+    assert [0, 2] == refused["numbers"]
+
+
+def test_no_sentence_stays_when_its_reason_is_gone(refused):
+    """Of all that was said there is left that the browser has not promised to keep the work."""
+    assert "has not promised to keep your work" in refused["said"]
+    assert "not store" not in refused["said"]

@@ -4,14 +4,20 @@
   "use strict";
 
   const ONCE = "course-lasting-told"; // in localStorage: the sentence that was shown
-  const COPY = "*File → Download* keeps a copy.".replaceAll("*", "");
-  const DIALOGS = [
-    ["File Save Error", `This browser did not store the notebook: its space may be full, or it stores nothing for this site. Your text is still on this page, and it is tried again every five seconds. ${COPY}`],
-    ["File Changed", "You have this notebook open in another tab, which stored it in the meantime. Overwrite keeps what you see here, Revert takes what the other tab stored. To keep both, choose Cancel, then File → Download, then close one tab."],
-  ];
+  const COPY = "File → Download keeps a copy.";
+  const UNSAVED = `This browser did not store the notebook: its space is full, or it stores nothing for this site. Your text is still on this page, and it is tried again every five seconds. ${COPY}`;
+  const CHANGED = "You have this notebook open in another tab, which stored it in the meantime. Overwrite keeps what you see here, Revert takes what the other tab stored. To keep both, choose Cancel, then File → Download, then close one tab.";
 
   // ---- sentences at the foot of the page -------------------------------------------------------------------------
 
+  const COLUMN = `position: fixed; bottom: 8px; left: 50%; transform: translateX(-50%); z-index: 9000; display: flex; flex-direction: column; gap: 8px;
+    width: min(720px, calc(100vw - 16px))`;
+  const BAR = `display: flex; gap: 12px; align-items: start; padding: 10px 14px; border-radius: 4px; font: 14px/1.4 system-ui, sans-serif;
+    background: var(--jp-layout-color1, #fff); color: var(--jp-ui-font-color1, #000); border: 1px solid var(--jp-warn-color1, #b35900); box-shadow: 0 2px 8px #0004`;
+
+  const column = document.createElement("div");
+  column.style.cssText = COLUMN;
+  column.setAttribute("role", "status");
   const said = new Map();
 
   const unsay = (about) => {
@@ -23,14 +29,12 @@
     unsay(about);
     const bar = document.createElement("div"), close = document.createElement("button");
     bar.className = "course-said";
-    bar.setAttribute("role", "status");
-    bar.style.cssText = `position: fixed; bottom: ${8 + 56 * said.size}px; left: 50%; transform: translateX(-50%); z-index: 9000; display: flex;
-      gap: 12px; align-items: start; width: min(720px, calc(100vw - 40px)); padding: 10px 14px; border-radius: 4px; font: 14px/1.4 system-ui, sans-serif;
-      background: var(--jp-layout-color1, #fff); color: var(--jp-ui-font-color1, #000); border: 1px solid var(--jp-warn-color1, #b35900); box-shadow: 0 2px 8px #0004`;
+    bar.style.cssText = BAR;
     close.textContent = "Close";
     close.addEventListener("click", () => unsay(about));
     bar.append(Object.assign(document.createElement("span"), { textContent: text, style: "flex: 1" }), close);
-    document.body.append(bar);
+    column.append(bar);
+    document.body.append(column);
     said.set(about, bar);
   };
 
@@ -71,19 +75,27 @@
   const watch = async () => {
     let own;
     while (!(own = context())?.isReady) await new Promise((resolve) => setTimeout(resolve, 500));
-    own.saveState.connect((_, state) => state === "completed" && window.course.tell({ saved: own.path }));
+    own.saveState.connect((_, state) => {
+      if (state !== "completed") return;
+      unsay("unsaved");
+      window.course.tell({ saved: own.path });
+    });
     await navigator.locks?.request(`course ${own.path}`, { ifAvailable: true }, (lock) => {
       if (lock) return new Promise(() => {}); // until the tab is closed
       say("twice", "This notebook is open in another tab too. Write in one of them only: the other one then follows.");
     });
   };
 
+  // A dialog's name is in its label; what it shows is drawn a moment later.
   const explain = (dialog) => {
-    const text = dialog.querySelector(".jp-Dialog-header")?.textContent ?? "";
-    const words = DIALOGS.find(([head]) => text.startsWith(head))?.[1];
-    const body = dialog.querySelector(".jp-Dialog-body");
-    if (words && body && !body.querySelector(".course-words"))
-      body.append(Object.assign(document.createElement("p"), { className: "course-words", textContent: words }));
+    const name = dialog.getAttribute("aria-label") ?? "";
+    if (name.startsWith("File Save Error")) { // it would come every five seconds and keep the learner from typing
+      dialog.querySelector("button")?.click();
+      say("unsaved", UNSAVED);
+    } else if (name.startsWith("File Changed") && !dialog.querySelector(".course-words")) {
+      const paragraph = Object.assign(document.createElement("p"), { className: "course-words", textContent: CHANGED });
+      dialog.querySelector(".jp-Dialog-footer")?.before(paragraph);
+    }
   };
 
   window.addEventListener("course-log", ({ detail }) => {
