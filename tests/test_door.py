@@ -238,3 +238,32 @@ def test_the_first_check_says_when_the_question_has_changed(monkeypatch, env):
 
     assert "course update 15" in dict(door._with_news(Report("batchnorm_forward", "wrong")).facts)["News"]
     assert () == door._with_news(Report("batchnorm_forward", "wrong")).facts
+
+
+# ---- the course's own solution ------------------------------------------------------------------------------------
+
+
+def _right_in(path):
+    """dense_connections, which is short to write, as the file at that path defines it."""
+    text = "def dense_connections(layers):\n    return layers * (layers + 1) // 2\n"
+    module = {}
+    exec(compile(text, path, "exec"), module)
+    return module["dense_connections"]
+
+
+@pytest.mark.parametrize("session", ["", "/home/me/solutions/20_cnn_layers.ipynb", "solutions/20_cnn_layers.ipynb"])
+def test_a_solved_file_that_is_run_notes_no_attempt(session, monkeypatch, env):
+    """As a script or in Jupyter: the verdict says whose file it is, and the learner's log stays as it was."""
+    monkeypatch.setenv("JPY_SESSION_NAME", session)
+    verdict = door.check(_right_in("<cell>" if session else "/course/solutions/20_cnn_layers.py"))
+
+    assert verdict
+    assert "this is the solved file, not yours" in verdict.message
+    assert not (env / "progress.jsonl").exists()
+
+
+@pytest.mark.parametrize("place", ["/course/work/20_cnn_layers.py", "/home/me/solutions/mine.py", "<cell>"])
+def test_a_learner_s_own_file_notes_its_attempt(place, env):
+    """Also one that lies in a folder of that name and is no question of the course."""
+    assert "Not noted" not in door.check(_right_in(place)).message
+    assert 1 == (env / "progress.jsonl").read_text().count("dense_connections")

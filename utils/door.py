@@ -24,6 +24,7 @@ _asked: set[str] = set()  # exercises whose solution was asked for once
 _told: set[str] = set()  # questions whose new edition was spoken of
 _opened: set[str] = set()  # exercises that this kernel has seen blank
 LOST = "progress.jsonl could not be written (disk full, or read-only?); this attempt does not count."
+SOLVED = "this is the solved file, not yours: your attempts count in work/."
 
 
 def _note_notebook() -> None:
@@ -51,12 +52,25 @@ def check(function: Callable, timeout: float = stopwatch.SECONDS) -> Report:
         _opened.add(report.exercise)
         note("opened", exercise=report.exercise)
     _wrong[report.exercise] = bool(not report and not report.mistake and report.status in (WRONG, ERROR))
-    noted = record(report.exercise, report.status, report.mistake, _digest(function))
-    return _with_news(report if noted else replace(report, facts=(*report.facts, ("Not noted", _why_lost()))))
+    why = SOLVED if _is_solved(function) else ""
+    if not why and not record(report.exercise, report.status, report.mistake, _digest(function)):
+        why = browser.refusal() if browser.HERE else LOST
+    told = why and os.environ.get("COURSE_PROGRESS") != "off"
+    return _with_news(replace(report, facts=(*report.facts, ("Not noted", why))) if told else report)
 
 
-def _why_lost() -> str:
-    return browser.refusal() if browser.HERE else LOST
+def _is_solved(function: Callable) -> bool:
+    """Is this the course's own solution: a script or notebook of a question that lies in a folder solutions/?"""
+    main = sys.modules.get("__main__")
+    places = (
+        getattr(getattr(function, "__code__", None), "co_filename", ""),
+        os.environ.get("JPY_SESSION_NAME", ""),  # Jupyter
+        getattr(main, "__vsc_ipynb_file__", ""),  # VS Code
+        getattr(main, "__file__", ""),
+    )
+    return any(
+        Path(place or "").parent.name == "solutions" and Path(place).stem in catalogue.entries() for place in places
+    )
 
 
 def _stopped(error: KeyboardInterrupt, call: str) -> KeyboardInterrupt:

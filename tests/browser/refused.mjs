@@ -31,9 +31,12 @@ await notebook.cellWith(two, "written in one").waitFor();
 seen.followed = await notebook.shown(two, `def ${name}(`);
 await two.evaluate(() => { jupyterapp.shell.currentWidget.context.model.dirty = true; }); // as while one types
 await notebook.answer(one, name, answer("written again"));
-await two.bringToFront();
-await two.locator(".course-words").waitFor();
-seen.changed = await two.locator(".course-words").innerText();
+const asked = await Promise.any([one, two].map(async (page) => { // whoever is the later to store
+  await page.locator(".course-words").waitFor();
+  return page;
+}));
+seen.changed = await asked.locator(".course-words").innerText();
+await asked.locator(".jp-Dialog button", { hasText: "Overwrite" }).click();
 await two.close();
 
 // ---- a notebook that is not stored -----------------------------------------------------------------------------------
