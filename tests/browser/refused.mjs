@@ -57,7 +57,8 @@ await unsaid(one, "did not store the notebook");
 
 const numbers = () => one.evaluate(async () => (await course.log.entries()).filter(({ status }) => status).length);
 const run = (mark, text) => notebook.type(one, notebook.cellWith(one, mark), text);
-await run("from utils import", `from utils import check
+await run("from utils import", `import numpy as np
+from utils import check
 from pyodide.code import run_js
 honest = run_js("(() => { const honest = IDBObjectStore.prototype.add; IDBObjectStore.prototype.add = () => { throw new DOMException('full', 'QuotaExceededError'); }; return () => { IDBObjectStore.prototype.add = honest; }; })()")`);
 seen.verdicts = [await notebook.verdict(one, name, "✓")];
