@@ -96,7 +96,7 @@ def _fill(module: Any, key: Key) -> None:
 
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(torch.from_numpy(fixed(tuple(parameter.shape), "parameter", key)))
+            parameter.copy_(torch.from_numpy(_shared(tuple(parameter.shape), "parameter", key)))
 
 
 def _gradients(module: Any, key: Key) -> np.ndarray:
@@ -105,7 +105,7 @@ def _gradients(module: Any, key: Key) -> np.ndarray:
     for parameter in module.parameters():
         shape = tuple(parameter.shape)
         gradient = np.zeros(shape) if parameter.grad is None else parameter.grad.numpy()
-        found.setdefault(key(shape), []).append(float(np.sum(gradient * fixed(shape, "direction", key))))
+        found.setdefault(key(shape), []).append(float(np.sum(gradient * _shared(shape, "direction", key))))
     return np.array([value for _, values in sorted(found.items()) for value in sorted(values)])
 
 
@@ -119,8 +119,12 @@ def fixed(shape: tuple[int, ...], purpose: str, key: Key = _key) -> np.ndarray:
 
     Vectors are mostly positive, as scales are; what has more axes is drawn about zero and scaled by its fan-in.
     """
-    few = math.prod(shape) <= FEW
-    return (_drawn if few else _drawn.__wrapped__)(shape, purpose, key(shape)).copy()
+    return _shared(shape, purpose, key).copy()
+
+
+def _shared(shape: tuple[int, ...], purpose: str, key: Key) -> np.ndarray:
+    """The same array for every caller, to be read only."""
+    return (_drawn if math.prod(shape) <= FEW else _drawn.__wrapped__)(shape, purpose, key(shape))
 
 
 @functools.lru_cache(maxsize=64)
