@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.authoring import proof
-from utils.grading import catalogue, judge, report, run
+from utils.grading import catalogue, judge, parts, report, run
 
 
 def iou(a, b):
@@ -45,6 +45,20 @@ def momentum(theta, grad, velocity, lr, momentum=0.9):
     return theta - velocity, velocity
 
 
+def squared(x, gamma, beta, eps=1e-5):
+    return gamma * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + eps) ** 2 + beta
+
+
+def floored(logits, labels):
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    return -np.mean(np.log(p + 1e-8)), cross_entropy(logits, labels)[1]
+
+
+def right(name):
+    """A listed right answer, whatever it is called."""
+    return catalogue.exercise(name).accepts[0]
+
+
 def named(function, name):
     function.__name__ = name
     return judge.check(function)
@@ -67,6 +81,17 @@ def named(function, name):
         ("least_squares_gradient", lambda *a: np.abs(gradient(*a)), "absolute value"),
         ("least_squares_gradient", lambda *a: np.sort(gradient(*a)), "sorted"),
         ("momentum_step", lambda *a: momentum(*a)[::-1], "first"),
+        ("softmax", lambda z: softmax(z).T, "probabilities is transposed"),
+        ("grouped_conv2d", lambda *a: right("grouped_conv2d")(*a).transpose(1, 0, 2, 3), "(1, 0, 2, 3)"),
+        ("dense_connections", lambda *a: right("dense_connections")(*a) + 1, "counted one too high"),
+        ("block_parameters", lambda *a: right("block_parameters")(*a) - 1, "counted one too low"),
+        ("iou_matrix", lambda *a: iou(*a).sum(0), "summed over axis 0"),
+        ("iou_matrix", lambda *a: iou(*a).mean(), "averaged over all axes"),
+        ("logistic_loss", lambda *a: right("logistic_loss")(*a) / np.log(2), "logarithm to base 2"),
+        ("softmax", lambda z: 1 / (1 + np.exp(-softmax(z))), "a sigmoid is applied"),
+        ("layernorm_forward", lambda x, g, b, e=1e-5: layernorm(x, g, b, e) + 0.5, "off by +0.5"),
+        ("layernorm_forward", squared, "squared in place of the root"),
+        ("cross_entropy", floored, "log(p + 1e-08)"),
     ],
 )
 def test_a_general_slip_is_named(name, function, words):
@@ -125,6 +150,57 @@ def test_two_slips_in_two_values_are_both_named():
     assert words.startswith("two slips: ")
     assert "(in loss)" in words
     assert "(in grad)" in words
+
+
+PAIRS = [
+    ("batchnorm_forward", "unbiased variance (ddof=1)", "beta added before gamma"),
+    ("decode_boxes", "centre, width, height", "the shift in pixels"),
+    ("triplet_loss", "distances not squared", "mean over the active triplets"),
+]
+
+
+@pytest.mark.parametrize(("name", "one", "other"), PAIRS)
+def test_two_listed_mistakes_are_both_named(name, one, other):
+    """Put together from their parts, as a learner would make both, they are told by both names."""
+    exercise = catalogue.exercise(name)
+    listed = {mistake.name: mistake.wrong for mistake in exercise.mistakes}
+    both = parts.together(listed[one], listed[other], parts.usual(listed.values()))
+    words = named(lambda *args: both(*args), name).mistake
+
+    assert words.startswith("two slips: ")
+    assert one in words
+    assert other in words
+
+
+def test_two_slips_are_named_in_an_own_style():
+    """The same in code that shares nothing with the lists."""
+
+    def answer(x, gamma, beta, eps=1e-5):
+        total = sum((row - x.mean(0)) ** 2 for row in x) / np.float64(len(x) - 1)
+        return gamma * ((x - x.mean(0)) / (total + eps) ** 0.5 + beta), None
+
+    assert (
+        "two slips: unbiased variance (ddof=1); and beta added before gamma"
+        == named(answer, "batchnorm_forward").mistake
+    )
+
+
+def test_two_of_the_same_part_are_no_pair():
+    """Two mistakes in one place exclude each other."""
+    listed = {mistake.name: mistake.wrong for mistake in catalogue.exercise("adagrad_step").mistakes}
+
+    with pytest.raises(parts.ConflictError):
+        parts.together(listed["eps inside the root"], listed["eps forgotten"], parts.usual(listed.values()))
+
+
+def test_no_two_slips_are_named_for_a_formula_of_ones_own():
+    """What no pair explains on every case gets none, also after the longer search."""
+
+    def layernorm_forward(x, gamma, beta, eps=1e-5):
+        return gamma * np.tanh(x - x.mean(-1, keepdims=True)) + beta
+
+    assert named(layernorm_forward, "layernorm_forward").mistake is None
+    assert judge.explain(layernorm_forward) is None
 
 
 def output_size(n, kernel, stride=1, padding=0, dilation=1):

@@ -43,6 +43,7 @@ ITERATIONS = Exercise(
         Case("fewer samples than a batch, dropped", lambda rng: dict(n=5, batch_size=32, drop_last=True)),
         Case("batch of one", lambda rng: dict(n=7, batch_size=1)),
         Case("one batch", lambda rng: dict(n=64, batch_size=64)),
+        Case("one sample more than a batch of a million", lambda rng: dict(n=1_000_001, batch_size=1_000_000)),
         Case("one sample more than two batches of 5000", lambda rng: dict(n=10_001, batch_size=5_000)),
     ),
     mistakes=tuple(Mistake(name, advice, wrong) for name, (advice, wrong) in ITERATIONS_MISTAKES.items()),

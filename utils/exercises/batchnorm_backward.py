@@ -149,7 +149,7 @@ _SLIPS = (  # name, advice, then what stands for dx, dgamma and dbeta; the commo
     ("no sum over the samples in dvar and dmu", _SUM, lambda p: p.direct - p.direct / p.n + p.own_spread),
     ("dbeta without the sum", _SUM, None, None, lambda p: p.dout),
     ("dgamma and dbeta without the sum", _SUM, None, lambda p: p.dout * p.xhat, lambda p: p.dout),
-    ("dgamma and dbeta of shape (1, D)", "No keepdims there: a gradient has the shape of its parameter, (D,).", None,
+    ("dgamma and dbeta of shape (1, D)", "That is the convention where γ is kept as a row; here it is (D,), and a gradient has its parameter's shape.", None,
      lambda p: p.dgamma[None], lambda p: p.dbeta[None]),
     ("dgamma as a mean", _AS_SUM, None, lambda p: p.dgamma / p.n),
     ("dgamma and dbeta as means", _AS_SUM, None, lambda p: p.dgamma / p.n, lambda p: p.dbeta / p.n),

@@ -54,6 +54,10 @@ def _common(axis):
             "Divide by the standard deviation √(var + eps), not by the variance.",
             _variant(axis, scale=lambda var, eps: var + eps),
         ),
+        "(var + eps)² in place of the root": (
+            "Divide by the square root of var + eps, not by its square: √(·), np.sqrt or ** 0.5.",
+            _variant(axis, scale=lambda var, eps: (var + eps) ** 2),
+        ),
         "one mean for all features": (
             "Every feature has its own mean and variance: keep the feature (channel) axis out of the reduction.",
             _variant(None),

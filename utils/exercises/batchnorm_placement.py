@@ -98,7 +98,7 @@ BLOCK = Exercise(
         Case("an order in capitals", lambda rng: dict(order="CONV-BN-RELU", c_in=2, c_out=3, x=_images(rng, 2)), raises="ValueError"),
     ),
     mistakes=(
-        Mistake("bias kept before BN", "Batch norm subtracts the mean and the bias with it: bias=False where BN directly follows the convolution.", _variant(bias=lambda order: True)),
+        Mistake("bias kept before BN", "That is how torchvision's VGG has it; here bias=False where BN directly follows: it subtracts the mean, and the bias with it.", _variant(bias=lambda order: True)),
         Mistake("no bias anywhere", "Only a BN that directly follows makes the bias useless; after a ReLU, or with nothing behind it, the bias counts.", _variant(bias=lambda order: False)),
         Mistake("no bias in conv-relu-bn", "A ReLU stands between convolution and BN there, so the bias moves what is cut off: keep it.", _variant(bias=lambda order: order == "bn-relu-conv")),
         Mistake("no bias in bn-relu-conv", "There the BN comes before the convolution, so nothing in this block removes its bias again: keep it.", _variant(bias=lambda order: order == "conv-relu-bn")),

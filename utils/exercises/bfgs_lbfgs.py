@@ -1,5 +1,7 @@
 """14 · BFGS's inverse update and L-BFGS's two-loop recursion: Nocedal & Wright, chapters 6 and 7. Oracles: the update
-as the inverse of BFGS's update of B (linear algebra of SciPy), and the recursion as a product of dense matrices."""
+as the inverse of BFGS's update of B (in exact fractions), and the recursion as a product of dense matrices."""
+
+from fractions import Fraction
 
 import numpy as np
 
@@ -9,14 +11,27 @@ SKIP = 1e-10
 
 
 def _oracle_update(H, s, y):
-    """Sherman–Morrison–Woodbury's way round: update B = H⁻¹ and invert."""
-    import scipy.linalg
-
+    """Sherman–Morrison–Woodbury's way round: update B = H⁻¹ and invert, in fractions, without any rounding."""
     if s @ y <= SKIP * np.linalg.norm(s) * np.linalg.norm(y):
         return H
-    B = scipy.linalg.inv(H)
+    exact = np.vectorize(Fraction, otypes=[object])
+    B, s, y = _inverse(exact(H)), exact(s), exact(y)
     Bs = B @ s
-    return scipy.linalg.inv(B - np.outer(Bs, Bs) / (s @ Bs) + np.outer(y, y) / (y @ s))
+    return _inverse(B - np.outer(Bs, Bs) / (s @ Bs) + np.outer(y, y) / (y @ s)).astype(float)
+
+
+def _inverse(A):
+    """Gauss and Jordan's elimination."""
+    n = len(A)
+    rows = np.concatenate([A, np.vectorize(Fraction, otypes=[object])(np.eye(n))], axis=1)
+    for k in range(n):
+        pivot = next(i for i in range(k, n) if rows[i, k])
+        rows[[k, pivot]] = rows[[pivot, k]]
+        rows[k] = rows[k] / rows[k, k]
+        for i in range(n):
+            if i != k:
+                rows[i] = rows[i] - rows[i, k] * rows[k]
+    return rows[:, n:]
 
 
 def _update(H, s, y, *, skip=True, rho=None, left=None, add=1.0, swap=False):
@@ -128,6 +143,8 @@ UPDATE = Exercise(
         Case("one dimension", lambda rng: dict(H=np.array([[3.0]]), s=np.array([0.5]), y=np.array([2.0]))),
         Case("negative curvature: skipped", lambda rng: _pair(rng, 3, -1.0)),
         Case("curvature of 1e-12: skipped", _nearly_flat),
+        Case("curvature of 1.05e-10: not skipped", lambda rng: dict(H=np.eye(2), s=np.array([1.0, 0.0]), y=np.array([1.05e-10, 1.0]))),
+        Case("curvature of 9.5e-11: skipped", lambda rng: dict(H=np.eye(2), s=np.array([1.0, 0.0]), y=np.array([9.5e-11, 1.0]))),
         Case("a step of zero: skipped", lambda rng: _pair(rng, 3) | dict(s=np.zeros(3))),
         Case("a tiny step that counts", lambda rng: (p := _pair(rng, 4)) | dict(s=1e-6 * p["s"], y=1e-6 * p["y"])),
     ),

@@ -48,7 +48,7 @@ MISTAKES = {
         "Put lr inside the velocity and leave out 1 − μ: v = μ·v + lr·g, θ − v.",
         _but(v=lambda s: s.mu * s.v0 + (1 - s.mu) * s.g, theta=lambda s: s.theta0 - s.lr * s.v)),
     "lr outside the velocity (torch's buffer)": (
-        "Here lr belongs inside, v = μ·v + lr·g; torch keeps v/lr. θ is the same only if lr never changes.",
+        "That is torch's buffer, v/lr; here lr belongs inside, v = μ·v + lr·g. θ is the same only if lr never changes.",
         _but(v=lambda s: s.mu * s.v0 + s.g, theta=lambda s: s.theta0 - s.lr * s.v)),
     "lr on the whole velocity": (
         "Brackets: μ·v + lr·g, not lr·(μ·v + g), which forgets nearly all of v.",
@@ -69,7 +69,7 @@ MISTAKES = {
     "minus in the velocity, minus in the step (ascent)": (
         "With θ − v the gradient enters v with a plus.", _but(v=lambda s: s.mu * s.v0 - s.lr * s.g)),
     "velocity of opposite sign (v = μ·v − lr·g, θ + v)": (
-        "The same path, but here v points uphill: v = μ·v + lr·g, θ − v.",
+        "That is CS231n's and Keras' velocity, of the same path; here it points uphill: v = μ·v + lr·g, θ − v.",
         _but(v=lambda s: s.mu * s.v0 - s.lr * s.g, theta=lambda s: s.theta0 + s.v)),
     # the step
     "plus in place of minus (ascent)": ("Go against the velocity: θ − v.", _but(theta=lambda s: s.theta0 + s.v)),

@@ -310,6 +310,8 @@ DAMPED = Exercise(
         Case("a decrease that is too small", _start("hyperbola", 0.99995, tol=1e-8, max_steps=12)),
         Case("a decrease that is much too small", _start("hyperbola", 0.99999, tol=1e-8, max_steps=12)),
         Case("a decrease that is just enough", _start("hyperbola", 0.9995, tol=1e-8, max_steps=12)),
+        Case("1.05e-4 of the slope, which is enough", _start("hyperbola", 0.999895, tol=1e-8, max_steps=1)),
+        Case("9.5e-5 of the slope, which is not", _start("hyperbola", 0.999905, tol=1e-8, max_steps=1)),
         Case("Rosenbrock's valley, seven steps", _start("rosenbrock", -1.2, 1.0, tol=1e-8, max_steps=7)),
         Case("Rosenbrock, an indefinite Hessian", _start("rosenbrock", 0.5, 2.0, tol=1e-8, max_steps=16)),
         Case("start at the minimum, tol = 0", _start("rosenbrock", 1.0, 1.0, tol=0.0, max_steps=5)),

@@ -1,6 +1,9 @@
 """Why an answer is wrong, in words: the listed mistake, the missing guard, the slip, or two of them together."""
 
+import re
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from utils.grading import asif, recognise, slips
 from utils.grading import pairs as listed_pairs
@@ -36,11 +39,26 @@ def of(exercise: Exercise, pairs: Pairs, findings: list[Finding]) -> Diagnosis |
     facts = _values_right(pairs, unguarded, changing) if not wrong and len(unguarded) < len(pairs) else ()
     if listed:
         return Diagnosis(listed.name, listed.advice, facts)
+    if said := _said_by_torch([pairs[i][0] for i in failing]):
+        return Diagnosis(*said)
     if not wrong:
         return Diagnosis(None, _guards(pairs, unguarded) if unguarded else "", facts) if facts else None
     name, advice = _values_wrong(exercise, stripped, findings, wrong) or (None, "")
     besides = _besides(pairs, unguarded, changing)
     return Diagnosis(f"{name}{besides}", advice) if name else None
+
+
+_WIDTH = re.compile(r"running_mean should contain (\d+) elements not (\d+)")
+
+
+def _said_by_torch(outcomes: list[Outcome]) -> tuple[str, str] | None:
+    """A batch norm whose width does not fit what it is given."""
+    seen = [_WIDTH.search(outcome.failure.text) if outcome.failure else None for outcome in outcomes]
+    if not seen or None in seen:
+        return None
+    given, made = seen[0].groups()
+    name = f"a batch norm of the wrong width: made for {made} channels, given {given}"
+    return name, "A batch norm is as wide as the map that it reads: the c_in or c_out of the convolution beside it."
 
 
 def _values_wrong(exercise: Exercise, pairs: Pairs, findings: list[Finding], wrong: list[int]) -> tuple | None:
@@ -67,7 +85,27 @@ def _slip(trial: Trial, findings: list[Finding], wrong: list[int]) -> tuple[str,
         factor = recognise.factor([findings[i] for i in wrong], [trial.pairs[i][1] for i in wrong])
         if factor:
             return factor, ""
-    return asif.named(trial) or listed_pairs.by_value(trial) or listed_pairs.named(trial)
+    return asif.named(trial) or listed_pairs.by_value(trial) or listed_pairs.named(trial) or _left_over(trial)
+
+
+def _left_over(trial: Trial) -> tuple[str, str] | None:
+    """Parameters of a module that are too many or missing in every case, counted as arrays and as numbers."""
+    over = []
+    for outcome, ref in trial.asked:
+        got, want = (values.get("parameters") for values in (outcome.values, ref.values))
+        arrays = [np.size(values.get("parameter gradients", 0)) for values in (outcome.values, ref.values)]
+        if type(got) is not int or type(want) is not int or (arrays[0] - arrays[1]) * (got - want) <= 0:
+            return None
+        over.append((arrays[0] - arrays[1], got - want))
+    if len(over) < 2:
+        return None
+    arrays, numbers = over[0]
+    few = "too many" if arrays > 0 else "too few"
+    name = f"parameter arrays {few}: {abs(arrays)}, with {abs(numbers)} numbers, in the first case"
+    return (
+        name,
+        "Print [(name, p.shape) for name, p in net.named_parameters()] and look for those that do not belong.",
+    )
 
 
 def thorough(exercise: Exercise, pairs: Pairs, seconds: float) -> Diagnosis | None:

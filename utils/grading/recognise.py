@@ -13,6 +13,7 @@ from utils.grading.run import Outcome
 from utils.grading.spec import Exercise, Mistake
 
 Pairs = list[tuple[Outcome, Reference]]
+Proposal = tuple[int, np.ndarray, np.ndarray]  # place in the list; for each case: agrees for certain, may agree
 TRIED = 3  # so many failing cases a mistake is run on beside those that its print leaves open: the others cost more
 
 
@@ -20,13 +21,16 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
     """The listed mistake that gives what the learner's function gave on every failing case: by its print on all of
     them, and to the exercise's tolerance on the first ones, where it is run.
 
-    Where several do, the one that also agrees on most of the other cases, and then the one listed first.
+    Where several do, the one that also agrees on most of the other cases, and then the one listed first. One that is
+    wrong on many cases where the answer is right is none.
     """
     failing = [index for index in failing if index < len(pairs)]
     if accidental(pairs):
         return None
     best, most = None, (0, 0)  # agreements, and minus the place in the list
-    proposed = _proposed(exercise, pairs, failing)
+    proposed = [
+        row for row in _proposed(exercise, pairs, failing) if not _spoken_against(exercise, pairs, failing, row)
+    ]
     for place, certain, agreeing in proposed:
         mistake = exercise.mistakes[place]
         if (int(agreeing.sum()), -place) <= most or not _gives(exercise, mistake, pairs, _tried(failing, certain)):
@@ -38,6 +42,20 @@ def recognise(exercise: Exercise, pairs: Pairs, failing: list[int]) -> Mistake |
         count = int(certain.sum()) + sum(_agrees(exercise, mistake, *pairs[index]) for index in open_)
         best, most = max((best, most), (mistake, (count, -place)), key=lambda found: found[1])
     return best
+
+
+def _spoken_against(exercise: Exercise, pairs: Pairs, failing: list[int], row: Proposal) -> bool:
+    """Is a mistake wrong on more than one right case for two that it explains?
+
+    Fewer may be cases that an answer treats by themselves, as a matrix beside kernels.
+    """
+    place, certain, agreeing = row
+    asked = {index for index, (_, ref) in enumerate(pairs) if reference.RAISES not in ref.values}
+    right = sorted(asked - {*failing})
+    spared = sum(not agreeing[index] for index in right)
+    open_ = [index for index in right if agreeing[index] and not certain[index]]
+    spared += sum(not _agrees(exercise, exercise.mistakes[place], *pairs[index]) for index in open_)
+    return 2 * spared > len(asked & {*failing})
 
 
 def _tried(failing: list[int], certain: np.ndarray) -> list[int]:
@@ -66,9 +84,6 @@ def accidental(pairs: Pairs) -> bool:
 
 
 _SLIPS = {"AttributeError", "TypeError", "NameError", "UnboundLocalError", "IndexError", "KeyError", "AxisError"}
-
-
-Proposal = tuple[int, np.ndarray, np.ndarray]  # place in the list; for each case: agrees for certain, may agree
 
 
 def _proposed(exercise: Exercise, pairs: Pairs, failing: list[int]) -> list[Proposal]:

@@ -136,7 +136,7 @@ _ROWS = (
     ("train() resets the running statistics", "The running statistics go on where they were.", _but(train=_with(
         lambda self: (setattr(self, "running_mean", 0 * self.running_mean), setattr(self, "running_var", 0 * self.running_var + 1)), Layer.train))),
     # what is stored
-    ("biased running variance", _BIASED, _but(stored=lambda self, x, var: var)),
+    ("biased running variance", "That is CS231n's running variance; here, as in torch, it has the unbiased one (÷ (m − 1)).", _but(stored=lambda self, x, var: var)),
     ("unbiased variance in the output", _BIASED, _but(in_training=lambda self, x, mean, var: (mean, Layer.stored(self, x, var)))),
     ("biased and unbiased variance exchanged", _BIASED, _but(
         stored=lambda self, x, var: var, in_training=lambda self, x, mean, var: (mean, Layer.stored(self, x, var)))),
@@ -144,7 +144,7 @@ _ROWS = (
     ("(m − 1)/m in the running variance", _BIASED, _but(stored=lambda self, x, var: var * (x.size // x.shape[1] - 1) / (x.size // x.shape[1]))),
     ("standard deviation stored", "Store the variance, without the root.", _but(stored=lambda self, x, var: np.sqrt(Layer.stored(self, x, var)))),
     ("eps added to the running variance", "Store the variance alone; eps comes when it is used.", _but(stored=lambda self, x, var: Layer.stored(self, x, var) + self.eps)),
-    ("momentum reversed (TensorFlow's reading)", _MOMENTUM + " TensorFlow's is the weight of the old value.",
+    ("momentum reversed (TensorFlow's reading)", "That is TensorFlow's and CS231n's momentum, of the old value; here: (1 − momentum)·old + momentum·batch.",
      _but(average=lambda self, old, new: self.momentum * old + (1 - self.momentum) * new)),
     ("TensorFlow's momentum, 0.99 by default", _MOMENTUM + " TensorFlow's 0.99 is torch's 0.01.",
      _but(defaults=(1e-5, 0.99), average=lambda self, old, new: self.momentum * old + (1 - self.momentum) * new)),
@@ -175,6 +175,7 @@ _ROWS = (
     ("eps = 1e-8 by default", "torch's default is 1e-5.", _but(defaults=(1e-8, 0.1))),
     ("eps and momentum in the wrong order", "The constructor is BatchNorm(num_features, eps, momentum).",
      _but(__init__=lambda self, n, momentum=0.1, eps=1e-5: Layer.__init__(self, n, eps, momentum))),
+    ("(var + eps)² in place of the root", "Divide by the root.", _but(inverse=lambda self, var: 1 / (var + self.eps) ** 2)),
     ("root forgotten", "Divide by the root.", _but(inverse=lambda self, var: 1 / (var + self.eps))),
     ("gamma and beta left out", "out = gamma·x̂ + beta.", _but(affine=lambda self, xhat: xhat)),
     ("gamma and beta exchanged", "out = gamma·x̂ + beta.", _but(affine=lambda self, xhat: self.column(self.beta, xhat) * xhat + self.column(self.gamma, xhat))),

@@ -32,13 +32,18 @@ _train = by_rules(
 )
 
 
-_MOMENTUM = "torch's convention: new = (1 − momentum) · old + momentum · batch. Keras writes it the other way round."
+_MOMENTUM = (
+    "That is Keras' and CS231n's momentum, of the old value; here, as in torch: (1 − momentum)·old + momentum·batch."
+)
 
 
 _DEFAULT = "The default is 0.1, the weight of the new batch; 0.9 and 0.99 are weights of the old value (Keras)."
 
 
 _DECAY = "An average forgets: weight the old value with 1 − momentum and the batch's with momentum, 1 in all."
+
+
+_CS231N = "That is CS231n's running variance; here, as in torch, it is fed with np.var(x, axis=0, ddof=1)."
 
 
 _BESSEL = "The running variance estimates the population's: feed it np.var(x, axis=0, ddof=1), with no other factor."
@@ -101,7 +106,7 @@ def _mixed(s):
 _TRAIN_MISTAKES = listed(
     _train,
     *_three("momentum the other way round", _MOMENTUM, lambda s, old, batch: s.momentum * old + (1 - s.momentum) * batch),
-    ("biased running variance", _BESSEL, dict(unbiased=lambda s: s.var)),
+    ("biased running variance", _CS231N, dict(unbiased=lambda s: s.var)),
     ("output normalised with the running statistics", _BATCH,
      dict(center=lambda s: s.running_mean, spread=lambda s: s.running_var)),
     ("output normalised with the new running statistics", _BATCH,

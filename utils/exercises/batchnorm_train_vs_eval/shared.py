@@ -20,6 +20,7 @@ _COMMON = (
     ("eps as a floor (maximum)", _EPS, dict(scale=lambda s: np.sqrt(np.maximum(s.spread, s.eps)))),
     ("eps hard-coded as 1e-5", _EPS, dict(scale=lambda s: np.sqrt(s.spread + 1e-5))),
     ("eps = 1e-3 by default (Keras)", "The default is 1e-5, as in torch.", dict(new_defaults=dict(eps=1e-3))),
+    ("(var + eps)² in place of the root", "Divide by the root √(variance + eps), not by its square.", dict(scale=lambda s: (s.spread + s.eps) ** 2)),
     ("root forgotten", "Divide by the root √(variance + eps), not by the variance.", dict(scale=lambda s: s.spread + s.eps)),
     ("multiplied by the root", "Divide by √(variance + eps).", dict(scale=lambda s: 1 / np.sqrt(s.spread + s.eps))),
     ("mean not subtracted", "The numerator is x − mean.", dict(center=lambda s: 0)),

@@ -196,7 +196,7 @@ _CE_MISTAKES = _named(
      _times(lambda n, k: 1 / np.log(2))),
     ("gradient before loss", "Return (loss, grad) in this order.", lambda z, y: _right(z, y)[::-1]),
     ("logits clipped", _EPS, lambda z, y: _right(np.clip(z, -500, 500), y)),
-    *((f"p kept above {eps:g} in the log", _EPS, _via(_stable, lambda p, eps=eps: np.log(p + eps)))
+    *((f"a floor of {eps:g} under p: log(p + {eps:g})", _EPS, _via(_stable, lambda p, eps=eps: np.log(p + eps)))
       for eps in (1e-12, 1e-15, 1e-10, 1e-9, 1e-8, 1e-7, 1e-16, float(np.finfo(float).eps), 1e-20, 1e-300)),
     *((f"{slip}, and {flaw}", advice, _times(*factors, answer))
       for slip, advice, factors in (

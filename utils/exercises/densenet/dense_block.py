@@ -232,7 +232,7 @@ def block_mistakes():
         Mistake("only the new maps are returned", "Return the input too, in front: c_in + num_layers·growth_rate channels.", NewOnlyReturned),
         Mistake("only the last layer's maps are returned", "Return all maps: the input, then those of every layer, oldest first.", LastOnlyReturned),
         Mistake("the last layer's maps are left out", "Concatenate once more after the last layer: its maps leave the block as well.", LastReadReturned),
-        Mistake("newest maps first", "Oldest first: torch.cat([x, new], dim=1), not [new, x].", NewestFirst),
+        Mistake("newest maps first", "That is another order of the maps, as some ports have it; here, as in torchvision, oldest first: torch.cat([x, new], dim=1).", NewestFirst),
         Mistake("newest maps first in what is returned", "Return them oldest first: the input, then the first layer's maps, and so on.", NewestFirstReturned),
         Mistake("newest maps first in what a layer reads", "A layer reads them oldest first, in the order in which they are returned.", NewestFirstRead),
         Mistake("the input behind the new maps", "Return the input first, then the new maps.", InputLastReturned),

@@ -106,7 +106,7 @@ _LOSS_MISTAKES = _named(
     ("losses summed, not averaged", _MEAN, _loss(**_SUM)),
     ("l2 without 1/2", _HALF, _loss(**_NO_HALF)),
     ("l1 without the absolute value", _ABS, _loss(**_NO_ABS)),
-    ("labels taken for ±1", _LABELS, _loss(lambda z, y: np.logaddexp(0, -y * z))),
+    ("labels taken for ±1", "That is the loss for labels of ±1, as of margins; here y is 0.0 or 1.0: y·log p + (1 − y)·log(1 − p).", _loss(lambda z, y: np.logaddexp(0, -y * z))),
     ("log(0)", _LOG0, _loss(_logs)),
     ("log(0), by cases", _LOG0, _loss(lambda z, y: -np.log(np.where(y == 1, _plain_sigma(z), 1 - _plain_sigma(z))))),
     ("overflow in log(1 + exp(z))", _OVERFLOW, _loss(_softplus)),
@@ -118,7 +118,7 @@ _LOSS_MISTAKES = _named(
     ("overflow (math.exp raises)", _OVERFLOW, _math_loss),
     ("overflow in exp(z) / (1 + exp(z)), and log(0)", _LOG0, _loss(lambda z, y: _logs(z, y, sigma=_bad_sigma))),
     ("log p clamped at −100", _FLOOR, _loss(lambda z, y: _logs(z, y, lambda p: np.maximum(np.log(p), -100)))),
-    *((f"p kept above {eps:g} in the log", _FLOOR, _loss(_added(eps))) for eps in (1e-12, 1e-15, 1e-10, 1e-8, 1e-7)),
+    *((f"a floor of {eps:g} under p: log(p + {eps:g})", _FLOOR, _loss(_added(eps))) for eps in (1e-12, 1e-15, 1e-10, 1e-8, 1e-7)),
     *((f"p clipped to {eps:g} … 1 − {eps:g}", _FLOOR, _loss(_kept_above(eps)))
       for eps in (1e-15, 1e-10, 1e-7)),
     ("X·w clipped at ±500", "Clipping X·w caps the loss; the stable form needs no clipping.",

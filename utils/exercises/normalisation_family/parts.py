@@ -17,6 +17,11 @@ ROOT = (
     ("eps forgotten", EPS, dict(scale=lambda s: np.sqrt(s.spread))),
     ("eps outside the root", EPS, dict(scale=lambda s: np.sqrt(s.spread) + s.eps)),
     ("eps as a floor (maximum)", EPS, dict(scale=lambda s: np.sqrt(np.maximum(s.spread, s.eps)))),
+    (
+        "squared in place of the root",
+        "Divide by the root √(… + eps), not by its square.",
+        dict(scale=lambda s: (s.spread + s.eps) ** 2),
+    ),
     ("root forgotten", "Divide by the root √(… + eps), not by the square.", dict(scale=lambda s: s.spread + s.eps)),
     ("multiplied by the root", "Divide by √(… + eps).", dict(scale=lambda s: 1 / np.sqrt(s.spread + s.eps))),
 )

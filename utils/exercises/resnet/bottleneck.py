@@ -93,7 +93,7 @@ BOTTLENECK = Exercise(
         Mistake("expansion forgotten", "The last 1×1 leads to 4·c_mid channels, and so does the projection.", ExpansionForgotten),
         Mistake("the second argument taken for the output channels", "c_mid is the width of the 3×3; what leaves the block has 4·c_mid channels.", SecondArgumentIsOutput),
         Mistake("projection decided by c_mid", "Compare c_in with what leaves the block, 4·c_mid.", ProjectionByMid),
-        Mistake("stride on the first 1×1 (version 1.0)", "The question asks for v1.5: the 3×3 takes the stride, so that every input pixel is seen.", StrideOnFirst),
+        Mistake("stride on the first 1×1 (version 1.0)", "That is the paper's and Caffe's version 1.0; here v1.5, as in torchvision: the 3×3 takes the stride, so that every input pixel is seen.", StrideOnFirst),
         Mistake("3×3 in place of the first 1×1", "The first convolution only reduces the channels: 1×1, then 3×3, then 1×1.", WideFirst),
     ),
     accepts=(Bottleneck, InPlaceBottleneck, resnet.Bottleneck),
