@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from utils.authoring import arguments, build, executed, recording
+from utils.authoring import accidents, arguments, build, executed, recording
 from utils.authoring.answers import references, solved
 from utils.grading import catalogue, compare, judge, report, run
 from utils.grading.spec import Exercise
@@ -114,7 +114,8 @@ def changing_inputs_is_told(exercise: Exercise, path: Path) -> Iterator[str]:
 
 PROOFS: tuple[Callable[[Exercise, Path], Iterator[str]], ...] = (
     solution_is_right, blank_is_not_attempted, mistakes_are_named, accepted_are_right, reference_is_live,
-    near_miss_is_rejected, changing_inputs_is_told, arguments.defaults_decide, arguments.arguments_decide,
+    near_miss_is_rejected, changing_inputs_is_told, accidents.mistakes_die_of_what_they_do,
+    arguments.defaults_decide, arguments.arguments_decide,
 )  # fmt: skip
 
 
