@@ -130,9 +130,9 @@ def _shared(shape: tuple[int, ...], purpose: str, key: Key) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _drawn(shape: tuple[int, ...], purpose: str, sizes: tuple[int, ...]) -> np.ndarray:
     seed = hashlib.sha256(f"{purpose} {sizes}".encode()).digest()[:8]
-    values = np.random.default_rng(int.from_bytes(seed, "little")).uniform(-1, 1, size=shape)
+    values = np.asarray(np.random.default_rng(int.from_bytes(seed, "little")).uniform(-1, 1, size=shape))
     if purpose != "parameter":
         return values
     if len(sizes) <= 1:
-        return 0.6 + 0.5 * values
-    return values * math.sqrt(3 / math.prod(sizes[1:]))
+        return np.asarray(0.6 + 0.5 * values)  # a single number too
+    return values * math.sqrt(3 / max(1, math.prod(sizes[1:])))  # a layer of width 0 has no weights
