@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a right answer needs neither, and a notebook's first cell w
     from utils.grading.diagnosis import Finding
 
 SMALL = 24  # entries that a message shows, and that can be done on paper
-LINE, TWO_SLIPS = 0.7, 0.3  # seconds of the processor for a longer search
+LINE, TWO_SLIPS = 0.8, 0.2  # seconds of the processor for a longer search
 AGAIN = "the first case once more"
 _NEXT = {
     "shape": "Write the shape of every intermediate array beside its line, and see where it goes wrong.",

@@ -18,7 +18,7 @@ from utils.grading.run import Outcome
 from utils.grading.spec import Exercise
 
 SECONDS = 1.0
-FIRST = 0.6  # of that for a single edit, where others may be one of two
+FIRST = 0.75  # of that for a single edit, where others may be one of two
 PROBES = 3  # failing cases on which every edit is tried
 MOST = 12  # edits that are tried with a second one
 ONE = 0.03  # seconds for one edit in a loop that may be endless
@@ -122,8 +122,9 @@ class Search:
         wrong = [index for index, outcome in zip(probes, outcomes, strict=True) if not self.right(index, outcome)]
         if len(wrong) < len(probes):
             return Near(edit, tuple(wrong))
-        names = [set(self.known(index, outcome)) for index, outcome in zip(probes, outcomes, strict=True)]
-        left = set.intersection(*names)
+        left = set(self.known(probes[0], outcomes[0]))
+        for index, outcome in zip(probes[1:], outcomes[1:], strict=True):
+            left &= set(self.known(index, outcome)) if left else set()
         return Near(edit, tuple(wrong), tuple(sorted(left))) if left else None
 
     def _looked_at(self, probes: list[int], hits: list[Near]) -> Iterator[Near]:
