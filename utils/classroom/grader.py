@@ -6,7 +6,7 @@ client ──batch: names, bytes──► Dask's worker: takes apart, judges ─
 Who judges: Dask's worker process. It reads references and mistakes from the course that is installed there, and runs
 nothing of a student's; the child that does holds no answer, neither as numbers nor as code, and sends plain arrays.
 That is the wall of `course check`, on every worker. A client that judged all by itself would be the bottleneck of a
-cluster from some dozen workers on (`utils.classroom.simulation`). A worker with another edition of the course refuses.
+cluster from about ten workers on (`utils.classroom.simulation`). A worker with another edition of the course refuses.
 """
 
 import queue

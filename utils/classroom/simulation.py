@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of one core. The defaults were measured on one machine; only their proportions matter."""
+    """Seconds of one core. The defaults were measured on a busy machine of two cores; their proportions matter."""
 
-    client_file: float = 0.00012  # find, read, digest, write the row
-    client_batch: float = 0.0012  # serialise, send, fetch
-    scheduler_batch: float = 0.0010  # all messages of one task
-    worker_batch: float = 0.0020  # receive, start, send back
-    worker_file: float = 0.0100  # take apart, run the answer in its child
-    judge_file: float = 0.0030  # judge the outcomes
+    client_file: float = 0.00013  # find, read, digest, write the row
+    client_batch: float = 0.0022  # serialise, send, fetch
+    scheduler_batch: float = 0.0026  # all messages of one task
+    worker_batch: float = 0.0024  # receive, start, send back
+    worker_file: float = 0.0153  # take apart, run the answer in its child
+    judge_file: float = 0.0016  # judge the outcomes
     latency: float = 0.0005  # of a message, one way
 
 
