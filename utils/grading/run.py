@@ -2,31 +2,23 @@
 
 import contextlib
 import inspect
-import linecache
-import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from utils.grading import codec
+from utils.grading import codec, own
 from utils.grading.spec import Exercise
 from utils.grading.stopwatch import TooLongError
 from utils.grading.text import printable
 
 MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
-# Where no learner's code lies.
-_FOREIGN = (
-    "<frozen",
-    os.path.dirname(os.path.dirname(__file__)),
-    os.path.dirname(os.__file__),
-)
 _PRINTED = dict(np.get_printoptions(), precision=8, threshold=1000, suppress=False, linewidth=75, formatter=None)
 _FIXED = (bool, int, float, str, type(None))  # what nobody can write into
 
@@ -172,7 +164,7 @@ def _kind(value: Any) -> str:
 def failure_of(error: BaseException) -> Failure:
     """An exception as a failure, with the learner's line that raised it."""
     kind = type(error).__name__
-    text, line = _first_line(error), _line_of(error)
+    text, line = _first_line(error), own.line(error)
     if isinstance(error, NotImplementedError) and (not text or "raise" in line):  # else it is a library's
         return Failure("not attempted", "", kind)
     if isinstance(error, InputChangedError):
@@ -209,25 +201,6 @@ def _first_line(error: BaseException) -> str:
     text = re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
     text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     return _cut(text)
-
-
-def _line_of(error: BaseException) -> str:
-    """The innermost line of the learner's own code on the way to the error."""
-    for frame, number in reversed(own_frames(error)):
-        return linecache.getline(frame.f_code.co_filename, number).strip()
-    return ""
-
-
-def own_frames(error: BaseException) -> list[tuple[FrameType, int]]:
-    """(frame, line) of the learner's own code on the way to the error: not ours, nor a library's."""
-    import traceback  # only an exception needs it
-
-    found = list(traceback.walk_tb(error.__traceback__))[-50:]
-    return [(frame, number) for frame, number in found if not _is_foreign(frame.f_code.co_filename)]
-
-
-def _is_foreign(name: str) -> bool:
-    return name.startswith(_FOREIGN) or "-packages" in name or "/lib/python" in name
 
 
 class _Recorder:

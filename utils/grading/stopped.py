@@ -3,7 +3,7 @@
 import linecache
 from types import CodeType, TracebackType
 
-from utils.grading import run
+from utils.grading import own
 
 
 class Stopped(KeyboardInterrupt):
@@ -22,7 +22,7 @@ Stopped.__module__ = "builtins"
 
 def stopped(error: KeyboardInterrupt, call: str) -> Stopped:
     """What to raise in the place of `error`, which came while `call` ran; the traceback has the learner's frames."""
-    inside = [(frame, number) for frame, number in run.own_frames(error) if frame.f_code.co_name != "<module>"]
+    inside = [(frame, number) for frame, number in own.frames(error) if frame.f_code.co_name != "<module>"]
     if not inside:
         return Stopped(f"{call} was stopped; your code was not running at that moment.")
     *before, last = [_said(frame.f_code, number) for frame, number in inside]
