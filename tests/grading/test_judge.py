@@ -257,6 +257,25 @@ def test_the_smallest_failing_case_is_shown():
     assert 3 == verdict.difference.wrong.sum()
 
 
+def test_nobody_is_sent_to_paper_with_a_case_whose_numbers_are_not_shown():
+    """A plain number of a large array: the advice is a case of one's own, and a call that can be pasted."""
+    x = np.arange(80.0).reshape(16, 5)
+    exercise = Exercise("total", ("value",), (Case("a table", {"x": x}),), np.sum)
+    references = [Reference("a table", {"x": x}, {"value": np.sum(x)})]
+
+    def total(x):
+        return float(np.sum(x)) * 1.7 + 0.3
+
+    outcomes = run.outcomes(total, exercise, [x_ref.inputs for x_ref in references])
+    verdict = judge.judge(exercise, outcomes, references)
+
+    assert report.WRONG == verdict.status
+    assert "<16×5>" in dict(verdict.facts)["Call"]
+    assert "on paper" not in verdict.advice
+    assert "total(*check(total).inputs.values()) repeats that call." in verdict.advice
+    assert total(*verdict.inputs.values()) == total(x)
+
+
 @pytest.mark.parametrize("value", [0, 1])
 @pytest.mark.parametrize("error", [1e-3, -1e-3, 3e-6])
 def test_a_near_miss_is_a_miss(value, error):

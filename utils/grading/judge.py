@@ -26,7 +26,7 @@ _NEXT = {
     "raises": "Check the arguments first, and raise the exception that the docstring names.",
     "length": "Count the items by hand for the smallest case.",
     "nonfinite": "Look for a division by zero, a log of zero or an overflow on the way, and rearrange the formula.",
-    "large": "Look at the first entries that differ and at what sets them apart; try a small case of your own.",
+    "large": "Look at what differs and at what sets it apart, then try a small case whose result you know.",
     "value": "Do this small case on paper and compare it line by line with yours.",
 }
 
@@ -149,7 +149,7 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     facts = _facts(exercise, outcome, AGAIN if repeated else ref.case, found)
     return Report(
         exercise.name, _status(found), passed, total, name,
-        (*(known.facts if known else ()), *facts), advice or _advice(exercise, found, repeated),
+        (*(known.facts if known else ()), *facts), advice or _advice(exercise, found, repeated, str(outcome.call)),
         None if isinstance(found, Failure) else found[1], inputs=run.copied(ref.inputs),
     )  # fmt: skip
 
@@ -220,7 +220,7 @@ def _facts(exercise: Exercise, outcome: Outcome, case: str, found: Finding) -> t
     return (*facts, ("Where", gap.where)) if gap.where else tuple(facts)
 
 
-def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
+def _advice(exercise: Exercise, found: Finding, repeated: bool, shown: str) -> str:
     if repeated:
         return "The same call gave another answer the second time: keep nothing in a global variable or a default."
     if isinstance(found, Failure):
@@ -231,9 +231,12 @@ def _advice(exercise: Exercise, found: Finding, repeated: bool) -> str:
             "changed": "Assign to new names inside the function; use np.copy where you must write into an array.",
             "not attempted": "Finish the branch that still raises NotImplementedError.",
         }.get(found.kind, "Look at the return line.")
-    small = found[1].want is None or found[1].want.size <= SMALL
+    hidden = "<" in shown  # arguments that are too large for the message: nobody does such a case on paper
+    small = not hidden and (found[1].want is None or found[1].want.size <= SMALL)
     kind = found[1].kind if small or found[1].kind != "value" else "large"
-    return f"{_NEXT[kind]} hint({exercise.name}) gives the next step."
+    name = exercise.name
+    repeat = f"{name}(*check({name}).inputs.values()) repeats that call. " if hidden and exercise.run is call else ""
+    return f"{_NEXT[kind]} {repeat}hint({name}) gives the next step."
 
 
 def _again(exercise: Exercise, failure: Failure) -> str:
