@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from utils.cli import main
+from utils.cli import dev, main
 from utils.grading import catalogue
 from utils.publishing import lite, lite_assets
 
@@ -123,7 +123,7 @@ def test_the_command_builds_beside_the_book(monkeypatch, self_hosted):
     done = CliRunner().invoke(main, ["dev", "lite", *(["--self-hosted"] if self_hosted else [])])
 
     assert (0, "book/_build/html/lite/index.html\n") == (done.exit_code, done.output)
-    assert [(ROOT / "book" / "_build" / "html" / "lite", self_hosted)] == asked
+    assert [(dev.ROOT / "book" / "_build" / "html" / "lite", self_hosted)] == asked
 
 
 def test_the_command_says_what_is_missing(monkeypatch):
