@@ -123,3 +123,40 @@ def test_gradients_kept_as_rows_are_a_convention_too():
 
 def named_right(function, name):
     return bool(named(lambda *args: function(*args), name))
+
+
+class Gate(nn.Module):
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        self.down = nn.Conv2d(channels, channels // reduction, 1)
+        self.up = nn.Conv2d(channels // reduction, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.up(F.relu(self.down(x.mean((2, 3), keepdim=True)))))
+
+
+class WideNorm(Bottleneck):
+    def __init__(self, c_in, c_mid, stride=1):
+        super().__init__(c_in, c_mid, stride)
+        self.norms[0] = nn.BatchNorm2d(2 * c_mid)
+
+
+def test_what_torch_complains_of_is_named():
+    """A layer that came to no width, and a batch norm as wide as another map, whatever the class is."""
+    assert named(Gate, "SqueezeExcite").mistake == "a layer of width 0"
+    assert named(WideNorm, "Bottleneck").mistake.startswith("a batch norm of the wrong width: made for")
+
+
+class Surplus(Bottleneck):
+    """The stride where it belongs, and a batch norm that nothing uses."""
+
+    def __init__(self, c_in, c_mid, stride=1):
+        super().__init__(c_in, c_mid, stride)
+        self.convs[0] = nn.Conv2d(c_in, c_mid, 1, bias=False)
+        self.convs[1] = nn.Conv2d(c_mid, c_mid, 3, stride, 1, bias=False)
+        self.spare = nn.BatchNorm2d(c_mid)
+
+
+def test_parameters_that_are_left_over_are_counted():
+    """As arrays and as numbers, where no listed mistake is it."""
+    assert named(Surplus, "Bottleneck").mistake.startswith("parameter arrays too many: 2, with ")

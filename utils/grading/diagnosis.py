@@ -48,17 +48,27 @@ def of(exercise: Exercise, pairs: Pairs, findings: list[Finding]) -> Diagnosis |
     return Diagnosis(f"{name}{besides}", advice) if name else None
 
 
-_WIDTH = re.compile(r"running_mean should contain (\d+) elements not (\d+)")
+_SAID = (  # torch's words, the name with what they hold, advice
+    (
+        re.compile(r"running_mean should contain (\d+) elements not (\d+)"),
+        "a batch norm of the wrong width: made for {1} channels, given {0}",
+        "A batch norm is as wide as the map that it reads: the c_in or c_out of the convolution beside it.",
+    ),
+    (
+        re.compile(r"expected weight to be at least 1 at dimension 0"),
+        "a layer of width 0",
+        "A width that is divided and rounded down can come to nothing: keep at least one, max(1, …).",
+    ),
+)
 
 
 def _said_by_torch(outcomes: list[Outcome]) -> tuple[str, str] | None:
-    """A batch norm whose width does not fit what it is given."""
-    seen = [_WIDTH.search(outcome.failure.text) if outcome.failure else None for outcome in outcomes]
-    if not seen or None in seen:
-        return None
-    given, made = seen[0].groups()
-    name = f"a batch norm of the wrong width: made for {made} channels, given {given}"
-    return name, "A batch norm is as wide as the map that it reads: the c_in or c_out of the convolution beside it."
+    """What torch's exception is about, where every failing case ends in the same one."""
+    for pattern, name, advice in _SAID:
+        seen = [pattern.search(outcome.failure.text) if outcome.failure else None for outcome in outcomes]
+        if seen and None not in seen:
+            return name.format(*seen[0].groups()), advice
+    return None
 
 
 def _values_wrong(exercise: Exercise, pairs: Pairs, findings: list[Finding], wrong: list[int]) -> tuple | None:
