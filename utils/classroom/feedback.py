@@ -124,7 +124,7 @@ def _value(label: str, text: str) -> str:
     text = text.strip().removesuffix(".")
     text = text if len(text) <= _LONG else f"{text[:_LONG]} …"
     return (
-        html.escape(text) if label in ("Tested on", "Proven", "Line", "Case") else f"<code>{html.escape(text)}</code>"
+        html.escape(text) if label in ("Tested on", "Proven", "Explained", "Case") else f"<code>{html.escape(text)}</code>"
     )
 
 
