@@ -18,9 +18,10 @@ from utils.classroom.roster import Student
 from utils.classroom.writing import number
 from utils.grading import catalogue, report
 
-_LABELS = "Your mistake|Case|Call|Run|Got|Expected|Where|Line|News|Tested on|Proven"
+_LABELS = "Your mistake|Case|Call|Run|Got|Expected|Where|Explained|Values|News|Tested on|Proven"
 _FACT = re.compile(rf"(?:^|(?<=\. ))({_LABELS}): ")
 _LOOK = {report.RIGHT: ("✓", "right"), report.BLANK: ("○", "blank"), None: ("○", "blank")}
+_IN_WORDS = ("Tested on", "Proven", "Explained", "Values", "Case")  # facts that are no code
 _LONG = 600  # characters of a fact that a phone still shows well
 SEVERAL = 3  # hand-ins with the same mistake, after which a second hint is given
 
@@ -123,9 +124,7 @@ def _verdict(found: Result) -> str:
 def _value(label: str, text: str) -> str:
     text = text.strip().removesuffix(".")
     text = text if len(text) <= _LONG else f"{text[:_LONG]} …"
-    return (
-        html.escape(text) if label in ("Tested on", "Proven", "Explained", "Case") else f"<code>{html.escape(text)}</code>"
-    )
+    return html.escape(text) if label in _IN_WORDS else f"<code>{html.escape(text)}</code>"
 
 
 def _advice(found: Result) -> str:
