@@ -4,6 +4,8 @@ FOLDER holds answers `NNN_exercise.py`, written without a look at the lists of k
 is wrong (`# wrong: …`) and of which kind it is (`# kind: …`). Whether an explanation is false, only a reader can tell:
 with `--json FILE` each row has "false": null, to be set to true or false by hand. A later run into the same file keeps
 that judgement where status and explanation are still the same.
+
+`open/` was in the sight of those who worked on the verdicts; `closed/` was measured once, when they had finished.
 """
 
 import argparse
