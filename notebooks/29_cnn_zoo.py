@@ -170,7 +170,7 @@ def model_macs(module, input_shape):
     """module: nn.Module, input_shape such as (3, 224, 224) -> int.
 
     nn.Conv2d and nn.Linear, for one image, in evaluation mode; a layer counts at each use and position, biases do not.
-    The caller's module stays as it was.
+    Run a copy on the meta device, so that no memory is used and the caller's module stays as it was.
     """
     # YOUR CODE HERE
     raise NotImplementedError()
