@@ -90,7 +90,7 @@ def test_json_order_does_not_depend_on_jobs(home):
     "words",
     [["check"], ["check", "no_such_file.py"], ["check", "--jobs", "0", __file__], ["check", "--timeout", "0", __file__],
      ["grade", "99"], ["grade", "fifteen"], ["hint", "no_such_exercise"], ["reset"], ["reset", "99"], ["nonsense"],
-     ["dev", "new", "Bad Name"], ["dev", "record", "99"]],
+     ["dev", "new", "Bad Name"], ["dev", "new", "99_nms"], ["dev", "record", "99"]],
 )  # fmt: skip
 def test_bad_usage_exits_2_and_says_why(home, words):
     """Bad usage: exit code 2 and one sentence, no traceback."""
@@ -205,7 +205,7 @@ def test_every_verb_has_help(home, words):
 
 
 def test_a_new_question_from_templates_proves_itself(tmp_path):
-    """`course dev new` writes two sources that record, build and verify without a change."""
+    """`course dev new` writes two sources that record, build and verify unchanged; a failing cell is told in words."""
     tree = tmp_path / "course"
     keep = shutil.ignore_patterns(".*", "work", "backups", "tests", "*.ipynb", "__pycache__", "*.npz", "recorded")
     shutil.copytree(ROOT, tree, ignore=keep)
@@ -220,9 +220,24 @@ def test_a_new_question_from_templates_proves_itself(tmp_path):
     (tree / "utils" / "references").mkdir(exist_ok=True)
     env = os.environ | {"PYTHONPATH": str(tree), "COURSE_HOME": str(tree)}
 
-    for words in (["new", "35_doubling"], ["record"], ["build"], ["verify"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "utils.cli", "dev", *words], cwd=tree, env=env, capture_output=True, text=True
-        )  # fmt: skip
+    def dev(*words):
+        command = [sys.executable, "-m", "utils.cli", "dev", *words]
+        return subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True)
+
+    assert 0 == dev("new", "35_doubling").returncode
+    done = dev("build")
+    assert (1, True) == (done.returncode, "first `course dev record doubling`" in done.stderr), done.stderr
+    for words in ("record", "build", "verify"):
+        done = dev(words)
         assert 0 == done.returncode, done.stdout + done.stderr
-    assert "1 questions, 0 problems" in done.stdout
+    assert "1 question, 0 problems" in done.stdout
+
+    text = tree / "solutions" / "35_doubling.py"
+    text.write_text(
+        text.read_text(encoding="utf-8").replace('expect="holds"', 'expect="does not hold"'), encoding="utf-8"
+    )
+    done = dev("build")
+    assert 1 == done.returncode
+    assert "35_doubling.py stopped." in done.stderr
+    assert "utils/cli/dev.py" not in done.stderr
+    assert "\x1b[" not in done.stderr

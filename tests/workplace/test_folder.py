@@ -329,6 +329,7 @@ def test_what_earlier_versions_had_is_known_for_every_question():
     known = {
         stem: sum(folder.earlier.was_given(stem, cell) for cell in editions.blank(stem, ROOT)["cells"])
         for stem in editions.stems(ROOT)
+        if stem < "53"  # the list was frozen with 52 questions; later ones have had no earlier version
     }
 
     assert 52 == len(known)

@@ -2,11 +2,14 @@
 
 import base64
 import io
+import re
 from pathlib import Path
 
 import nbformat
 
 from utils.authoring import build
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def needs_execution(source: build.Source) -> bool:
@@ -52,17 +55,21 @@ def slim(png: str) -> str:
 
 
 def execute(source: build.Source) -> Path:
-    """Run a solution from top to bottom in a fresh kernel and write its executed pair. Raises on the first error."""
+    """Run a solution from top to bottom in a fresh kernel and write its executed pair; SourceError where it stops."""
     import os
 
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
     notebook = build.solved_notebook(source)
     # one thread, as in the tests: sums over several depend on how many there are
     os.environ |= {"COURSE_PROGRESS": "off", "OMP_NUM_THREADS": "1", "COURSE_STRICT": "1"}
     client = NotebookClient(notebook, timeout=120, kernel_name="python3", record_timing=False,
                             resources={"metadata": {"path": str(source.path.parent)}})  # fmt: skip
-    client.execute()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise build.SourceError(f"{source.path.name} stopped.\n{_COLOURS.sub('', str(error)).strip()}") from None
     unrun = build.solved_notebook(source)
     notebook.metadata = unrun.metadata  # without the version of the machine's Python
     for cell, before in zip(notebook.cells, unrun.cells, strict=True):

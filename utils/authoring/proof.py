@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from utils.authoring import accidents, arguments, build, executed, recording
+from utils.authoring import accidents, arguments, build, executed, reading, recording
 from utils.authoring.answers import references, solved
-from utils.grading import catalogue, compare, judge, report, run
+from utils.grading import catalogue, compare, judge, reference, report, run
 from utils.grading.spec import Exercise
 
 
@@ -29,8 +29,14 @@ def freshness(root: Path, slugs: Collection[str] | None = None) -> Iterator[str]
 
 
 def question(slug: str, root: Path) -> Iterator[str]:
-    """Every proof for every exercise of one question."""
+    """What its text owes the reader, and every proof for every exercise of one question."""
     path = next((root / "solutions").glob(f"??_{slug}.py"))
+    if not reference.recorded(slug):
+        yield f"{path.stem} has no recorded answers: run `course dev record {path.stem[:2]}`"
+        return
+    if not (root / "notebooks" / f"{path.stem}.ipynb").exists():
+        return  # `freshness` says what to run
+    yield from (f"{path.stem}: {problem}" for problem in reading.unmet(build.read_source(path)))
     for exercise in catalogue.question(slug).exercises:
         for proof in PROOFS:
             for problem in proof(exercise, path):

@@ -81,7 +81,11 @@ def live_answer(exercise: Exercise, case: Case, inputs: dict[str, Any]) -> dict[
     """
     if case.raises:
         return {reference.RAISES: case.raises}
-    values = run.by_name(exercise.oracle(**run.copied(inputs)), exercise.returns)
+    try:
+        values = run.by_name(exercise.oracle(**run.copied(inputs)), exercise.returns)
+    except Exception as error:
+        error.add_note(f"This was the oracle of {exercise.name}, in the case {case.name!r}.")
+        raise
     if isinstance(values, run.Failure):
         raise ValueError(f"the oracle of {exercise.name}: {values.message}")
     arrays: dict[str, np.ndarray] = {}

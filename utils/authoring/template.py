@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from utils.authoring.build import HEADINGS
+from utils.grading import catalogue
 
 _HEADER = """# ---
 # jupyter:
@@ -47,7 +48,11 @@ check({slug})
 # </details>
 '''
 
-_TRIAL = """
+_TRIAL = """#
+# ### "A claim in the candidate's words"
+#
+# What is tried, on what, and what counts as held.
+
 # %%
 trial(
     "a claim in the candidate's words",
@@ -83,6 +88,7 @@ EXERCISE = Exercise(
     name="{slug}",
     returns=("out",),
     oracle=_oracle,
+    # From tiny to awkward. A case with raises="ValueError" asks for that exception; the oracle is not asked there.
     cases=(
         Case("one number", lambda rng: dict(x=np.array([[3.0]]))),
         Case("a small batch", lambda rng: dict(x=rng.normal(size=(4, 3)))),
@@ -91,7 +97,8 @@ EXERCISE = Exercise(
     accepts=(lambda x: x + x,),
 )
 
-QUESTION = Question(chapter=1, minutes=30, exercises=(EXERCISE,))
+# Chapters are numbered in utils/grading/catalogue.py; `course dev minutes {number}` computes the minutes from the text.
+QUESTION = Question(chapter=1, minutes=8, exercises=(EXERCISE,))
 '''
 
 
@@ -103,6 +110,8 @@ def create(root: Path, stem: str) -> list[Path]:
     taken = [*(root / "solutions").glob(f"{number}_*"), *(root / "solutions").glob(f"??_{slug}.*")]
     if taken:
         raise ValueError(f"{taken[0].name} is there already; choose another number and slug")
+    if slug in catalogue.exercise_names():
+        raise ValueError(f"{slug!r} is an exercise of {catalogue.slug_of(slug)} already; choose another slug")
     text = root / "solutions" / f"{stem}.py"
     exercises = root / "utils" / "exercises" / f"{slug}.py"
     text.write_text(_text(number, slug), encoding="utf-8")

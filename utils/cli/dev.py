@@ -1,6 +1,8 @@
 """`course dev`: the author's verbs."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -52,14 +54,30 @@ def _authored(numbers: tuple[str, ...]) -> list[str]:
     return [s[3:] for s in stems if not numbers or any(n in (s, s[:2], s[3:]) for n in numbers)]
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong in an author's text is told in words, without the way there through the course's own code."""
+    from utils.authoring import blank, build
+
+    try:
+        yield
+    except (build.SourceError, blank.MarkerError) as error:
+        raise click.ClickException(str(error)) from None
+
+
 @dev.command("build")
 @click.argument("numbers", nargs=-1)
 @click.option("--force", is_flag=True, help="Execute solutions again even when nothing changed.")
+@_told()
 def build_(numbers: tuple[str, ...], force: bool) -> None:
     """Write everything that is derived; execute the solutions whose text changed (all, or those named)."""
     from utils.authoring import build, executed
+    from utils.grading import reference
 
     slugs = _authored(numbers)
+    if unrecorded := [slug for slug in slugs if not reference.recorded(slug)]:
+        names = " ".join(unrecorded)
+        raise click.ClickException(f"no recorded answers, so no check can run: first `course dev record {names}`")
     for path in build.write(build.derived(ROOT, slugs if numbers else None)):
         click.echo(str(path.relative_to(ROOT)))
     sources = build.sources(ROOT, slugs)
@@ -106,8 +124,12 @@ def evidence_(numbers: tuple[str, ...], mode: str | None) -> None:
 
 @dev.command()
 @click.argument("numbers", nargs=-1)
+@_told()
 def verify(numbers: tuple[str, ...]) -> None:
-    """Prove the grader: everything fresh, solutions right, blanks not attempted, every mistake caught and named."""
+    """Prove the grader: everything fresh, solutions right, blanks not attempted, every mistake caught and named.
+
+    Of the text: the minutes that it states, and the length of its short answers.
+    """
     from utils.authoring import proof
 
     slugs = _authored(numbers)
@@ -118,7 +140,8 @@ def verify(numbers: tuple[str, ...]) -> None:
             advance(slug)
     for problem in problems:
         click.echo(f"✗ {problem}")
-    click.echo(f"{len(slugs)} questions, {len(problems)} problems")
+    count = f"{len(slugs)} question{'s' * (len(slugs) != 1)}"
+    click.echo(f"{count}, {len(problems)} problem{'s' * (len(problems) != 1)}")
     sys.exit(1 if problems else 0)
 
 

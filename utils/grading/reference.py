@@ -37,6 +37,11 @@ def load(slug: str, folder: Path = FOLDER) -> dict[str, list[Reference]]:
     }
 
 
+def recorded(slug: str, folder: Path = FOLDER) -> bool:
+    """Has a question's file been recorded at all?"""
+    return (folder / f"{slug}.npz").exists()
+
+
 def meta(slug: str, folder: Path = FOLDER) -> dict:
     """What was noted when a question's references were recorded: trees, the oracle's versions, the digest."""
     with np.load(folder / f"{slug}.npz", allow_pickle=False) as file:
