@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
-from utils.classroom.feedback import hints
-from utils.classroom.marks import Gradebook, Mark, total
+from utils.classroom.feedback import hints, late_in_words
+from utils.classroom.marks import Gradebook, Mark, late_days, total
 from utils.classroom.roster import Student
 from utils.grading import report
 
@@ -102,8 +102,8 @@ def _facts(mark: Mark) -> dict[str, Any]:
 
 
 def _late(marks: dict[str, Mark]) -> str:
-    days, charged = (max(getattr(mark, what) for mark in marks.values()) for what in ("days", "charged"))
-    return f"{days} days late, {charged} of them charged." if days else ""
+    days, _, charged = late_days(marks)
+    return f"{late_in_words(days, charged)}." if days else ""
 
 
 def _right(mark: Mark) -> bool:

@@ -84,9 +84,14 @@ def _article(mark: Mark, tried: list[Result], site: str) -> str:
 def _points(mark: Mark) -> str:
     if not mark.judged:
         return "not judged: the machine failed, and it will be graded again"
-    late = f", {mark.days} days late" if mark.days > 1 else ", 1 day late" if mark.days else ""
-    charged = f", {mark.charged} of them charged" if mark.charged else ", none charged" if mark.days else ""
-    return f"{number(mark.points)} of {number(mark.out_of)} points{late}{charged}"
+    late = f", {late_in_words(mark.days, mark.charged)}" if mark.days else ""
+    return f"{number(mark.points)} of {number(mark.out_of)} points{late}"
+
+
+def late_in_words(days: int, charged: int) -> str:
+    """ "2 days late; penalty for 1"."""
+    penalty = f"penalty for {charged}" if charged else "no penalty (free late days)"
+    return f"{days} day{'s' * (days != 1)} late; {penalty}"
 
 
 def _history(tried: list[Result]) -> str:

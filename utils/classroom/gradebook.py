@@ -6,13 +6,13 @@ Canvas: Student, ID, SIS User ID, SIS Login ID, Section, then a column for each 
 
 from collections.abc import Iterator
 
-from utils.classroom.marks import Gradebook, Mark, total
+from utils.classroom.marks import Gradebook, Mark, late_days, total
 from utils.classroom.writing import as_csv, number
 
 _CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _MOODLE = ("First name", "Last name", "ID number", "Email address")
 _PLAIN = ("id", "name", "email", "section")
-_TOTALS = ("total", "out of", "days late", "late days charged")
+_TOTALS = ("total", "out of", "late days", "free late days used", "late days charged")
 
 
 def as_text(book: Gradebook, form: str, blank: bool = False) -> str:
@@ -42,7 +42,7 @@ def _plain(book: Gradebook, blank: bool) -> Iterator[list]:
     yield [*_PLAIN, *book.exercises, *_TOTALS]
     for student, marks in book.rows:
         sums = [number(total(marks)), number(total(marks, lambda mark: mark.out_of))]
-        sums += [_days(marks, lambda mark: mark.days), _days(marks, lambda mark: mark.charged)]
+        sums += late_days(marks)
         who = [student.id, student.name, student.email, student.section]
         yield [*who, *_points(book, marks, blank), *sums]
 
@@ -65,10 +65,6 @@ def _cell(mark: Mark, blank: bool) -> str:
     return number(mark.points)
 
 
-def _days(marks: dict[str, Mark], of: object) -> int:
-    return max(map(of, marks.values()), default=0)
-
-
 def summary(book: Gradebook) -> dict:
     """What the command says about a gradebook, for `--json` and for people."""
     handed_in = [student for student, marks in book.rows if any(mark.result for mark in marks.values())]
@@ -76,7 +72,8 @@ def summary(book: Gradebook) -> dict:
     return {
         "students": len(book.rows), "exercises": book.exercises, "handed_in": len(handed_in),
         "nothing_handed_in": [student.id for student, _ in book.rows if student not in handed_in],
-        "unknown": book.unknown, "grade_again": [{"student": who, "exercise": what} for who, what in again],
+        "unknown": book.unknown, "doubt": book.doubt or None,
+        "grade_again": [{"student": who, "exercise": what} for who, what in again],
         "files_without_exercise": [{"student": r.student, "file": r.file, "message": r.message} for r in book.unread],
     }  # fmt: skip
 

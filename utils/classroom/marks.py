@@ -14,6 +14,8 @@ from utils.classroom.roster import Matcher, Student
 from utils.grading import catalogue, report
 
 DAY = timedelta(days=1)
+MOST_LATE = 0.8  # share of the hand-ins; where so many are late, the times are probably wrong
+NEARLY_ONE_TIME = timedelta(minutes=5)
 ALL = ""  # the key of a deadline for every question
 
 
@@ -45,9 +47,10 @@ class Mark:
     result: Result | None
     points: float
     out_of: float
-    days: int = 0  # begun after the deadline
+    days: int = 0  # begun after the deadline, whether the answer has points or not
     charged: int = 0  # of them, after the free ones
     attempts: int = 0
+    deadline: datetime | None = None
 
     @property
     def judged(self) -> bool:
@@ -64,6 +67,7 @@ class Gradebook:
     unknown: list[str]  # students of the ledger that the roster does not have
     unread: list[Result] = field(default_factory=list)  # files in which no exercise was found
     tried: dict[str, list[Result]] = field(default_factory=dict)  # student's id → everything handed in
+    doubt: str = ""  # why the hand-in times may be wrong, in one line
 
 
 def stem_of(exercise: str) -> str:
@@ -93,7 +97,7 @@ def gradebook(
     rows = [(student, marks_of(owned.get(id_, []), exercises, policy)) for id_, student in people.items()]
     last = {(result.student, result.file): result for result in results}
     unread = [result for result in last.values() if result.exercise is None]
-    return Gradebook(exercises, rows, sorted(set(unknown)), unread, owned)
+    return Gradebook(exercises, rows, sorted(set(unknown)), unread, owned, doubt_of_times(results, policy))
 
 
 def _stranger(result: Result) -> Student:
@@ -111,12 +115,12 @@ def _exercises(results: list[Result], stems: list[str]) -> list[str]:
 
 
 def marks_of(results: list[Result], exercises: list[str], policy: Policy) -> dict[str, Mark]:
-    """One student's marks. Free days are spent deadline by deadline, the earliest first."""
+    """One student's marks. Free days are spent deadline by deadline, the earliest first, on answers with points."""
     tried = {name: attempts([r for r in results if r.exercise == name]) for name in exercises}
     free, marks = policy.late_days, {}
     for deadline, names in _by_deadline(exercises, policy):
         of_group = [_mark(name, tried[name], deadline, free, policy) for name in names]
-        free -= min(free, max((mark.days for mark in of_group), default=0))
+        free -= max((mark.days - mark.charged for mark in of_group), default=0)
         marks |= {mark.exercise: mark for mark in of_group}
     return {name: marks[name] for name in exercises}
 
@@ -138,13 +142,14 @@ def attempts(results: Iterable[Result]) -> list[Result]:
 def _mark(name: str, tried: list[Result], deadline: datetime | None, free: int, policy: Policy) -> Mark:
     out_of, attempted = policy.out_of(name), sum(result.status != report.BLANK for result in tried)
     if not tried:
-        return Mark(name, None, 0.0, out_of)
+        return Mark(name, None, 0.0, out_of, deadline=deadline)
     marked = []
     for result in tried:
-        days = _days_late(result, deadline)
-        charged = max(0, days - free)
-        points = _share(result, policy) * out_of * max(0.0, 1 - policy.penalty * charged)
-        marked.append(Mark(name, result, points, out_of, days if points else 0, charged if points else 0, attempted))
+        share = _share(result, policy)
+        days = _days_late(result, deadline) if result.status != report.BLANK else 0
+        charged = max(0, days - free) if share else days  # what has no points spends no free day
+        points = share * out_of * max(0.0, 1 - policy.penalty * charged)
+        marked.append(Mark(name, result, points, out_of, days, charged, attempted, deadline))
     if policy.attempt == "last":
         return marked[-1]
     return max(marked, key=_worth)
@@ -174,6 +179,37 @@ def _moment(text: str) -> datetime:
     """A row's time; what has no zone is UTC."""
     moment = datetime.fromisoformat(text) if text else datetime.min
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def late_days(marks: dict[str, Mark]) -> tuple[int, int, int]:
+    """(late, free, charged) days of a student, summed over the deadlines: late = free + charged.
+
+    Of one deadline the latest exercise counts, for its days are the same days as those of the others.
+    """
+    groups: dict[datetime | None, list[Mark]] = {}
+    for mark in marks.values():
+        groups.setdefault(mark.deadline, []).append(mark)
+    late = sum(max(mark.days for mark in group) for group in groups.values())
+    free = sum(max(mark.days - mark.charged for mark in group) for group in groups.values())
+    return late, free, late - free
+
+
+def doubt_of_times(results: Iterable[Result], policy: Policy) -> str:
+    """One line where most hand-ins are late, or all have nearly one time: the times are probably not the students'."""
+    if not policy.deadlines:
+        return ""
+    found = {(r.student, r.file, r.digest): r for r in results if r.exercise and r.submitted}.values()
+    late = sum(_days_late(result, policy.deadline(result.exercise)) > 0 for result in found)
+    times = [_moment(result.submitted) for result in found]
+    why = "The time is the file's own; a copy or a git clone changes it."
+    if found and late >= MOST_LATE * len(found):
+        are = "hand-in is" if len(found) == 1 else "hand-ins are"
+        return f"{late} of {len(found)} {are} later than the deadline. {why}"
+    if len(times) >= 3 and max(times) - min(times) <= NEARLY_ONE_TIME:
+        return (
+            f"All {len(times)} hand-ins have times within {NEARLY_ONE_TIME.seconds // 60} minutes of each other. {why}"
+        )
+    return ""
 
 
 def total(marks: dict[str, Mark], value: Callable[[Mark], float] = lambda mark: mark.points) -> float:

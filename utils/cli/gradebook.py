@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,27 @@ from utils.grading.text import printable
 
 
 class Deadline(click.ParamType):
-    """ "2026-11-02T23:59" for every question, or "15=2026-11-02T23:59+01:00" for one."""
+    """ "2026-11-02T23:59" for every question, or "15=2026-11-02T23:59+01:00" for one; a day alone means its end."""
 
     name = "[QUESTION=]TIME"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, datetime]:
         """(stem or "", the moment); what has no zone is UTC, as the ledger's times are."""
-        question, _, time = value.rpartition("=")
+        question, _, text = value.rpartition("=")
         try:
-            moment = datetime.fromisoformat(time)
+            moment = _moment(text)
         except ValueError:
-            self.fail(f"{time!r} is no time; ISO 8601 is expected, as in 2026-11-02T23:59+01:00.", param, ctx)
+            self.fail(f"{text!r} is not a valid time; write it as in 2026-11-02T23:59+01:00.", param, ctx)
         (stem,) = stems_of([question]) if question else [""]
         return stem, moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _moment(text: str) -> datetime:
+    """A time in ISO 8601; a day without an hour is its last second. ValueError for anything else."""
+    try:
+        return datetime.combine(date.fromisoformat(text), time(23, 59, 59))
+    except ValueError:
+        return datetime.fromisoformat(text)
 
 
 class Points(click.ParamType):
@@ -43,7 +51,7 @@ class Points(click.ParamType):
         except ValueError:
             points = -1.0
         if not 0 <= points < 1e6:
-            self.fail(f"{text!r} is no number of points.", param, ctx)
+            self.fail(f"{text!r} is not a valid number of points (0 or more).", param, ctx)
         if what in catalogue.exercise_names():
             return {what: points}
         stems = stems_of([what]) if what else catalogue.entries()
@@ -60,7 +68,8 @@ def marking(verb: Callable) -> Callable:
         click.option("--points", type=Points(), multiple=True,
                      help="Points of an exercise, of a question's exercises, or of all.  [repeatable; default: 1]"),
         click.option("--deadline", "deadlines", type=Deadline(), multiple=True,
-                     help="For all, or for one question as in 15=2026-11-02T23:59.  [repeatable; UTC without a zone]"),
+                     help="For all, or for one question as in 15=2026-11-02T23:59.  "
+                          "[repeatable; UTC without a zone; a day alone means its end]"),
         click.option("--late-days", type=click.IntRange(0), default=0, show_default=True,
                      help="Free late days of each student over all deadlines, the earliest deadline first."),
         click.option("--penalty", type=click.FloatRange(0, 1), default=0.1, show_default=True,
@@ -87,7 +96,8 @@ def ledger(folder: Path) -> list:
 
     path = folder / "results.jsonl"
     if not path.is_file():
-        raise click.UsageError(f"{folder} has no results.jsonl; `course class grade SUBMISSIONS --out {folder}` does.")
+        grade = f"`course class grade SUBMISSIONS --out {folder}`"
+        raise click.UsageError(f"{folder} has no results.jsonl. Run {grade} first; it writes that file.")
     try:
         found = results.history(path)
     except OSError as error:
@@ -112,6 +122,16 @@ def book_of(folder: Path, chosen: dict) -> Any:
         points, dict(chosen["deadlines"]), chosen["late_days"], chosen["penalty"], chosen["attempt"], chosen["partial"]
     )
     return marks.gradebook(ledger(folder), policy, students, stems_of(chosen["questions"]))
+
+
+def notices(book: Any, chosen: dict) -> list[str]:
+    """What a teacher has to know of the options: the deadlines that were used, and a doubt of the hand-in times."""
+    lines = [f"Deadline{_of(stem)}: {moment:%Y-%m-%d %H:%M:%S %Z}." for stem, moment in chosen["deadlines"]]
+    return [*lines, f"Warning: {book.doubt}"] if book.doubt else lines
+
+
+def _of(stem: str) -> str:
+    return f" of question {stem[:2]}" if stem else ""
 
 
 def written(path: Path, text: str) -> Path:
@@ -154,7 +174,7 @@ def gradebook(out: Path, form: str, missing: str, as_json: bool, **chosen: Any) 
     facts = books.summary(book)
     told(
         {"file": str(path), "format": form} | facts | {"rows": books.rows(book)},
-        "\n".join(_words(facts, path)),
+        "\n".join([*_words(facts, path), *notices(book, chosen)]),
         as_json,
     )
 
@@ -194,7 +214,7 @@ def feedback(out: Path, site: str, as_json: bool, **chosen: Any) -> None:
     book = book_of(out, chosen)
     paths = [written(out / "feedback" / name, text) for name, text in pages.pages(book, site)]
     facts = {"folder": str(out / "feedback"), "files": [path.name for path in paths], "unknown": book.unknown}
-    told(facts, f"{len(paths)} pages: {out / 'feedback'}", as_json)
+    told(facts, "\n".join([f"{len(paths)} pages: {out / 'feedback'}", *notices(book, chosen)]), as_json)
 
 
 @click.command()
@@ -220,7 +240,7 @@ def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
     for name, content in found:
         written(out / form / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     facts = {"folder": str(out / form), "files": [name for name, _ in found], "unknown": book.unknown}
-    told(facts, f"{len(found)} files: {out / form}", as_json)
+    told(facts, "\n".join([f"{len(found)} files: {out / form}", *notices(book, chosen)]), as_json)
 
 
 VERBS = (gradebook, feedback, export)

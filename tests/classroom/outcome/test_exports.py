@@ -97,3 +97,12 @@ def test_inside_classroom50s_runner_the_runners_addresses_are_used(exported, row
 def test_whom_the_machine_failed_gets_no_file(exported, row, form):
     """A score of 0 would be untrue; who handed nothing in gets none either."""
     assert {"s2"} == set(exported(form, row("s1", status="machine"), row("s2")))
+
+
+@pytest.mark.parametrize("form", ["gradescope", "classroom50"])
+def test_a_penalty_that_takes_all_is_told(exported, row, form):
+    """A right answer with a score of 0 needs a word."""
+    found = exported(form, row("s1", day=12), words=("--deadline", "2026-11-02T12:00"))["s1"]
+
+    assert 0 == found["score"]
+    assert "10 days late; penalty for 10." in found["tests"][0]["output"]

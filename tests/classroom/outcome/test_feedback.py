@@ -103,8 +103,10 @@ def test_points_and_late_days_stand_beside_each_verdict(pages, row):
     words = ("--deadline", "2026-11-02T12:00", "--penalty", 0.25)
     page = pages(row("s1", day=4), row("s1", "nms", "machine"), words=words)["s1.html"]
 
-    assert "0.5 of 1 points, 2 days late, 2 of them charged" in page
+    assert "0.5 of 1 points, 2 days late; penalty for 2" in page
     assert "not judged: the machine failed" in page
+    eaten = pages(row("s1", day=12), words=("--deadline", "2026-11-02T12:00"))["s1.html"]
+    assert "0 of 1 points, 10 days late; penalty for 10" in eaten
 
 
 def test_json_lists_the_pages(course, out, row):

@@ -93,8 +93,8 @@ def test_json_has_every_mark(course, out, row, roster):
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(("--deadline", "tomorrow"), "is no time"), (("--points", "nosuch=2"), "there is no question"),
-     (("--points", "15=-1"), "is no number of points"), (("--question", "99"), "there is no question"),
+    [(("--deadline", "tomorrow"), "is not a valid time"), (("--points", "nosuch=2"), "there is no question"),
+     (("--points", "15=-1"), "is not a valid number of points"), (("--question", "99"), "there is no question"),
      (("--penalty", "2"), "not in the range"), (("--roster", "nosuch.csv"), "does not exist")],
 )  # fmt: skip
 def test_bad_input_is_told_and_loses_nothing(course, out, row, words, told):
@@ -135,3 +135,51 @@ def test_no_name_of_a_stranger_reaches_the_terminal_as_it_is(course, out, row):
 
     assert 0 == done.exit_code
     assert "\x1b" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("deadline", "day", "late", "shown"),
+    [("2026-11-02", "2026-11-02T23:59:59+00:00", "0", "2026-11-02 23:59:59 UTC"),
+     ("2026-11-02", "2026-11-03T00:00:00+00:00", "1", "2026-11-02 23:59:59 UTC"),
+     ("15=2026-11-02T12:00+01:00", "2026-11-02T12:00:00+00:00", "1", "2026-11-02 12:00:00 UTC+01:00")],
+)  # fmt: skip
+def test_a_day_without_an_hour_is_its_end_and_the_deadline_is_printed(course, out, row, deadline, day, late, shown):
+    """Nobody who writes a day means its first second."""
+    folder = out(row("s1", submitted=day))
+    done = course("class", "gradebook", folder, "--deadline", deadline)
+
+    assert f"{shown}." in done.output
+    assert late == table(folder)[1][-3]
+
+
+def test_times_that_a_copy_changed_are_doubted_in_one_line(course, out, row):
+    """All late, or all at one time: both are what a copy or a clone leaves."""
+    late = out(*(row(f"s{n}", day=9 if n else 1) for n in range(10)))
+    words = course("class", "gradebook", late, "--deadline", "2026-11-02").output
+    assert "9 of 10 hand-ins are later than the deadline. The time is the file's own" in words
+    assert "Warning" not in course("class", "gradebook", late).output
+
+    copied = out(*(row(f"s{n}") for n in range(10)))
+    words = course("class", "gradebook", copied, "--deadline", "2026-11-02").output
+    assert "All 10 hand-ins have times within 5 minutes of each other." in words
+
+    usual = out(*(row(f"s{n}", day=1 + n) for n in range(4)))
+    assert "Warning" not in course("class", "gradebook", usual, "--deadline", "2026-11-02").output
+
+
+def test_a_penalty_that_takes_all_is_shown(course, out, row):
+    """The points come to 0, and the days that took them stand beside."""
+    folder = out(row("s1", day=12))
+    course("class", "gradebook", folder, "--deadline", "2026-11-02T12:00")
+
+    assert ["0", "0", "1", "10", "0", "10"] == table(folder)[1][4:]
+
+
+def test_late_days_are_a_sum_over_the_deadlines(course, out, row):
+    """One day late in one question, three in another, two free ones: late = free + charged."""
+    folder = out(row("s1", day=3), row("s1", "nms", day=5), row("s1", "iou_matrix", day=3, digest="x"))
+    words = ("--deadline", "15=2026-11-02T12:00", "--deadline", "35=2026-11-02T12:01", "--late-days", 2)
+    course("class", "gradebook", folder, *words)
+
+    assert ["late days", "free late days used", "late days charged"] == table(folder)[0][-3:]
+    assert ["4", "2", "2"] == table(folder)[1][-3:]

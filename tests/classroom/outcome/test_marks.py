@@ -131,3 +131,23 @@ def test_exercises_stand_in_the_courses_order(row):
     assert ["batchnorm_forward", "batchnorm2d_forward", "nms"] == marks.gradebook(results, marks.Policy()).exercises
     asked = marks.gradebook(results, marks.Policy(), stems=["35_iou_nms"]).exercises
     assert ["iou_matrix", "nms", "batched_nms", "soft_nms"] == asked
+
+
+def test_late_days_are_told_where_nothing_is_left_to_charge(mark):
+    """A right answer that the penalty eats, and a wrong one; a blank hands nothing in."""
+    eaten = mark({"day": 12}, deadlines=DEADLINE)
+    assert (0.0, 10, 10) == (eaten.points, eaten.days, eaten.charged)
+    wrong = mark({"day": 5, "status": "wrong"}, deadlines=DEADLINE, late_days=2)
+    assert (3, 3) == (wrong.days, wrong.charged)
+    assert 0 == mark({"day": 5, "status": "not attempted"}, deadlines=DEADLINE).days
+
+
+def test_a_wrong_answer_spends_no_free_day(row):
+    """They are kept for an answer that has points."""
+    first, second = "batchnorm_forward", "batchnorm_backward"
+    results = [Result(**row("s1", first, "wrong", 4)), Result(**row("s1", second, day=9))]
+    deadlines = {"15_batchnorm_forward": NOON_2, "16_batchnorm_backward": NOON_2.replace(day=7)}
+
+    found = marks.marks_of(results, [first, second], marks.Policy(deadlines=deadlines, late_days=2))
+    assert (2, 0, 1.0) == (found[second].days, found[second].charged, found[second].points)
+    assert (4, 2, 2) == marks.late_days(found)
