@@ -42,7 +42,7 @@ def until(condition, seconds=90):
 def course(*words, start=False, **env):
     """`course class …` in a process of its own: run to its end, or, with `start`, only started."""
     command = [sys.executable, "-m", "utils.cli", "class", *map(str, words)]
-    options = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, stdin=subprocess.DEVNULL,
+    options = dict(start_new_session=start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, stdin=subprocess.DEVNULL,
                    env=os.environ | {"COURSE_PROGRESS": "off"} | env)  # fmt: skip
     return (
         subprocess.Popen(command, **options) if start else subprocess.run(command, timeout=180, check=False, **options)

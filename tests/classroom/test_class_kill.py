@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -59,6 +60,19 @@ def test_the_client_is_stopped(kit, place, how):
     if how == signal.SIGINT:
         assert (130, 1) == (process.returncode, words.strip().count("\n") + 1)
     complete(kit, ledger, kept, kit.course("grade", submissions, "--out", out, "--workers", 2, "--json"))
+
+
+def test_ctrl_c_reaches_every_process(kit, place):
+    """As a terminal sends it, to the workers too, and to one that has only begun to start: one line, none stays."""
+    submissions, out, _ = place
+    with kit.started("grade", submissions, "--out", out, "--workers", 1) as process:
+        kit.until(lambda: any("spawn_main" in " ".join(one.cmdline()) for one in kit_children(process.pid)))
+        all_of_them = kit.family(process.pid)
+        os.killpg(process.pid, signal.SIGINT)
+        printed, words = process.communicate(timeout=60)
+        kit.until(lambda: kit.ended(all_of_them))
+
+    assert (130, "", "Stopped. Nothing was graded.\n") == (process.returncode, printed, words)
 
 
 def test_a_worker_is_killed(kit, place):
@@ -229,13 +243,42 @@ def test_nothing_to_grade(kit, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("what", ["nothing", "hidden files", "a zip of nothing"])
+def test_an_empty_class(kit, tmp_path, write, what):
+    """One line, exit code 2, and no cluster is started for it, nor OUT made."""
+    place = tmp_path / "all"
+    if what == "a zip of nothing":
+        zipfile.ZipFile(place, "w").close()
+    else:
+        place.mkdir()
+        write(place, {".git/a.py": ANSWER} if what == "hidden files" else {})
+    done = kit.course("grade", place, "--out", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
+
+    assert (2, f"Error: no submission was found in {place}.") == (done.returncode, done.stderr.strip().split("\n")[-1])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_summary_tells_the_class_and_what_is_new(kit, tmp_path, write):
+    """After a second run that graded one of two files: both students' totals, and the one that is new."""
+    folder = write(tmp_path / "all", {"ada/a.py": ANSWER})
+    command = ("grade", folder, "--out", tmp_path / "out", "--workers", 1)
+    first = kit.course(*command).stdout
+    write(folder, {"bob/a.py": ANSWER.replace("x.var(0)", "x.var(0, ddof=1)")})
+    second = kit.course(*command).stdout
+
+    assert "1 file of 1 student: 1 file graded now (" in first
+    assert "\nExercises: 1 right.\nRows are in" in first
+    assert "2 files of 2 students: 1 file graded now (" in second
+    assert " s), 1 was already graded.\nExercises: 1 right, 1 wrong.\nNew in this run: 1 wrong.\n" in second
+
+
 def test_results_among_the_submissions(kit, place):
     """OUT below SUBMISSIONS would be graded at the next run: one line, exit code 2."""
     submissions, _, _ = place
     done = kit.course("grade", submissions, "--out", submissions / "out")
 
     assert 2 == done.returncode
-    assert "OUT lies in SUBMISSIONS" in done.stderr
+    assert "OUT is inside SUBMISSIONS" in done.stderr
     assert not (submissions / "out").exists()
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.classroom.results import LedgerError, Result, Results, history, read
+from utils.classroom.results import LedgerError, Result, Results, history, read, totals
 
 FACTS = dict(student="ada", file="ada/a.py", exercise="softmax", status="right", mistake=None, message="fine", line=None,
              passed=3, total=3, seconds=0.01, digest="d1", edition="e1", submitted="2026-01-01T00:00:00+00:00")  # fmt: skip
@@ -65,6 +65,16 @@ def test_half_a_grading_replaces_nothing(tmp_path):
     assert first == read(path)
     with Results(path, "e1", 10.0) as ledger:
         assert not ledger.has("ada/a.py", "d1", "")
+
+
+def test_totals_count_the_rows_that_count(tmp_path):
+    """Those of every run, a changed file's last ones alone."""
+    both = [row(rows=2), row(exercise="adam_step", status="wrong", rows=2)]
+    path = written(
+        tmp_path / "r.jsonl", both, [row(student="bob", file="bob/a.py")], [row(digest="d2", status="wrong")]
+    )
+
+    assert {"wrong": 1, "right": 1} == totals(path)
 
 
 def test_torn_and_strange_lines_are_passed_over(tmp_path):

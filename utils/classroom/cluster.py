@@ -1,8 +1,10 @@
 """Where a class is graded: processes on this machine, or a cluster that runs already. The same code for both."""
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 
 import dask
 from distributed import Client, LocalCluster
@@ -45,11 +47,36 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
                 yield client
 
 
-def _local(workers: int) -> LocalCluster:
+@contextmanager
+def _local(workers: int) -> Iterator[LocalCluster]:
     try:
-        return LocalCluster(n_workers=workers, **_LOCAL)
+        with _no_interrupt():  # the thread that starts workers, now and later, is made here
+            cluster = LocalCluster(n_workers=workers, **_LOCAL)
     except (OSError, RuntimeError) as error:
         raise ClusterError(f"no workers can be started on this machine ({' '.join(str(error).split())}).") from None
+    try:
+        yield cluster
+    finally:
+        with _no_interrupt():
+            cluster.close()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits until this has ended, and never reaches a thread or process that is started in it.
+
+    A terminal sends Ctrl-C to every process of a command. A worker that heard of it would print a traceback; the
+    client hears of it and ends them all. A blocked signal is inherited, a handler is not.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # or it is started by the first worker's start, which unblocks Ctrl-C again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -67,10 +94,11 @@ def _client(where: str | LocalCluster) -> Iterator[Client]:
         _same_course(client)
         yield client
     finally:
-        if client.status == "running":
-            with suppress(Exception):  # a worker that dies just now takes its graders along
-                client.run(grader.close, on_error="ignore")
-        client.close(timeout=5)
+        with _no_interrupt():
+            if client.status == "running":
+                with suppress(Exception):  # a worker that dies just now takes its graders along
+                    client.run(grader.close, on_error="ignore")
+            client.close(timeout=5)
 
 
 def _same_course(client: Client) -> None:

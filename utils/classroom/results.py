@@ -6,7 +6,9 @@ changed, gets new rows for all its exercises, and those count: its earlier rows 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 from pathlib import Path
@@ -74,13 +76,24 @@ def history(path: Path) -> list[Result]:
     return _last(path, lambda row: (row.student, row.file, row.digest, row.beside))
 
 
-def _last(path: Path, key: Callable[[Result], tuple]) -> list[Result]:
-    """The rows of the last grading for each key; one whose rows are not all there replaces none."""
-    latest: dict[tuple, list[Result]] = {}
+def totals(path: Path) -> Counter[str]:
+    """Status → how many of the rows that count; without the rows in memory, for a class may be large."""
+    return Counter(
+        _last(
+            path,
+            lambda row: _short(f"{row.student} {row.file}"),
+            lambda rows: tuple(sys.intern(row.status) for row in rows),
+        )
+    )
+
+
+def _last(path: Path, key: Callable[[Result], Hashable], kept: Callable[[list[Result]], Sequence] = list) -> list:
+    """What is kept of the last grading for each key; one whose rows are not all there replaces none."""
+    latest: dict[Hashable, Sequence] = {}
     for rows in _gradings(path):
         if key(rows[0]) not in latest or len(rows) >= rows[0].rows:
-            latest[key(rows[0])] = rows
-    return [row for rows in latest.values() for row in rows]
+            latest[key(rows[0])] = kept(rows)
+    return [one for grading in latest.values() for one in grading]
 
 
 def _gradings(path: Path) -> Iterator[list[Result]]:

@@ -79,15 +79,17 @@ class Source(AbstractContextManager, Protocol):
 
 
 def opened(path: Path) -> Source:
-    """The source that lies at a path; SubmissionsError where there is none."""
+    """The source that lies at a path; SubmissionsError where there is none, or nothing in it."""
     from utils.classroom.archive import Archive
     from utils.classroom.folder import Folder
 
-    if path.is_dir():
-        return Folder(path)
     if not path.exists():
         raise SubmissionsError(f"{printable(str(path))} does not exist.")
-    return Archive(path)
+    source = Folder(path) if path.is_dir() else Archive(path)
+    if next(source.submissions(), None) is None:
+        source.__exit__(None, None, None)
+        raise SubmissionsError(f"no submission was found in {printable(str(path))}.")
+    return source
 
 
 def beside(source: Source, submission: Submission, data: bytes) -> dict[str, str]:

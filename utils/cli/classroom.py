@@ -70,9 +70,7 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
         from utils.grading import catalogue
 
     if out.resolve().is_relative_to(submissions.resolve()):
-        raise click.UsageError(
-            "OUT lies in SUBMISSIONS, and what is written there would be graded; take another folder."
-        )
+        raise click.UsageError("OUT is inside SUBMISSIONS, so its files would be graded. Choose another folder.")
     start = time.monotonic()
     ledger_path = out / results.NAME
     try:
@@ -92,7 +90,8 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
         _stop(f"Error: {error.strerror or error}. {_kept(ledger_path)}", 2)
     except KeyboardInterrupt:
         _stop(f"Stopped. {_kept(ledger_path)}", STOPPED)
-    summary = tally.to_json() | {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
+    summary = tally.to_json() | {"totals": dict(results.totals(ledger_path).most_common())}
+    summary |= {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
     echo_json(summary) if as_json else click.echo(_words(summary))
     sys.exit(1 if tally.statuses["machine"] else 0)
 
@@ -108,9 +107,22 @@ def _stop(words: str, code: int) -> None:
 
 
 def _words(summary: dict) -> str:
-    statuses = ", ".join(f"{number:,} {status}" for status, number in summary["statuses"].items())
-    lines = [f"{summary['files']:,} files of {summary['students']:,} students; {summary['graded']:,} graded in "
-             f"{summary['seconds']:,.1f} s, {summary['kept']:,} finished before."]  # fmt: skip
-    lines += [f"Exercises: {statuses}."] if statuses else []
-    lines += [f"{summary['retried']:,} tried a second time, alone."] if summary["retried"] else []
+    kept, totals, new = summary["kept"], _counts(summary["totals"]), _counts(summary["statuses"])
+    lines = [f"{_many(summary['files'], 'file')} of {_many(summary['students'], 'student')}: "
+             f"{_many(summary['graded'], 'file')} graded now ({summary['seconds']:,.1f} s)"
+             + (f", {kept:,} {'was' if kept == 1 else 'were'} already graded." if kept else ".")]  # fmt: skip
+    lines += [f"Exercises: {totals}."] if totals else []
+    lines += [f"New in this run: {new or 'none'}."] if kept else []
+    if retried := summary["retried"]:
+        lines += [
+            f"{_many(retried, 'file')} that ran into a limit {'was' if retried == 1 else 'were'} tried again alone."
+        ]
     return "\n".join([*lines, f"Rows are in {summary['results']}."])
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _counts(statuses: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {status}" for status, number in statuses.items())

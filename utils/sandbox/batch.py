@@ -153,7 +153,7 @@ def contents(worker: Worker, data: bytes, path: PurePath, expected: list[str]) -
     missing = [name for name in expected if name not in found["parts"]]
     yield from map(_missing, missing)
     if not found["parts"] and not missing:
-        yield unread("it defines none of the course's exercises; a function is found by its name.")
+        yield unread("it contains no exercise of the course; functions must keep their names.")
 
 
 def _missing(name: str) -> Report:
