@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
-from utils.classroom.feedback import hints, late_in_words
+from utils.classroom.feedback import hints, late_in_words, mend
 from utils.classroom.marks import Gradebook, Mark, late_days, total
 from utils.classroom.roster import Student
 from utils.grading import report
@@ -23,7 +23,7 @@ def gradescope(student: Student, marks: dict[str, Mark], book: Gradebook) -> dic
     return {
         "score": round(total(marks), 4),
         "visibility": "visible",
-        "output": _late(marks),
+        "output": "\n".join(filter(None, [_late(marks), _unread(student, book)])),
         "tests": [_gradescope_test(mark) for mark in marks.values()],
         "extra_data": {"student": student.id},
     }
@@ -47,7 +47,8 @@ def classroom50(student: Student, marks: dict[str, Mark], book: Gradebook) -> di
     found = [mark.result for mark in marks.values() if mark.result]
     last = max(found, key=lambda result: result.submitted, default=None)
     text = f"urn:course:{last.digest if last else 'nothing'}"
-    tests = [_classroom50_test(mark, scale) for mark in marks.values()]
+    unread = _unread(student, book)
+    tests = [_classroom50_test(mark, scale, unread) for mark in marks.values()]
     commit = os.environ.get("COMMIT_URL", text)
     return {
         "schema": "classroom50/result/v1",
@@ -62,10 +63,11 @@ def classroom50(student: Student, marks: dict[str, Mark], book: Gradebook) -> di
     }  # fmt: skip
 
 
-def _classroom50_test(mark: Mark, scale: int) -> dict[str, Any]:
+def _classroom50_test(mark: Mark, scale: int, unread: str) -> dict[str, Any]:
     return {
         "test-name": mark.exercise, "passed": _right(mark), "score": round(mark.points * scale),
-        "max-score": round(mark.out_of * scale), "output": said(mark), **_facts(mark),
+        "max-score": round(mark.out_of * scale), "output": said(mark) if mark.result or not unread else unread,
+        **_facts(mark),
     }  # fmt: skip
 
 
@@ -73,13 +75,14 @@ EXPORTS = {"gradescope": (gradescope, "results.json"), "classroom50": (classroom
 
 
 def files(book: Gradebook, form: str, names: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("ID/results.json", its content) for each student with a verdict; `names`: id → a safe name of a folder.
+    """("ID/results.json", its content) for each student who handed something in; `names`: id → a safe name of a folder.
 
     Whoever's answer was not judged, for the machine failed, gets no file: a score of 0 would be untrue.
     """
     make, name = EXPORTS[form]
     for student, marks in book.rows:
-        if any(mark.result for mark in marks.values()) and all(mark.judged for mark in marks.values()):
+        handed_in = any(mark.result for mark in marks.values()) or book.unread_of(student)
+        if handed_in and all(mark.judged for mark in marks.values()):
             yield f"{names[student.id]}/{name}", make(student, marks, book)
 
 
@@ -92,6 +95,10 @@ def said(mark: Mark) -> str:
     lines = [named if found.mistake and not found.message.startswith(named) else "", found.message, _late({"": mark})]
     hint = next(iter(hints(mark.exercise)), "") if found.status != report.RIGHT else ""
     return "\n".join(filter(None, [*lines, f"Hint: {hint}" if hint else ""]))
+
+
+def _unread(student: Student, book: Gradebook) -> str:
+    return "\n".join(map(mend, book.unread_of(student)))
 
 
 def _facts(mark: Mark) -> dict[str, Any]:

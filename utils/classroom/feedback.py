@@ -6,12 +6,13 @@ It says what `check` says and what a first hint says, and never the solution.
 import hashlib
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from urllib.parse import quote
 
 from utils.classroom.marks import Gradebook, Mark, attempts, stem_of
+from utils.classroom.notices import trouble
 from utils.classroom.page import page, prose
 from utils.classroom.results import Result
 from utils.classroom.roster import Student
@@ -22,16 +23,24 @@ _LABELS = "Your mistake|Case|Call|Run|Got|Expected|Where|Explained|Values|News|T
 _FACT = re.compile(rf"(?:^|(?<=\. ))({_LABELS}): ")
 _LOOK = {report.RIGHT: ("✓", "right"), report.BLANK: ("○", "blank"), None: ("○", "blank")}
 _IN_WORDS = ("Tested on", "Proven", "Explained", "Values", "Case")  # facts that are no code
+_MEND = (
+    "Nothing in this file could be graded. Hand in the question's notebook (.ipynb) as Jupyter saved it, or a .py file "
+    "with the function under its own name; `course check FILE` shows whether it can be read."
+)
 _LONG = 600  # characters of a fact that a phone still shows well
 SEVERAL = 3  # hand-ins with the same mistake, after which a second hint is given
 
 
 def pages(book: Gradebook, site: str = "") -> Iterator[tuple[str, str]]:
-    """(file name, HTML) for each student who handed something in. `site`: the address of the course's book."""
+    """(file name, HTML) for each student who handed something in, also where it cannot be read.
+
+    `site`: the address of the course's book.
+    """
     names = file_names([student for student, _ in book.rows])
     for student, marks in book.rows:
-        if any(mark.result for mark in marks.values()):
-            yield names[student.id], student_page(student, marks, book.tried.get(student.id, []), site)
+        unread = book.unread_of(student)
+        if unread or any(mark.result for mark in marks.values()):
+            yield names[student.id], student_page(student, marks, book.tried.get(student.id, []), site, unread)
 
 
 def file_names(students: list[Student]) -> dict[str, str]:
@@ -46,11 +55,14 @@ def file_names(students: list[Student]) -> dict[str, str]:
     }
 
 
-def student_page(student: Student, marks: dict[str, Mark], results: list[Result], site: str = "") -> str:
-    """One student's page."""
+def student_page(
+    student: Student, marks: dict[str, Mark], results: list[Result], site: str = "", unread: Iterable[Result] = ()
+) -> str:
+    """One student's page. `unread`: files in which no exercise was found."""
     got, out_of = (number(sum(getattr(mark, what) for mark in marks.values())) for what in ("points", "out_of"))
     right = sum(mark.result is not None and mark.result.status == report.RIGHT for mark in marks.values())
     parts = [f"<p>{right} of {len(marks)} exercises right · {got} of {out_of} points</p>"]
+    parts += [f'<article class="wrong"><p>{html.escape(one)}</p></article>' for one in map(mend, unread)]
     stem = ""
     for name, mark in marks.items():
         if stem_of(name) != stem:
@@ -58,6 +70,11 @@ def student_page(student: Student, marks: dict[str, Mark], results: list[Result]
             parts.append(f"<h2>{html.escape(_title(stem))}</h2>")
         parts.append(_article(mark, attempts([r for r in results if r.exercise == name]), site))
     return page(f"Feedback for {student.name or student.id}", parts)
+
+
+def mend(result: Result) -> str:
+    """What is wrong with a file without an exercise, and what to do."""
+    return f"{trouble(result)} {_MEND}"
 
 
 def _title(stem: str) -> str:

@@ -7,6 +7,7 @@ Canvas: Student, ID, SIS User ID, SIS Login ID, Section, then a column for each 
 from collections.abc import Iterator
 
 from utils.classroom.marks import Gradebook, Mark, late_days, total
+from utils.classroom.roster import Student
 from utils.classroom.writing import as_csv, number
 
 _CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -29,13 +30,32 @@ def _canvas(book: Gradebook, blank: bool) -> Iterator[list]:
     for student, marks in book.rows:
         first, last = student.names
         name = f"{last}, {first}" if first and last else student.name
-        yield [name, student.canvas, student.id, student.login, student.section, *_points(book, marks, blank)]
+        yield [
+            name,
+            canvas_number(book, student),
+            student.id,
+            student.login,
+            student.section,
+            *_points(book, marks, blank),
+        ]
+
+
+def canvas_number(book: Gradebook, student: Student) -> str:
+    """Canvas's own number of a student: from its roster, else from the names of the files that it gave."""
+    handed_in = (r.number for r in book.tried.get(student.id, ()) if "_assignsubmission_" not in r.file)
+    return student.canvas or next(filter(None, handed_in), "")
+
+
+def _id_number(student: Student) -> str:
+    """The roster's id; "" where it is Moodle's number of a participant, or stands in for an id that is not there."""
+    stands_in = student.id in (student.email, student.name) or student.id.casefold().startswith("participant ")
+    return "" if stands_in else student.id
 
 
 def _moodle(book: Gradebook, blank: bool) -> Iterator[list]:
     yield [*_MOODLE, *book.exercises]
     for student, marks in book.rows:
-        yield [*student.names, student.id, student.email, *_points(book, marks, blank)]
+        yield [*student.names, _id_number(student), student.email, *_points(book, marks, blank)]
 
 
 def _plain(book: Gradebook, blank: bool) -> Iterator[list]:
@@ -68,11 +88,13 @@ def _cell(mark: Mark, blank: bool) -> str:
 def summary(book: Gradebook) -> dict:
     """What the command says about a gradebook, for `--json` and for people."""
     handed_in = [student for student, marks in book.rows if any(mark.result for mark in marks.values())]
+    nothing, without = book.missing()
     again = [(student.id, mark.exercise) for student, marks in book.rows for mark in marks.values() if not mark.judged]
     return {
         "students": len(book.rows), "exercises": book.exercises, "handed_in": len(handed_in),
-        "nothing_handed_in": [student.id for student, _ in book.rows if student not in handed_in],
-        "unknown": book.unknown, "doubt": book.doubt or None,
+        "nothing_handed_in": [student.id for student in nothing],
+        "no_exercise_found": [student.id for student in without],
+        "unknown": book.unknown, "several_ids": book.several, "doubt": book.doubt or None,
         "grade_again": [{"student": who, "exercise": what} for who, what in again],
         "files_without_exercise": [{"student": r.student, "file": r.file, "message": r.message} for r in book.unread],
     }  # fmt: skip

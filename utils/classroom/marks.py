@@ -68,6 +68,18 @@ class Gradebook:
     unread: list[Result] = field(default_factory=list)  # files in which no exercise was found
     tried: dict[str, list[Result]] = field(default_factory=dict)  # student's id → everything handed in
     doubt: str = ""  # why the hand-in times may be wrong, in one line
+    several: dict[str, list[str]] = field(default_factory=dict)  # student of the ledger → the ids that it fits
+
+    def unread_of(self, student: Student) -> list[Result]:
+        """The student's files in which no exercise was found."""
+        return unread(self.tried.get(student.id, ()))
+
+    def missing(self) -> tuple[list[Student], list[Student]]:
+        """Those without a mark: (handed nothing in, handed in files in which no exercise was found)."""
+        fits = {id_ for ids in self.several.values() for id_ in ids}
+        empty = [student for student, marks in self.rows if not any(mark.result for mark in marks.values())]
+        without = [student for student in empty if self.unread_of(student)]
+        return [one for one in empty if one not in without and one.id not in fits], without
 
 
 def stem_of(exercise: str) -> str:
@@ -85,19 +97,30 @@ def gradebook(
     results = list(results)
     matcher = Matcher(students) if students is not None else None
     owned: dict[str, list[Result]] = {}
-    unknown, people = [], {student.id: student for student in students or ()}
+    unknown, several, people = [], {}, {student.id: student for student in students or ()}
     for result in results:
         student = matcher.find(result.student, result.name, result.number) if matcher else _stranger(result)
         if student is None:
-            unknown.append(result.student)
+            ids = matcher.several(result.student, result.name)
+            several |= {result.name or result.student: ids} if ids else {}
+            unknown += [] if ids else [result.student]
             continue
         people.setdefault(student.id, student)
         owned.setdefault(student.id, []).append(result)
     exercises = _exercises(results, list(stems))
     rows = [(student, marks_of(owned.get(id_, []), exercises, policy)) for id_, student in people.items()]
+    doubt = doubt_of_times(results, policy)
+    return Gradebook(exercises, rows, sorted(set(unknown)), unread(results), owned, doubt, several)
+
+
+def unread(results: Iterable[Result]) -> list[Result]:
+    """Files in whose last text no exercise was found; not those at which the machine failed."""
+    return [result for result in _without_exercise(results) if result.status != report.MACHINE]
+
+
+def _without_exercise(results: Iterable[Result]) -> list[Result]:
     last = {(result.student, result.file): result for result in results}
-    unread = [result for result in last.values() if result.exercise is None]
-    return Gradebook(exercises, rows, sorted(set(unknown)), unread, owned, doubt_of_times(results, policy))
+    return [result for result in last.values() if result.exercise is None]
 
 
 def _stranger(result: Result) -> Student:
@@ -116,7 +139,8 @@ def _exercises(results: list[Result], stems: list[str]) -> list[str]:
 
 def marks_of(results: list[Result], exercises: list[str], policy: Policy) -> dict[str, Mark]:
     """One student's marks. Free days are spent deadline by deadline, the earliest first, on answers with points."""
-    tried = {name: attempts([r for r in results if r.exercise == name]) for name in exercises}
+    failed = [result for result in _without_exercise(results) if result.status == report.MACHINE]
+    tried = {name: attempts([r for r in results if r.exercise == name]) or failed for name in exercises}
     free, marks = policy.late_days, {}
     for deadline, names in _by_deadline(exercises, policy):
         of_group = [_mark(name, tried[name], deadline, free, policy) for name in names]

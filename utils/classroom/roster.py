@@ -61,12 +61,12 @@ def read(path: Path) -> list[Student]:
     if places["id"] is None:
         places["id"] = places["email"] if places["email"] is not None else places["name"]
     if places["id"] is None:
-        raise RosterError(f"{path}: its first line names no column for an id (id, name, email, section are expected).")
+        raise RosterError(f"{path}: no id column in the first line. Is it a CSV file?")
     found = [_student(row, places) for row in rows[1:]]
     students = [student for student in found if student.id and not _is_points(student)]
     twice = [id_ for id_, count in Counter(student.id for student in students).items() if count > 1]
     if twice:
-        raise RosterError(f"{path}: the id {twice[0]} stands in it {Counter(s.id for s in students)[twice[0]]} times.")
+        raise RosterError(f"{path}: the id {twice[0]} appears {Counter(s.id for s in students)[twice[0]]} times.")
     if not students:
         raise RosterError(f"{path}: it has no students.")
     return students
@@ -126,6 +126,9 @@ class Matcher:
     def __init__(self, students: list[Student]) -> None:
         owners = [(key, student) for student in students for key in set(_keys(student))]
         count = Counter(key for key, _ in owners)
+        self._several: dict[str, list[str]] = {}
+        for key, student in owners:
+            self._several.setdefault(key, []).append(student.id)
         self._by_key = {key: student for key, student in owners if count[key] == 1}
         self._by_key |= {_plain(student.id): student for student in students}  # an id always wins
         self._by_number = {number: student for student in students for number in _numbers(student)}
@@ -139,6 +142,11 @@ class Matcher:
             return self._by_number[number]
         found = (self._by_key.get(_plain(key)) for key in (folder, name, folder.split("_")[0]))
         return next(filter(None, found), None)
+
+    def several(self, folder: str, name: str = "") -> list[str]:
+        """The ids of the students whom a folder fits alike; [] where it fits none, or one."""
+        found = (self._several.get(_plain(key), []) for key in (folder, name, folder.split("_")[0]))
+        return next((ids for ids in found if len(ids) > 1), [])
 
 
 def _numbers(student: Student) -> Iterator[str]:

@@ -117,16 +117,31 @@ def book_of(folder: Path, chosen: dict) -> Any:
             students = roster.read(chosen["roster"])
         except roster.RosterError as error:
             raise click.UsageError(str(error)) from None
+    return marks.gradebook(ledger(folder), policy_of(chosen), students, stems_of(chosen["questions"]))
+
+
+def policy_of(chosen: dict) -> Any:
+    """The policy that the options of `marking` say."""
+    from utils.classroom.marks import Policy
+
     points = {name: value for part in chosen["points"] for name, value in part.items()}
-    policy = marks.Policy(
-        points, dict(chosen["deadlines"]), chosen["late_days"], chosen["penalty"], chosen["attempt"], chosen["partial"]
-    )
-    return marks.gradebook(ledger(folder), policy, students, stems_of(chosen["questions"]))
+    rest = (chosen[name] for name in ("late_days", "penalty", "attempt", "partial"))
+    return Policy(points, dict(chosen["deadlines"]), *rest)
+
+
+def earlier(folder: Path, pattern: str, now: list[Path]) -> list[str]:
+    """A line that names files of an earlier run; they are never removed, for they may be somebody's own."""
+    left = sorted(str(path.relative_to(folder)) for path in set(folder.glob(pattern)) - set(now))
+    return [f"Not written now, left from an earlier run in {folder}: {', '.join(left)}."] if left else []
 
 
 def notices(book: Any, chosen: dict) -> list[str]:
-    """What a teacher has to know of the options: the deadlines that were used, and a doubt of the hand-in times."""
+    """What a teacher has to know of the options: the deadlines that were used, those without effect, doubtful times."""
+    from utils.classroom import notices as told_of
+
+    whole = len(catalogue.exercise_names())
     lines = [f"Deadline{_of(stem)}: {moment:%Y-%m-%d %H:%M:%S %Z}." for stem, moment in chosen["deadlines"]]
+    lines += told_of.without_effect(book, policy_of(chosen), any(len(p) == whole for p in chosen["points"]))
     return [*lines, f"Warning: {book.doubt}"] if book.doubt else lines
 
 
@@ -174,24 +189,32 @@ def gradebook(out: Path, form: str, missing: str, as_json: bool, **chosen: Any) 
     facts = books.summary(book)
     told(
         {"file": str(path), "format": form} | facts | {"rows": books.rows(book)},
-        "\n".join([*_words(facts, path), *notices(book, chosen)]),
+        "\n".join([*_words(book, facts, path), *_form(book, form), *notices(book, chosen)]),
         as_json,
     )
 
 
-def _words(facts: dict, path: Path) -> list[str]:
+def _form(book: Any, form: str) -> list[str]:
+    """A warning where Canvas's import would not know a student."""
+    from utils.classroom.gradebook import canvas_number
+
+    lacking = [student.id for student, _ in book.rows if form == "canvas" and not canvas_number(book, student)]
+    if not lacking:
+        return []
+    why = "Canvas's import goes by it; give Canvas's own export of the gradebook as --roster"
+    return [f"Warning: {len(lacking)} of {len(book.rows)} students have no Canvas number (column ID). {why}."]
+
+
+def _words(book: Any, facts: dict, path: Path) -> list[str]:
+    from utils.classroom import notices as told_of
     from utils.practice.replay import counted
 
     lines = [f"{counted(facts['students'], 'student')}, {counted(len(facts['exercises']), 'exercise')}: {path}"]
-    for key, words in (("nothing_handed_in", "Handed nothing in"), ("unknown", "Not in the roster, so without a row")):
-        if facts[key]:
-            lines.append(f"{words}: {', '.join(facts[key])}.")
+    lines += told_of.people(book)
     if facts["grade_again"]:
         again = ", ".join(f"{row['student']} {row['exercise']}" for row in facts["grade_again"])
         lines.append(f"Left empty, for the machine failed there; grade again: {again}.")
-    for row in facts["files_without_exercise"]:
-        lines.append(f"No exercise was found in {row['student']}'s {row['file']}: {row['message']}")
-    return lines
+    return [*lines, *told_of.files(book)]
 
 
 @click.command()
@@ -213,8 +236,9 @@ def feedback(out: Path, site: str, as_json: bool, **chosen: Any) -> None:
         raise click.UsageError(f"--site {site}: an address is expected, as in https://course.example/book.")
     book = book_of(out, chosen)
     paths = [written(out / "feedback" / name, text) for name, text in pages.pages(book, site)]
+    left = earlier(out / "feedback", "*.html", paths)
     facts = {"folder": str(out / "feedback"), "files": [path.name for path in paths], "unknown": book.unknown}
-    told(facts, "\n".join([f"{len(paths)} pages: {out / 'feedback'}", *notices(book, chosen)]), as_json)
+    told(facts, "\n".join([f"{len(paths)} pages: {out / 'feedback'}", *left, *notices(book, chosen)]), as_json)
 
 
 @click.command()
@@ -237,10 +261,12 @@ def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
     book = book_of(out, chosen)
     names = {id_: name.removesuffix(".html") for id_, name in pages.file_names([s for s, _ in book.rows]).items()}
     found = list(exports.files(book, form, names))
+    paths = []
     for name, content in found:
-        written(out / form / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        paths.append(written(out / form / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n"))
+    left = earlier(out / form, "*/result*.json", paths)
     facts = {"folder": str(out / form), "files": [name for name, _ in found], "unknown": book.unknown}
-    told(facts, "\n".join([f"{len(found)} files: {out / form}", *notices(book, chosen)]), as_json)
+    told(facts, "\n".join([f"{len(found)} files: {out / form}", *left, *notices(book, chosen)]), as_json)
 
 
 VERBS = (gradebook, feedback, export)

@@ -106,3 +106,13 @@ def test_a_penalty_that_takes_all_is_told(exported, row, form):
 
     assert 0 == found["score"]
     assert "10 days late; penalty for 10." in found["tests"][0]["output"]
+
+
+@pytest.mark.parametrize("form", ["gradescope", "classroom50"])
+def test_an_unreadable_file_gets_a_row_that_says_why(exported, row, form):
+    """A score of 0 with what was wrong with the file."""
+    broken = row("s1", None, "error", file="s1/broken.ipynb", message="Got: it is not a Jupyter notebook.")
+    found = exported(form, broken, row("s2"))["s1"]
+
+    assert 0 == found["score"]
+    assert "broken.ipynb: it is not a Jupyter notebook." in json.dumps(found)

@@ -131,3 +131,25 @@ def test_every_formula_of_a_hint_is_drawn():
 
     assert len(formulas) > 50
     assert {r"\begin{pmatrix}1&2\\2&1\end{pmatrix}"} == shown
+
+
+def test_an_unreadable_file_gets_a_page_that_says_what_to_do(pages, row):
+    """Its student handed something in; nobody else's page says it."""
+    broken = row("s1", None, "error", file="s1/broken.ipynb", message="Got: it is not a Jupyter notebook.")
+    found = pages(broken, row("s2"))
+
+    assert "broken.ipynb: it is not a Jupyter notebook. Nothing in this file could be graded." in found["s1.html"]
+    assert "broken.ipynb" not in found["s2.html"]
+
+
+def test_pages_of_an_earlier_run_are_told_and_stay(course, out, row):
+    """They may be somebody's own file."""
+    folder = out(row("s1"))
+    (folder / "feedback").mkdir()
+    (folder / "feedback" / "old.html").write_text("before")
+    done = course("class", "feedback", folder)
+
+    assert "left from an earlier run" in done.output
+    assert "old.html" in done.output
+    assert "before" == (folder / "feedback" / "old.html").read_text()
+    assert "s1.html" not in done.output

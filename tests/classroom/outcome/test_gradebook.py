@@ -57,7 +57,7 @@ def test_who_handed_nothing_in_has_a_row_and_strangers_are_named(course, out, ro
 
     assert ["", "s2"] == [table(folder)[1][4], table(folder)[2][0]]
     assert "" == table(folder)[2][4]
-    assert "Handed nothing in: s2." in done.output
+    assert "Handed nothing in: s2 Emmy Noether." in done.output
     assert "Not in the roster, so without a row: ghost." in done.output
     assert "grade again: s1 batchnorm_forward." in done.output
     assert 0 == course("class", "gradebook", folder, "--roster", roster).exit_code
@@ -183,3 +183,69 @@ def test_late_days_are_a_sum_over_the_deadlines(course, out, row):
 
     assert ["late days", "free late days used", "late days charged"] == table(folder)[0][-3:]
     assert ["4", "2", "2"] == table(folder)[1][-3:]
+
+
+NO_NOTEBOOK = "Got: it is not a Jupyter notebook (no JSON with cells). Restore it with `course reset`."
+
+
+def test_who_handed_in_an_unreadable_file_did_hand_in(course, out, row, roster):
+    """Two lists, each student in one of them, and a line for the file."""
+    folder = out(row("s1", None, "error", file="s1/broken.ipynb", message=NO_NOTEBOOK))
+    done = course("class", "gradebook", folder, "--roster", roster, "--question", 15)
+
+    assert "Handed nothing in: s2 Emmy Noether.\n" in done.output
+    assert "Handed in, but no exercise was found: s1 Ada Byron.\n" in done.output
+    file = "s1 Ada Byron: broken.ipynb: it is not a Jupyter notebook (no JSON with cells). Ask for the file again."
+    assert file in done.output
+    assert "reset" not in done.output
+
+
+def test_a_file_at_which_the_machine_failed_is_no_zero(course, out, row, roster):
+    """Nobody knows what it holds: the cells stay empty, and the student handed something in."""
+    folder = out(row("s1", None, "machine"), row("s2"))
+    done = course("class", "gradebook", folder, "--roster", roster)
+
+    assert ["", "1"] == [line[4] for line in table(folder)[1:]]
+    assert "grade again: s1 batchnorm_forward." in done.output
+    assert "no exercise was found" not in done.output
+
+
+def test_a_name_of_two_students_is_told_with_their_ids(course, out, row, tmp_path):
+    """Neither a stranger nor somebody who handed nothing in."""
+    path = tmp_path / "roster.csv"
+    path.write_text("id,name\nd1,Bo Li\nd2,Bo Li\nd3,Ada Byron\n")
+    done = course("class", "gradebook", out(row("Bo Li")), "--roster", path)
+
+    assert "Bo Li's submission fits 2 ids: d1, d2; name its folder by the right id." in done.output
+    assert "Handed nothing in: d3 Ada Byron." in done.output
+    assert "Not in the roster" not in done.output
+
+
+def test_moodles_number_of_a_participant_is_no_id_number(course, out, row, tmp_path):
+    """Its import would look for a student of that number; the email finds them."""
+    path = tmp_path / "roster.csv"
+    path.write_text("Identifier,Full name,Email address\nParticipant 201,Ada Byron,ada@uni.example\n")
+    folder = out(row("Ada Byron_201", name="Ada Byron", number="201"))
+    course("class", "gradebook", folder, "--roster", path, "--format", "moodle")
+
+    assert ["Ada", "Byron", "", "ada@uni.example", "1"] == table(folder)[1]
+
+
+def test_canvas_goes_by_the_number_in_the_files_names_or_warns(course, out, row):
+    """Without Canvas's own roster."""
+    folder = out(row("byronada_101", file="byronada_101_5_answer.py", number="101"), row("s2"))
+    done = course("class", "gradebook", folder, "--format", "canvas")
+
+    assert ["101", ""] == [line[1] for line in table(folder)[2:]]
+    assert "Warning: 1 of 2 students have no Canvas number" in done.output
+
+
+def test_options_without_effect_are_told(course, out, row):
+    """Points and a deadline of a question that nobody handed in; not points for all."""
+    words = ("--points", "35=2", "--deadline", "35=2026-11-02", "--points", "15=3")
+    said = course("class", "gradebook", out(row("s1")), *words).output
+
+    assert "--points has no effect on iou_matrix, nms, batched_nms, soft_nms (question 35)" in said
+    assert "--deadline has no effect on question 35" in said
+    assert "question 15" not in said
+    assert "no effect" not in course("class", "gradebook", out(row("s1")), "--points", 2).output

@@ -57,8 +57,8 @@ def test_excels_encodings_are_read(tmp_path, encoding):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "names no column for an id"), ("colour,size\nred,3\n", "names no column for an id"), ("id,name\n", "no students"),
-     ("id,name\ns1,Ada\ns1,Emmy\n", "the id s1 stands in it 2 times")],
+    [("", "no id column in the first line"), ("colour,size\nred,3\n", "no id column in the first line"), ("id,name\n", "no students"),
+     ("id,name\ns1,Ada\ns1,Emmy\n", "the id s1 appears 2 times")],
 )  # fmt: skip
 def test_an_unusable_roster_says_why_in_one_line(tmp_path, text, words):
     """Nothing to go by, nobody in it, or two students of one id."""
