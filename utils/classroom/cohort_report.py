@@ -46,7 +46,8 @@ def as_json(found: Cohort, counts: Counts) -> dict:
     return {
         "students": found.students, "hand_ins": found.hand_ins, "least": counts.least,
         "exercises": [
-            {"exercise": one.name, "students": one.students,
+            {"exercise": one.name,
+             "students": one.students if counts.shows(one.students) else f"fewer than {counts.least}",
              "groups": {_either(kinds): counts.words(n, one.students) for kinds, n in _groups(one, counts)}}
             for one in found.exercises
         ],
@@ -71,6 +72,7 @@ _KINDS = (
     ("blank", "not attempted"),
 )
 
+EVERYBODY = tuple(kind for kind, _ in _KINDS)
 LEVELS = [
     [("right",), ("named",), ("other",), ("blank",)],
     [("right",), ("named", "other"), ("blank",)],
@@ -87,18 +89,26 @@ def _exercises(exercises: list[Exercise], counts: Counts) -> str:
 
 
 def _exercise(one: Exercise, counts: Counts) -> str:
+    name = f"<code>{html.escape(one.name)}</code>"
+    if not counts.shows(one.students):
+        return f'<p>{name}<br><span class="soft">Fewer than {counts.least} students; not shown.</span></p>'
     groups = _groups(one, counts)
+    if [kinds for kinds, _ in groups] == [EVERYBODY]:  # no bar: its colour would be a verdict
+        words = f"Fewer than {2 * counts.least} students; right and wrong are not told apart."
+        return f'<p>{name} · {one.students} students<br><span class="soft">{words}</span></p>'
     drawn = [(kinds[0], counts.drawn(count, one.students)) for kinds, count in groups]
     words = ", ".join(f"{counts.words(n, one.students)} {_either(kinds)}" for kinds, n in groups)
     whole = max(sum(size for _, size in drawn), 1)
     until = f" Right after {one.hand_ins:g} hand-ins (median)." if counts.shows(one.right) and one.hand_ins > 1 else ""
     return (
-        f"<p><code>{html.escape(one.name)}</code> · {one.students} students<br>"
+        f"<p>{name} · {one.students} students<br>"
         f'{bar(drawn, whole, f"{one.name}: {words}")}<span class="soft">{words}.{until}</span></p>'
     )
 
 
 def _groups(one: Exercise, counts: Counts) -> list[tuple[tuple[str, ...], int]]:
+    if not counts.shows(one.students):
+        return []
     return counts.joined({kind: getattr(one, kind) for kind, _ in _KINDS}, LEVELS)
 
 
@@ -110,7 +120,7 @@ def _either(kinds: tuple[str, ...]) -> str:
 
 _WORDS = {
     ("named", "other"): "wrong", ("named", "other", "blank"): "wrong or not attempted",
-    ("right", "named", "other", "blank"): "in all: too few to be told apart",
+    EVERYBODY: "in all, not told apart",
 }  # fmt: skip
 
 
@@ -124,7 +134,7 @@ def _mistakes(shown: list[Mistake], found: Cohort, counts: Counts) -> str:
     rows = "".join(_mistake(one, tried[one.exercise], counts) for one in shown[:MOST])
     rest = len(found.mistakes) - len(shown[:MOST])
     more = f'<p class="soft">{rest} other mistakes, each made by fewer students.</p>' if rest else ""
-    return key(("named", "still there in the last hand-in"), ("other", "made, and mended since")) + rows + more
+    return key(("named", "still there in the last hand-in"), ("other", "made, and corrected since")) + rows + more
 
 
 def _mistake(one: Mistake, tried: int, counts: Counts) -> str:
@@ -142,17 +152,19 @@ def _mistake(one: Mistake, tried: int, counts: Counts) -> str:
 
 
 def _time(found: Cohort, shown: list[Mistake], counts: Counts) -> str:
-    days = merged(by_week(found.days), counts.least)
+    spans = by_week(found.days)
+    unit = "day" if spans == found.days else "week"
+    days = merged(spans, counts.least, unit)
     if not days:
         return "<p>The submissions have no times.</p>"
     tallest = max(sum(_near(c[kind]) for kind in ("right", "wrong", "blank")) for c in days.values())
     columns = "".join(_day(label, c, tallest) for label, c in days.items())
     legend = key(("right", "right"), ("named", "wrong"), ("blank", "not attempted"))
-    first = '<p class="soft">Exercises handed in, by day, to the nearest five.</p>'
+    first = f'<p class="soft">Exercises handed in, by {unit}, to the nearest five.</p>'
     return f'{first}{legend}<div class="days">{columns}</div>' + _mistakes_by_day(found, shown[:8], counts)
 
 
-def merged(days: dict[str, Counter], least: int) -> dict[str, Counter]:
+def merged(days: dict[str, Counter], least: int, unit: str = "day") -> dict[str, Counter]:
     """Days with their labels; days on which fewer than `least` handed in are joined with the day after."""
     groups: list[tuple[list[str], Counter]] = []
     for day, tally in days.items():
@@ -165,12 +177,14 @@ def merged(days: dict[str, Counter], least: int) -> dict[str, Counter]:
         last, before = groups.pop(), groups[-1]
         before[0].extend(last[0])
         before[1].update(last[1])
-    return {_label(names): tally for names, tally in groups}
+    return {_label(names, unit): tally for names, tally in groups}
 
 
-def _label(names: list[str]) -> str:
+def _label(names: list[str], unit: str) -> str:
     first, last = (date.fromisoformat(name) for name in (names[0], names[-1]))
-    return f"{first:%a} {first.day} {first:%b}" + (f" – {last.day} {last:%b}" if last != first else "")
+    several = first != last
+    start = f"{first:%a}" if unit == "day" else "weeks of" if several else "week of"
+    return f"{start} {first.day} {first:%b}" + (f" – {last.day} {last:%b}" if several else "")
 
 
 def _day(label: str, tally: Counter, tallest: int) -> str:
@@ -212,7 +226,8 @@ def _few(count: int, counts: Counts) -> str:
 
 
 def _stuck(stuck: list[Stuck], counts: Counts) -> str:
-    intro = f'<p class="soft">{STUCK} hand-ins or more, none right, the last two with the same mistake.</p>'
+    whom = f"students with {STUCK} hand-ins or more, none right, the last two with the same mistake"
+    intro = f'<p class="soft">Counted are {whom}.</p>'
     shown = [one for one in stuck if counts.shows(one.students)]
     items = "".join(
         f"<li><code>{html.escape(one.exercise)}</code>, {html.escape(one.mistake or 'a mistake without a name')}: "
@@ -253,8 +268,9 @@ def _how(counts: Counts) -> str:
     return (
         '<h2>What is not shown</h2><p class="soft">This page has no names, and nothing that a student wrote. '
         f"A group of {few} students is “fewer than {least}”, or joined with another group. "
-        f"A mistake that so few made is not listed. Where all but {few} have something, its count is “or more”. "
+        "A mistake that so few made is not listed. "
+        f"If only {few} students do not have something, the count reads “or more”. "
         "Days on which so few handed in are joined with the next. "
-        "Bars are drawn by these words, not by the counts behind them. "
-        "Two reports of different days can tell more than one, and who knows the class well may still guess.</p>"
+        "Bars show these rounded numbers, not exact ones. "
+        "Two reports of different days can tell more than one. Someone who knows the class well may still guess.</p>"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from math import isclose
 from typing import Any
 
-from utils.classroom.feedback import hints, late_in_words, mend
+from utils.classroom.feedback import for_students, hints, late_in_words, mend
 from utils.classroom.marks import Gradebook, Mark, late_days, total
 from utils.classroom.roster import Student
 from utils.grading import report
@@ -92,7 +92,8 @@ def said(mark: Mark) -> str:
     if found is None:
         return "Not handed in."
     named = f"Your mistake: {found.mistake}."
-    lines = [named if found.mistake and not found.message.startswith(named) else "", found.message, _late({"": mark})]
+    message = for_students(found)
+    lines = [named if found.mistake and not message.startswith(named) else "", message, _late({"": mark})]
     hint = next(iter(hints(mark.exercise)), "") if found.status != report.RIGHT else ""
     return "\n".join(filter(None, [*lines, f"Hint: {hint}" if hint else ""]))
 

@@ -27,6 +27,7 @@ _MEND = (
     "Nothing in this file could be graded. Hand in the question's notebook (.ipynb) as Jupyter saved it, or a .py file "
     "with the function under its own name; `course check FILE` shows whether it can be read."
 )
+_GRADERS = "--timeout S allows more time."
 _LONG = 600  # characters of a fact that a phone still shows well
 SEVERAL = 3  # hand-ins with the same mistake, after which a second hint is given
 
@@ -132,7 +133,8 @@ def _day(result: Result) -> str:
 def _verdict(found: Result) -> str:
     """The mistake, the facts as a list, the advice."""
     advice = _advice(found)
-    said = found.message.removesuffix(advice).strip() if advice else found.message
+    said = for_students(found)
+    said = said.removesuffix(advice).strip() if advice else said
     before, *pieces = _FACT.split(said)
     facts = list(zip(pieces[::2], pieces[1::2], strict=True))
     rows = [f"<dt>{label}</dt><dd>{_value(label, text)}</dd>" for label, text in facts if label != "Your mistake"]
@@ -141,6 +143,11 @@ def _verdict(found: Result) -> str:
     mistake = f"<p>Your mistake: <b>{html.escape(found.mistake)}</b></p>" if found.mistake else ""
     listed = f"<dl>{''.join(rows)}</dl>" if rows else ""
     return f"{mistake}{prose(before)}{listed}{prose(f'→ {advice}') if advice else ''}"
+
+
+def for_students(found: Result) -> str:
+    """What check says, without what only who runs the grader can do."""
+    return found.message.replace(_GRADERS, "").strip()
 
 
 def _value(label: str, text: str) -> str:

@@ -163,19 +163,20 @@ def in_words(found: Comparison) -> list[str]:
         places = ", ".join(f"{name} {value:.0%}" for name, value in pair.exercises.items())
         lines.append(f"  {' and '.join(pair.students)}, {len(pair.exercises)} of {pair.compared}: {places}")
     lines += [
-        f"By chance alone it would be {found.by_chance:.1f}, were a student's answers independent of each other.",
-        "They are not, for one student has one style, so expect more.",
+        f"If answers were independent, about {found.by_chance:.1f} such pairs would appear by chance.",
+        "In practice expect more: each student has one style.",
         "This is a question and not a verdict: two who learnt from the same lecture write alike.",
         "Ask both to explain a line.",
         "",
         "How alike the answers of two students are (100%: the same code but for names and comments):",
         "",
-        f"  {'exercise':24}{'pairs':>6}{'half above':>12}{'stands out':>14}{'pairs':>7}{'styles':>14}",
+        f"  {'exercise':24}{'compared':>10}{'median similarity':>19}{'limit':>14}{'stand out':>11}{'styles':>14}",
     ]
     lines += [_row(one) for one in found.baselines]
     return [
         *lines,
         "",
+        "compared: pairs of students; stand out: those of them at the limit or above.",
         "styles: between the course's own right answers, written to differ; look at the class's pairs first.",
     ]
 
@@ -183,7 +184,7 @@ def in_words(found: Comparison) -> list[str]:
 def _row(one: Baseline) -> str:
     styles = f"{min(one.independent):.0%} to {max(one.independent):.0%}" if one.independent else "–"
     out = f"from {one.threshold:.0%}" if one.threshold is not None else "tells nothing"
-    return f"  {one.exercise:24}{one.pairs:>6}{one.middle:>12.0%}{out:>14}{one.standing_out:>7}{styles:>14}"
+    return f"  {one.exercise:24}{one.pairs:>10}{one.middle:>19.0%}{out:>14}{one.standing_out:>11}{styles:>14}"
 
 
 # ---- the code that is compared ------------------------------------------------------------------------------------

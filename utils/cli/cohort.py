@@ -92,7 +92,7 @@ def nbgrader(folder: Path, numbers: tuple[str, ...], points: tuple, spoken: floa
 @click.command()
 @click.argument("submissions", type=click.Path(path_type=Path))
 @click.option("--exercises", "least", type=click.IntRange(1), default=3, show_default=True,
-              help="A pair has to stand out in so many. In two, chance finds as many as copying.")  # fmt: skip
+              help="A pair has to stand out in so many. In two, chance produces as many pairs as copying.")  # fmt: skip
 @as_json
 def similar(submissions: Path, least: int, as_json: bool) -> None:
     """Pairs of students whose answers resemble each other over several exercises: a question, never a verdict.
@@ -115,7 +115,7 @@ def similar(submissions: Path, least: int, as_json: bool) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "copydetect":
             raise
-        raise click.UsageError("copydetect is missing; `pip install 'vision-interview-course[class]'`.") from None
+        raise click.UsageError('copydetect is missing; `pip install ".[class]"` in a checkout of the course.') from None
     if not answers:
         raise click.UsageError(f"{submissions} has no answers to compare.")
     told(pairs.as_json(came), "\n".join(pairs.in_words(came)), as_json)

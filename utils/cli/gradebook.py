@@ -75,8 +75,8 @@ def marking(verb: Callable) -> Callable:
         click.option("--penalty", type=click.FloatRange(0, 1), default=0.1, show_default=True,
                      help="Share of the points that each further late day costs."),
         click.option("--attempt", type=click.Choice(["best", "last"]), default="best", show_default=True,
-                     help="Which hand-in counts: the one that brings most points, or the last."),
-        click.option("--partial", is_flag=True, help="Points by cases passed, in the place of all or nothing."),
+                     help="Which hand-in of an exercise counts: the one with the most points, or the last."),
+        click.option("--partial", is_flag=True, help="Points by cases passed, instead of all or nothing."),
     ):  # fmt: skip
         verb = option(verb)
     return verb

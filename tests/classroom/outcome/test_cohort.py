@@ -173,3 +173,29 @@ def test_a_class_that_is_too_small_has_no_report(course, out, row):
     assert "too few for a report without names" in done.output
     assert "before" == (folder / "report.html").read_text()
     assert 0 == course("class", "report", folder, "--least", 2).exit_code
+
+
+def test_a_small_class_is_told_no_count_and_shown_no_colour(course, out, row):
+    """Three who handed an exercise in, and nine of whom some are wrong: neither their number nor a green bar."""
+    rows = [row(who, "softmax", "wrong" if who == "student0" else "right") for who in people(9)]
+    rows += [row(who, "l1_loss", digest=f"l{who}") for who in people(3)]
+    folder = out(*rows)
+    printed = json.loads(course("class", "report", folder, "--json").output)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    part = page.split("By exercise")[1].split("<h2>")[0]
+
+    assert "Fewer than 5 students; not shown." in part
+    assert "3 students" not in page
+    assert "9 students<br>" in part
+    assert '<rect width="100"' not in part
+    assert {"softmax": 9, "l1_loss": "fewer than 5"} == {
+        one["exercise"]: one["students"] for one in printed["exercises"]
+    }
+    assert {} == next(one["groups"] for one in printed["exercises"] if one["exercise"] == "l1_loss")
+
+
+def test_a_week_is_called_one():
+    """Its Monday alone reads as a day."""
+    weeks = {f"2026-{day}": Counter(right=9, students=size) for day, size in (("10-26", 9), ("11-02", 2), ("11-09", 9))}
+
+    assert ["week of 26 Oct", "weeks of 2 Nov – 9 Nov"] == list(cohort_report.merged(weeks, 5, "week"))

@@ -108,6 +108,22 @@ def test_a_penalty_that_takes_all_is_told(exported, row, form):
     assert "10 days late; penalty for 10." in found["tests"][0]["output"]
 
 
+def test_the_graders_own_options_are_not_a_students(exported, course, out, row):
+    """`--timeout` helps who runs the grader."""
+    message = (
+        "Got: no result after 10 s. Look for a loop whose condition never becomes false. --timeout S allows more time."
+    )
+    stopped = row("s1", status="timeout", message=message)
+    said = exported("gradescope", stopped)["s1"]["tests"][0]["output"]
+    folder = out(stopped)
+    course("class", "feedback", folder)
+    page = (folder / "feedback" / "s1.html").read_text(encoding="utf-8")
+
+    for text in (said, page):
+        assert "never becomes false" in text
+        assert "--timeout" not in text
+
+
 @pytest.mark.parametrize("form", ["gradescope", "classroom50"])
 def test_an_unreadable_file_gets_a_row_that_says_why(exported, row, form):
     """A score of 0 with what was wrong with the file."""

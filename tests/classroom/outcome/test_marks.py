@@ -33,6 +33,14 @@ def test_best_takes_the_most_points_and_last_the_last(mark):
     assert 3 == mark(*rows).attempts
 
 
+def test_an_exercise_that_the_last_file_lacks_keeps_its_points(row):
+    """The last hand-in is the last of the exercise, not of the question."""
+    results = [Result(**row("s1", day=1)), Result(**row("s1", "batchnorm2d_forward", day=2, file="s1/later.py"))]
+    found = marks.marks_of(results, ["batchnorm_forward", "batchnorm2d_forward"], marks.Policy(attempt="last"))
+
+    assert [1.0, 1.0] == [mark.points for mark in found.values()]
+
+
 def test_of_equal_attempts_the_earliest_counts(mark):
     """Handing the same in again after the deadline costs nothing."""
     found = mark({"day": 2, "file": "a.py"}, {"day": 9, "file": "b.py"}, deadlines=DEADLINE)
