@@ -27,7 +27,9 @@ def _needs_the_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("dask", "distributed", "copydetect"):
             raise
-        raise click.UsageError(f"{error.name} is missing; `pip install 'vision-interview-course[class]'`.") from None
+        raise click.UsageError(
+            f'{error.name} is missing; `pip install ".[class]"` in a checkout of the course.'
+        ) from None
 
 
 @class_.command()
