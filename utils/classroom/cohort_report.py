@@ -12,6 +12,7 @@ from utils.classroom.feedback import hints, listed
 from utils.classroom.marks import stem_of
 from utils.classroom.page import bar, column, key, page, prose
 
+TOLD = 20  # exercises handed in on a day; of fewer, right and wrong are not told apart
 MOST = 15  # mistakes that are shown
 
 
@@ -159,7 +160,8 @@ def _time(found: Cohort, shown: list[Mistake], counts: Counts) -> str:
         return "<p>The submissions have no times.</p>"
     tallest = max(sum(_near(c[kind]) for kind in ("right", "wrong", "blank")) for c in days.values())
     columns = "".join(_day(label, c, tallest) for label, c in days.items())
-    legend = key(("right", "right"), ("named", "wrong"), ("blank", "not attempted"))
+    few = [("calm", f"fewer than {TOLD}, not told apart")] if any(_answers(c) < TOLD for c in days.values()) else []
+    legend = key(("right", "right"), ("named", "wrong"), ("blank", "not attempted"), *few)
     first = f'<p class="soft">Exercises handed in, by {unit}, to the nearest five.</p>'
     return f'{first}{legend}<div class="days">{columns}</div>' + _mistakes_by_day(found, shown[:8], counts)
 
@@ -188,10 +190,17 @@ def _label(names: list[str], unit: str) -> str:
 
 
 def _day(label: str, tally: Counter, tallest: int) -> str:
+    if _answers(tally) < TOLD:  # to the nearest five, the wrong ones would be none, and a share would count them
+        size = _near(_answers(tally))
+        return f"<div>{column([('calm', size)], max(tallest, size, 1), f'{label}: about {size}')}{label}</div>"
     parts = [("right", _near(tally["right"])), ("named", _near(tally["wrong"])), ("blank", _near(tally["blank"]))]
-    share = tally["right"] / max(1, sum(tally[kind] for kind in ("right", "wrong", "blank")))
+    share = tally["right"] / _answers(tally)
     words = f"{label}: about {_near(100 * share)} % of about {sum(size for _, size in parts)} right"
     return f"<div>{column(parts, max(tallest, 1), words)}{label}<br>{_near(100 * share)} % right</div>"
+
+
+def _answers(tally: Counter) -> int:
+    return sum(tally[kind] for kind in ("right", "wrong", "blank"))
 
 
 def _near(count: float) -> int:

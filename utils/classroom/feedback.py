@@ -63,7 +63,7 @@ def student_page(
     got, out_of = (number(sum(getattr(mark, what) for mark in marks.values())) for what in ("points", "out_of"))
     right = sum(mark.result is not None and mark.result.status == report.RIGHT for mark in marks.values())
     parts = [f"<p>{right} of {len(marks)} exercises right · {got} of {out_of} points</p>"]
-    parts += [f'<article class="wrong"><p>{html.escape(one)}</p></article>' for one in map(mend, unread)]
+    parts += [f'<article class="wrong"><p>{html.escape(trouble(r))}</p>{prose(_MEND)}</article>' for r in unread]
     stem = ""
     for name, mark in marks.items():
         if stem_of(name) != stem:

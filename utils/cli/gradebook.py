@@ -186,10 +186,10 @@ def gradebook(out: Path, form: str, missing: str, as_json: bool, **chosen: Any) 
 
     book = book_of(out, chosen)
     path = written(out / "gradebook.csv", books.as_text(book, form, blank=missing == "blank"))
-    facts = books.summary(book)
+    facts, said = books.summary(book), [*_form(book, form), *notices(book, chosen)]
     told(
-        {"file": str(path), "format": form} | facts | {"rows": books.rows(book)},
-        "\n".join([*_words(book, facts, path), *_form(book, form), *notices(book, chosen)]),
+        {"file": str(path), "format": form} | facts | {"notices": said, "rows": books.rows(book)},
+        "\n".join([*_words(book, facts, path), *said]),
         as_json,
     )
 
@@ -235,10 +235,16 @@ def feedback(out: Path, site: str, as_json: bool, **chosen: Any) -> None:
     if site and not site.startswith(("http://", "https://", "/", ".")):
         raise click.UsageError(f"--site {site}: an address is expected, as in https://course.example/book.")
     book = book_of(out, chosen)
+    said = notices(book, chosen)
     paths = [written(out / "feedback" / name, text) for name, text in pages.pages(book, site)]
     left = earlier(out / "feedback", "*.html", paths)
-    facts = {"folder": str(out / "feedback"), "files": [path.name for path in paths], "unknown": book.unknown}
-    told(facts, "\n".join([f"{len(paths)} pages: {out / 'feedback'}", *left, *notices(book, chosen)]), as_json)
+    facts = {
+        "folder": str(out / "feedback"),
+        "files": [path.name for path in paths],
+        "unknown": book.unknown,
+        "notices": [*left, *said],
+    }
+    told(facts, "\n".join([f"{len(paths)} pages: {out / 'feedback'}", *left, *said]), as_json)
 
 
 @click.command()
@@ -259,14 +265,20 @@ def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
     from utils.classroom import feedback as pages
 
     book = book_of(out, chosen)
+    said = notices(book, chosen)
     names = {id_: name.removesuffix(".html") for id_, name in pages.file_names([s for s, _ in book.rows]).items()}
     found = list(exports.files(book, form, names))
     paths = []
     for name, content in found:
         paths.append(written(out / form / name, json.dumps(content, ensure_ascii=False, indent=1) + "\n"))
     left = earlier(out / form, "*/result*.json", paths)
-    facts = {"folder": str(out / form), "files": [name for name, _ in found], "unknown": book.unknown}
-    told(facts, "\n".join([f"{len(found)} files: {out / form}", *left, *notices(book, chosen)]), as_json)
+    facts = {
+        "folder": str(out / form),
+        "files": [name for name, _ in found],
+        "unknown": book.unknown,
+        "notices": [*left, *said],
+    }
+    told(facts, "\n".join([f"{len(found)} files: {out / form}", *left, *said]), as_json)
 
 
 VERBS = (gradebook, feedback, export)

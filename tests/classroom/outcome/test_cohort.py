@@ -188,6 +188,8 @@ def test_a_small_class_is_told_no_count_and_shown_no_colour(course, out, row):
     assert "3 students" not in page
     assert "9 students<br>" in part
     assert '<rect width="100"' not in part
+    assert "% right" not in page
+    assert "fewer than 20, not told apart" in page
     assert {"softmax": 9, "l1_loss": "fewer than 5"} == {
         one["exercise"]: one["students"] for one in printed["exercises"]
     }

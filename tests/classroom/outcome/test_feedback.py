@@ -138,7 +138,8 @@ def test_an_unreadable_file_gets_a_page_that_says_what_to_do(pages, row):
     broken = row("s1", None, "error", file="s1/broken.ipynb", message="Got: it is not a Jupyter notebook.")
     found = pages(broken, row("s2"))
 
-    assert "broken.ipynb: it is not a Jupyter notebook. Nothing in this file could be graded." in found["s1.html"]
+    assert "broken.ipynb: it is not a Jupyter notebook." in found["s1.html"]
+    assert "<code>course check FILE</code> shows whether it can be read" in found["s1.html"]
     assert "broken.ipynb" not in found["s2.html"]
 
 
