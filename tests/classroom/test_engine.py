@@ -53,6 +53,16 @@ def test_every_file_has_its_rows(tmp_path, write, graded):
     assert (5, 5, 0) == (tally.files, tally.graded, tally.kept)
 
 
+def test_names_in_capitals_and_students_without_code(tmp_path, write, graded):
+    """A.PY is a script; who handed in a picture alone has a row that says so, and no exercise."""
+    graded(write(tmp_path / "all", {"ada/A.PY": ANSWER, "bob/photo.jpg": "", "bob/notes.txt": ""}))
+    ada, bob = sorted(graded.rows(), key=lambda row: row.student)
+
+    assert ("batchnorm_forward", "right") == (ada.exercise, ada.status)
+    assert ("bob", "bob/notes.txt", None, "error") == (bob.student, bob.file, bob.exercise, bob.status)
+    assert "neither a .py nor an .ipynb" in bob.message
+
+
 def test_a_second_run_grades_what_is_new_or_changed(tmp_path, write, graded):
     """Nothing for what is finished; a changed file, a changed module beside one, and a new file."""
     folder = write(tmp_path / "all", {"ada/a.py": ANSWER, "bob/b.py": WRONG, "eve/a.py": "from helper import *\n" + WRONG,
@@ -82,7 +92,7 @@ def test_a_zip_is_graded_without_unpacking(tmp_path, graded):
 
     assert rows["doe_1", "mine.py"].status == "right"
     assert "No module named 'mine'" in rows["roe_4", "forward.py"].message
-    assert ("", "error") == (rows["", "a.py"].student, rows["", "a.py"].status)
+    assert {"doe_1", "roe_4"} == {student for student, _ in rows}
     assert rows["doe_1", "mine.py"].late
 
 

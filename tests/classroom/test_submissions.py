@@ -97,6 +97,57 @@ def test_a_zip_of_a_folder_is_what_is_in_the_folder(tmp_path):
     assert ["ada", "ada"] == [one.owner.student for one in found(other)]
 
 
+AROUND = {
+    "a folder of folders": {"top/ada/a.py": "ada", "top/bob/x/a.py": "bob", "README.md": None},
+    "two folders around them": {"y/top/ada/a.py": "ada", "y/top/bob/a.py": "bob"},
+    "Moodle's in a folder": {"top/Jane Doe_4711_assignsubmission_file_/a.py": "Jane Doe_4711",
+                             "top/Jim Roe_4712_assignsubmission_file_/a.py": "Jim Roe_4712"},
+    "GitHub Classroom's in a folder": {"top/hw-submissions/hw-ada/a.py": "ada", "top/hw-submissions/hw-bob/a.py": "bob"},
+    "one student with folders": {"ada/a.py": "ada", "ada/x/a.py": "ada", "ada/y/b.py": "ada"},
+    "one student with one folder": {"ada/src/a.py": "ada"},
+    "a prefix": {"hw-1-ada/a.py": "ada", "hw-1-jr-2/a.py": "jr-2"},
+    "a prefix in a folder": {"top/hw1-ada/a.py": "ada", "top/hw1-bob/a.py": "bob"},
+    "a prefix that is not all folders'": {"hw1-ada/a.py": "hw1-ada", "bob/a.py": "bob"},
+    "one folder alone": {"hw1-ada/a.py": "hw1-ada"},
+    "numbered teams": {"team-1/a.py": "team-1", "team-12/a.py": "team-12"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", AROUND.values(), ids=AROUND)
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_what_lies_around_the_students(tmp_path, names, form):
+    """Folders that hold everything are nobody's, and neither is a prefix that all folders share."""
+    place = tmp_path / "all"
+    if form == "folder":
+        unpacked(place, *names)
+    else:
+        zipped(place, *[(name, CODE) for name in names])
+
+    assert {file: who for file, who in names.items() if who} == {one.file: one.owner.student for one in found(place)}
+
+
+def test_the_zip_in_a_folder(tmp_path):
+    """A platform's download, put into a folder of its own, is what is graded; beside other files it is a row."""
+    zipped(unpacked(tmp_path, "in/README.txt") / "in" / "download.zip", ("doe_1_2_a.py", CODE))
+    assert ["doe_1"] == [one.owner.student for one in found(tmp_path / "in")]
+    unpacked(tmp_path, "in/ada/a.py")
+    assert ["download.zip"] == list(troubles(tmp_path / "in"))
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_other_files_are_counted_and_nobody_is_without_a_row(tmp_path, form):
+    """Who handed in other files alone has one row; a text beside the students' folders makes no student."""
+    names = ["ada/a.py", "ada/data.csv", "bob/photo.jpg", "bob/notes.txt", "README.md", "doe_1_2_work.pdf"]
+    place = tmp_path / "all"
+    unpacked(place, *names) if form == "folder" else zipped(place, *[(name, CODE) for name in names])
+    with opened(place) as source:
+        rows = {one.owner.student: (one.file, bool(one.trouble)) for one in source.submissions()}
+
+    assert {"ada": ("ada/a.py", False), "bob": ("bob/notes.txt", True), "doe_1": ("doe_1_2_work.pdf", True)} == rows
+    assert sorted(set(names) - {"ada/a.py"}) == sorted(source.others.some)
+    assert str(source.others).startswith("5 other files were passed over: ")
+
+
 @pytest.mark.parametrize("form", ["folder", "zip"])
 def test_copies_of_systems_and_editors_are_nobody_s_work(tmp_path, form):
     """__MACOSX, checkpoints, hidden files, environments: no rows."""
@@ -148,19 +199,23 @@ def test_links_are_rows_and_not_followed(tmp_path):
         source.content(next(one for one in source.submissions() if one.file == "ada/b.py"))
 
 
-def test_members_that_lead_out_of_a_zip_are_rows(tmp_path):
-    """Absolute, with a drive, with "..", as a link, on another system's separators: none is read, none written."""
+def test_members_that_lead_out_of_a_zip_are_nobody_s(tmp_path):
+    """Absolute, with a drive, with "..", as a link, on another system's separators: none is read, none written.
+
+    A row would need a student, and such a name tells none: they are counted and named.
+    """
     link = zipfile.ZipInfo("ada/link.py")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     names = ["/etc/a.py", "C:/a.py", "../a.py", "ada/../../a.py", "..\\b.py"]
     packed = zipped(
         tmp_path / "all.zip", (link, b"/etc/passwd"), *[(name, CODE) for name in names], ("ada\\c.py", CODE)
     )
-    seen = {one.file: one for one in found(packed)}
+    with opened(packed) as source:
+        seen = {one.file: (one.owner.student, bool(one.trouble)) for one in source.submissions()}
 
-    assert {"/etc/a.py", "C:/a.py", "../a.py", "ada/../../a.py", "../b.py", "ada/link.py"} == set(troubles(packed))
-    assert ("ada", "") == (seen["ada/c.py"].owner.student, seen["ada/c.py"].trouble)
-    assert "" == seen["../a.py"].owner.student
+    assert {"ada/c.py": ("ada", False), "ada/link.py": ("ada", True)} == seen
+    outside = ["/etc/a.py", "C:/a.py", "../a.py", "ada/../../a.py", "../b.py"]
+    assert [f"{name} (its name leads out of the zip)" for name in outside] == source.others.some
     assert ["all.zip"] == os.listdir(tmp_path)
 
 

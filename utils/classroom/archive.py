@@ -15,15 +15,18 @@ from types import TracebackType
 
 from utils.classroom.folder import ARCHIVE, LINK
 from utils.classroom.submissions import (
-    CLASSROOM,
+    Layout,
+    Others,
     Submission,
     SubmissionsError,
     distinct,
     kind,
+    layout,
     moment,
     owner,
     passed_over,
     shown,
+    with_rows,
 )
 from utils.grading.text import printable
 from utils.sandbox.file import MOST, NoTextError
@@ -39,7 +42,7 @@ class Archive:
     """The members of a zip file, in the order of their names."""
 
     def __init__(self, path: Path) -> None:
-        self.root = path.stem
+        self.root, self.others = path.stem, Others()
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error) as error:
@@ -54,6 +57,12 @@ class Archive:
 
     def submissions(self) -> Iterator[Submission]:
         """All members that are graded, and what stands in the way of others."""
+        self.others = Others()
+        for name in self._outside:
+            self.others.add(f"{name} (its name leads out of the zip)")
+        return with_rows(self._files(), self.others)
+
+    def _files(self) -> Iterator[Submission]:
         for file, info in sorted(self._members.items(), key=lambda item: item[0]):
             yield self._submission(file, info)
 
@@ -75,7 +84,8 @@ class Archive:
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         """File → member. Where a name occurs twice the last one keeps it."""
-        found = [(name, info) for name, info in ((_name(info), info) for info in self._zip.infolist()) if _graded(name)]
+        named = ((_name(info), info) for info in self._zip.infolist())
+        found = [(name, info) for name, info in named if _somebody_s(name) and not _leads_out(name)]
         names = distinct([name for name, _ in found])
         return dict(zip(names, [info for _, info in found], strict=True))
 
@@ -83,24 +93,32 @@ class Archive:
     def _scripts(self) -> dict[tuple[str, str], list[Submission]]:
         """(folder, student) → the scripts there."""
         scripts = defaultdict(list)
-        for one in self.submissions():
+        for one in self._files():
             if kind(one.file) == ".py" and not one.trouble:
                 scripts[_place(one)].append(one)
         return scripts
 
     @cached_property
-    def _wrapper(self) -> str:
-        """The one folder around everything, named as the zip is: what most programs make of a folder."""
-        tops = {file.split("/", 1)[0] for file in self._members}
-        return self.root if tops == {self.root} and not self.root.endswith(CLASSROOM) else ""
+    def _outside(self) -> list[str]:
+        """Names that lead out of the zip: nobody can be told from them, and nothing is read."""
+        names = map(_name, self._zip.infolist())
+        return [shown(name) for name in names if _somebody_s(name) and _leads_out(name)]
+
+    @cached_property
+    def _layout(self) -> Layout:
+        """Most programs make a zip of a folder with that folder in it, of the same name."""
+        folders, files = defaultdict(set), set()
+        for file in self._members:
+            *above, name = _parts(file)
+            for depth, folder in enumerate(above):
+                folders[tuple(above[:depth])].add(folder)
+            if kind(name):
+                files.add(tuple(above))
+        return layout(lambda parts: (folders[parts], parts in files), self.root, self.root)
 
     def _submission(self, file: str, info: zipfile.ZipInfo) -> Submission:
-        parts = tuple(part for part in file.split("/") if part not in ("", "."))
-        if self._wrapper and len(parts) > 1:
-            parts = parts[1:]
-        trouble = _trouble(info, file)
-        who = owner(("", parts[-1]) if _leads_out(_name(info)) else parts, self.root)
-        return Submission(who, file, _changed(info), trouble, info)
+        trouble = _trouble(info, file) if kind(file) else ""
+        return Submission(owner(_parts(file), self._layout), file, _changed(info), trouble, info)
 
 
 def _place(submission: Submission) -> tuple[str, str]:
@@ -116,9 +134,13 @@ def _name(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/")
 
 
-def _graded(name: str) -> bool:
+def _parts(file: str) -> tuple[str, ...]:
+    return tuple(part for part in file.split("/") if part not in ("", "."))
+
+
+def _somebody_s(name: str) -> bool:
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-    return bool(parts) and not name.endswith("/") and bool(kind(name)) and not any(map(passed_over, parts))
+    return bool(parts) and not name.endswith("/") and not any(map(passed_over, parts))
 
 
 def _leads_out(name: str) -> bool:
@@ -127,8 +149,6 @@ def _leads_out(name: str) -> bool:
 
 def _trouble(info: zipfile.ZipInfo, file: str) -> str:
     """Why a member is not graded, or ""."""
-    if _leads_out(_name(info)):
-        return "its name leads out of the zip's own folder."
     if file != shown(_name(info)):
         return "another member of the zip has the same name; the last one is graded."
     if stat.S_ISLNK(info.external_attr >> 16):

@@ -7,7 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from utils.classroom.submissions import Submission, SubmissionsError, distinct, kind, moment, owner, passed_over
+from utils.classroom.submissions import (
+    Others,
+    Submission,
+    SubmissionsError,
+    distinct,
+    kind,
+    layout,
+    moment,
+    owner,
+    passed_over,
+    with_rows,
+)
 from utils.grading.text import printable
 from utils.sandbox.file import NoTextError, content
 
@@ -19,10 +30,11 @@ class Folder:
     """The files below a folder, in the order of their names."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.root = path, path.resolve().name
+        self.path, self.others = path, Others()
         self._scripts: tuple[str | None, dict[str, list[Submission]]] = (None, {})  # of the folder looked at last
         if not os.access(path, os.R_OK | os.X_OK):
             raise SubmissionsError(f"{printable(str(path))} cannot be read.")
+        self._layout = layout(self._inside, path.resolve().name)
 
     def __enter__(self) -> "Folder":
         return self
@@ -32,6 +44,10 @@ class Folder:
 
     def submissions(self) -> Iterator[Submission]:
         """All files that are graded, and what stands in the way of others."""
+        self.others = Others()
+        return with_rows(self._files(), self.others)
+
+    def _files(self) -> Iterator[Submission]:
         waiting = [iter([(self.path, ())])]  # of each folder on the way down, the folders in it that are still to come
         while waiting:
             folder, parts = next(waiting[-1], (None, ()))
@@ -43,7 +59,7 @@ class Folder:
                 yield entries
                 continue
             for entry, name in entries:
-                if _is_graded(entry):
+                if entry.is_symlink() or not entry.is_dir():
                     yield self._submission(entry, (*parts, name))
             waiting.append(_folders(entries, parts))
 
@@ -77,17 +93,26 @@ class Folder:
                 entries = sorted((e for e in found if not passed_over(e.name)), key=lambda e: e.name)
         except OSError as error:
             place = (*parts, "")
-            return Submission(owner(place, self.root), "/".join(parts), "", f"it cannot be opened ({error.strerror}).")
+            return Submission(
+                owner(place, self._layout), "/".join(parts), "", f"it cannot be opened ({error.strerror})."
+            )
         if any(entry.name == "pyvenv.cfg" for entry in entries):  # a virtual environment, not the student's own
             return []
         return list(zip(entries, distinct([entry.name for entry in entries]), strict=True))
 
+    def _inside(self, parts: tuple[str, ...]) -> tuple[set[str], bool]:
+        with suppress(OSError), os.scandir(self.path.joinpath(*parts)) as found:
+            entries = [entry for entry in found if not passed_over(entry.name)]
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+            return folders, any(map(_is_graded, entries))
+        return set(), False
+
     def _submission(self, entry: os.DirEntry, parts: tuple[str, ...]) -> Submission:
-        trouble = LINK if entry.is_symlink() else ARCHIVE if kind(entry.name) == "archive" else ""
+        trouble = LINK if entry.is_symlink() and _is_graded(entry) else ARCHIVE if kind(entry.name) == "archive" else ""
         changed = ""
         with suppress(OSError):
             changed = moment(entry.stat(follow_symlinks=False).st_mtime)
-        return Submission(owner(parts, self.root), "/".join(parts), changed, trouble, Path(entry.path))
+        return Submission(owner(parts, self._layout), "/".join(parts), changed, trouble, Path(entry.path))
 
 
 def _folders(entries: list, parts: tuple[str, ...]) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import PurePosixPath
 from statistics import median
 from typing import Any
 
@@ -22,7 +21,7 @@ import numpy as np
 
 from utils import editions
 from utils.classroom.marks import stem_of
-from utils.classroom.submissions import Source, Submission
+from utils.classroom.submissions import Source, Submission, kind
 from utils.grading import catalogue
 from utils.sandbox import dependencies, source
 from utils.sandbox.file import NoTextError
@@ -206,7 +205,7 @@ def _parts(worker: Worker, found: Source, one: Submission, names: list[str]) -> 
     if one.trouble or not one.owner.student:
         return {}
     try:
-        taken = worker.take_apart(found.content(one), PurePosixPath(one.file).suffix, names).get("parts", {})
+        taken = worker.take_apart(found.content(one), kind(one.file), names).get("parts", {})
     except NoTextError:
         return {}
     codes = {name: own_code(part["source"].encode(), ".py", names) for name, part in taken.items() if "source" in part}

@@ -92,9 +92,10 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
         _stop(f"Error: {error.strerror or error}. {_kept(ledger_path)}", 2)
     except KeyboardInterrupt:
         _stop(f"Stopped. {_kept(ledger_path)}", STOPPED)
-    summary = tally.to_json() | {"totals": dict(results.totals(ledger_path).most_common())}
+    others = {"number": source.others.number, "some": source.others.some}
+    summary = tally.to_json() | {"passed_over": others, "totals": dict(results.totals(ledger_path).most_common())}
     summary |= {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
-    echo_json(summary) if as_json else click.echo(_words(summary))
+    echo_json(summary) if as_json else click.echo(_words(summary, str(source.others)))
     sys.exit(1 if tally.statuses["machine"] else 0)
 
 
@@ -108,7 +109,7 @@ def _stop(words: str, code: int) -> None:
     sys.exit(code)
 
 
-def _words(summary: dict) -> str:
+def _words(summary: dict, others: str) -> str:
     kept, totals, new = summary["kept"], _counts(summary["totals"]), _counts(summary["statuses"])
     lines = [f"{_many(summary['files'], 'file')} of {_many(summary['students'], 'student')}: "
              f"{_many(summary['graded'], 'file')} graded now ({summary['seconds']:,.1f} s)"
@@ -119,6 +120,7 @@ def _words(summary: dict) -> str:
         lines += [
             f"{_many(retried, 'file')} that ran into a limit {'was' if retried == 1 else 'were'} tried again alone."
         ]
+    lines += [others] if others else []
     return "\n".join([*lines, f"Rows are in {summary['results']}."])
 
 

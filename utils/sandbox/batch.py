@@ -139,9 +139,9 @@ def contents(worker: Worker, data: bytes, path: PurePath, expected: list[str]) -
     # A question's own notebook may show other methods for comparison, under names that are exercises elsewhere.
     own = catalogue.entries().get(path.stem)
     names = list(own["exercises"]) if own else catalogue.exercise_names()
-    found = worker.take_apart(data, path.suffix, names)
+    found = worker.take_apart(data, path.suffix.lower(), names)
     if found.get("status") == report.MACHINE:
-        found = worker.take_apart(data, path.suffix, names)
+        found = worker.take_apart(data, path.suffix.lower(), names)
     if "parts" not in found:
         yield from (Report(name, found["status"], facts=(("Got", found["message"]),)) for name in expected or [""])
         return

@@ -18,7 +18,7 @@ class NoTextError(Exception):
 
 def content(path: Path) -> bytes:
     """The bytes of a .py or .ipynb file; NoTextError for anything else, without waiting for a pipe or a device."""
-    if path.suffix not in (".py", ".ipynb"):
+    if path.suffix.lower() not in (".py", ".ipynb"):
         raise NoTextError("it is neither a .py nor an .ipynb file.")
     try:
         handle = os.open(path, os.O_RDONLY | _AS_IT_IS)
