@@ -1,6 +1,7 @@
 """A check that never ends is stopped, and the stop button shows the learner's line."""
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -90,6 +91,32 @@ def test_without_an_alarm_a_thread_beside_stops_it(monkeypatch, where):
     assert "timeout" == found[0].status
     assert {} == stopwatch._armed
     assert "right" == check(right).status
+
+
+PROFILED = """
+import sys, threading
+from utils.grading import stopwatch
+def endless():
+    while True:
+        pass
+def stopped():
+    try:
+        stopwatch.run(endless, 0.1)
+    except stopwatch.TooLongError:
+        stopwatch.run(int, 5.0)
+        sys.setprofile(lambda *_: None)
+        print(sum(map(lambda n: n, range(9))))
+thread = threading.Thread(target=stopped)
+thread.start()
+thread.join()
+"""
+
+
+def test_what_was_stopped_can_be_profiled_afterwards():
+    """Nothing is left waiting in the thread: CPython 3.11 would never get past the next line under a profiler."""
+    done = subprocess.run([sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=60)
+
+    assert ("36\n", "") == (done.stdout, done.stderr)
 
 
 def test_a_check_within_its_time_starts_nothing():

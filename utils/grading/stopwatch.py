@@ -5,6 +5,7 @@ beside it does, which reaches it when it gets to its next line of Python. Neithe
 never ends, such as `sum(itertools.count())`; in a browser nothing can: there, the kernel has to be restarted.
 """
 
+import _thread
 import math
 import sys
 import time
@@ -18,6 +19,7 @@ AGAIN = 0.5  # seconds, for whoever catches everything
 POLL = 0.1
 
 _armed: dict[int, "_Watch"] = {}  # thread → what is run in it
+_lock = _thread.allocate_lock()  # between sending an error and no longer wanting it
 _helper: list = []  # the thread that watches them, and the event that wakes it
 
 
@@ -107,8 +109,19 @@ def _by_thread(work: Callable[[], Any], watch: _Watch) -> Any:
     try:
         return _guarded(work)
     finally:
-        _armed.pop(me, None)
-        _interrupt(me, None)  # what was sent and has not arrived
+        # What was sent arrives here and cannot be taken back: SetAsyncExc(thread, NULL) leaves CPython's note that
+        # something waits, for ever, and under a profiler or a debugger 3.11 then never gets past the next line.
+        while me in _armed:
+            try:
+                with _lock:  # after it nothing more is sent
+                    _armed.pop(me, None)
+                _nothing()
+            except TooLongError:
+                pass
+
+
+def _nothing() -> None:
+    """A call, at whose start what waits arrives."""
 
 
 def _wake() -> None:
@@ -129,17 +142,18 @@ def _look(wanted: Any) -> None:
         time.sleep(POLL)
         for thread, watch in list(_armed.items()):
             late = time.monotonic() - watch.rang > AGAIN and watch.over()
-            if late and _is_guarded(sys._current_frames().get(thread)):
-                watch.rang = time.monotonic()
-                _interrupt(thread, late)
+            with _lock:
+                if late and thread in _armed and _is_guarded(sys._current_frames().get(thread)):
+                    watch.rang = time.monotonic()
+                    _interrupt(thread, late)
         if not _armed:
             wanted.clear()
             if _armed:  # armed between the two lines
                 wanted.set()
 
 
-def _interrupt(thread: int, error: type[BaseException] | None) -> None:
-    """Raise an error in another thread at its next line; None takes it back."""
+def _interrupt(thread: int, error: type[BaseException]) -> None:
+    """Raise an error in another thread at its next line."""
     import ctypes
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error) if error else None)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
