@@ -1,7 +1,4 @@
-"""`make bench ARGS=peers`: the same twenty answers graded by us, run by nbclient, graded by nbgrader and otter-grader.
-
-They live in virtual environments of their own under build/peers, made at the first run.
-"""
+"""`make bench ARGS=peers`: the same twenty answers graded by us, run by nbclient, graded by nbgrader and otter-grader."""
 
 import os
 import shutil
@@ -12,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+from environments import executables
 from measuring import Row, Spent, compiled, of_command
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -38,22 +36,11 @@ def rows() -> Iterator[Row]:
     yield f"course check, {FILES} files", f"{ours.ms()} a file", ""
     for name, work in (("nbclient", _nbclient), ("nbgrader", _nbgrader), ("otter-grader", _otter)):
         try:
-            spent = _measured(work, _environment(name))
+            spent = _measured(work, executables(name))
             yield f"  {name} on the same answers", f"{spent.ms()} a file = {spent.cpu / ours.cpu:.0f} × ours", ""
         except (OSError, subprocess.CalledProcessError) as error:
             words = getattr(error, "stderr", b"") or str(error).encode()
             yield f"  {name}", f"not measured: {words.decode(errors='replace').strip().splitlines()[-1:]}", ""
-
-
-def _environment(name: str) -> Path:
-    """The folder of executables of a virtual environment with that grader."""
-    folder = ROOT / "build" / "peers" / name
-    if not (folder / ".ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "-q", name, "numpy", "ipykernel"]
-        subprocess.run(install, check=True, capture_output=True)
-        (folder / ".ready").touch()
-    return folder / "bin"
 
 
 def _measured(work: Callable[[Path, Path], list[str]], bin_: Path) -> Spent:

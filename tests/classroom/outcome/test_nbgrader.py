@@ -62,11 +62,11 @@ def test_the_command_writes_points_and_keeps_the_configuration(course, tmp_path)
 @pytest.fixture(scope="module")
 def executables():
     """nbgrader in an environment of its own under build/peers, made at the first run."""
-    spec = importlib.util.spec_from_file_location("peers", ROOT / "tests" / "peers.py")
-    peers = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(peers)
+    spec = importlib.util.spec_from_file_location("environments", ROOT / "tests" / "environments.py")
+    environments = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(environments)
     try:
-        return peers.environment("nbgrader")
+        return environments.executables("nbgrader")
     except subprocess.CalledProcessError as error:
         words = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
         if os.environ.get("CI") == "true":
