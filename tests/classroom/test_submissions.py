@@ -2,8 +2,10 @@
 
 import io
 import os
+import shutil
 import stat
 import struct
+import subprocess
 import warnings
 import zipfile
 
@@ -172,6 +174,54 @@ def test_the_time_of_a_file(tmp_path):
 
     assert ["1970-01-02T00:00:00+00:00"] == [one.submitted for one in found(tmp_path / "all")]
     assert ["2026-05-06T07:08:10+00:00", "", "1970-01-02T00:00:01+00:00"] == [one.submitted for one in found(packed)]
+
+
+def _git(folder, *words):
+    who = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_COMMITTER_DATE": "2026-03-04T05:06:07+02:00"}
+    for kind in ("AUTHOR", "COMMITTER"):
+        who |= {f"GIT_{kind}_NAME": "ada", f"GIT_{kind}_EMAIL": "a@b"}
+    subprocess.run(["git", *words], cwd=folder, env=os.environ | who, check=True, capture_output=True)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_time_of_a_clone_is_its_last_commit(tmp_path, packed):
+    """Where names are GitHub Classroom's; and nothing that the repository's config names is run."""
+    folder = unpacked(tmp_path / "all", "hw-ada/src/a.py", "hw-bob/a.py")
+    ada, ran = folder / "hw-ada", tmp_path / "ran"
+    _git(ada, "init", "-q")
+    _git(ada, "add", ".")
+    _git(ada, "commit", "-qm", "mine")
+    if packed:
+        _git(ada, "gc", "-q")
+        _git(ada, "pack-refs", "--all")
+    with (ada / ".git" / "config").open("a") as config:
+        config.write(f'[core]\n\tfsmonitor = "touch {ran}"\n\tpager = "touch {ran}"\n[log]\n\tshowSignature = true\n'
+                     f'[gpg]\n\tprogram = "touch {ran}"\n[alias]\n\tcat-file = "!touch {ran}"\n')  # fmt: skip
+    times = {one.owner.student: one.submitted for one in found(folder)}
+
+    assert "2026-03-04T03:06:07+00:00" == times["ada"]
+    assert times["bob"] not in ("", times["ada"])
+    assert not ran.exists()
+    shutil.move(folder / "hw-bob", folder / "bob")
+    assert times["ada"] not in {one.submitted for one in found(folder)}
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+@pytest.mark.parametrize(
+    "head", ["", "ref: refs/heads/../../secret", "ref: refs/heads/none", "f" * 40, "x" * 9, "pipe"]
+)
+def test_a_broken_repository_leaves_the_file_s_own_time(tmp_path, head):
+    """No commit, a ref that leads out, a commit that is not there, a pipe: nobody waits, nothing is raised."""
+    folder = unpacked(tmp_path / "all", "hw-ada/a.py", "hw-bob/a.py", "hw-ada/.git/objects/x")
+    (tmp_path / "all" / "hw-ada" / "secret").write_text("f" * 40)
+    if head == "pipe":
+        os.mkfifo(folder / "hw-ada" / ".git" / "HEAD")
+    else:
+        (folder / "hw-ada" / ".git" / "HEAD").write_text(head)
+    os.utime(folder / "hw-ada" / "a.py", (86400, 86400))
+
+    assert "1970-01-02T00:00:00+00:00" == next(o.submitted for o in found(folder) if o.file == "hw-ada/a.py")
 
 
 def test_folders_are_read_in_the_order_of_their_names(tmp_path):

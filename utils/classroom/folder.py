@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from utils.classroom.commits import last_commit
 from utils.classroom.submissions import (
     Others,
     Submission,
@@ -17,6 +18,7 @@ from utils.classroom.submissions import (
     moment,
     owner,
     passed_over,
+    repository,
     with_rows,
 )
 from utils.grading.text import printable
@@ -34,6 +36,7 @@ class Folder:
         self._scripts: tuple[str | None, dict[str, list[Submission]]] = (None, {})  # of the folder looked at last
         if not os.access(path, os.R_OK | os.X_OK):
             raise SubmissionsError(f"{printable(str(path))} cannot be read.")
+        self._commits: dict[Path, str] = {}  # of students' repositories, the time of the last commit
         self._layout = layout(self._inside, path.resolve().name)
 
     def __enter__(self) -> "Folder":
@@ -109,10 +112,20 @@ class Folder:
 
     def _submission(self, entry: os.DirEntry, parts: tuple[str, ...]) -> Submission:
         trouble = LINK if entry.is_symlink() and _is_graded(entry) else ARCHIVE if kind(entry.name) == "archive" else ""
-        changed = ""
+        who, changed = owner(parts, self._layout), self._committed(Path(entry.path), parts)
         with suppress(OSError):
-            changed = moment(entry.stat(follow_symlinks=False).st_mtime)
-        return Submission(owner(parts, self._layout), "/".join(parts), changed, trouble, Path(entry.path))
+            changed = changed or moment(entry.stat(follow_symlinks=False).st_mtime)
+        return Submission(who, "/".join(parts), changed, trouble, Path(entry.path))
+
+    def _committed(self, path: Path, parts: tuple[str, ...]) -> str:
+        """When the student's repository was committed to last, where GitHub Classroom made it; else ""."""
+        depth = repository(parts, self._layout)
+        if not depth:
+            return ""
+        folder = path.parents[len(parts) - depth - 1]
+        if folder not in self._commits:
+            self._commits[folder] = last_commit(folder)
+        return self._commits[folder]
 
 
 def _folders(entries: list, parts: tuple[str, ...]) -> Iterator[tuple[Path, tuple[str, ...]]]:

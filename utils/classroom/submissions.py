@@ -237,6 +237,16 @@ def owner(parts: tuple[str, ...], around: Layout = Layout()) -> Owner:
     return Owner(name, name, original=original)
 
 
+def repository(parts: tuple[str, ...], around: Layout) -> int:
+    """How many parts lead to the student's folder where GitHub Classroom's names say that it is a clone; else 0.
+
+    In any other folder a repository may be the course's own, whose commits say nothing about the student.
+    """
+    below, assignment = _below(parts[around.above :], around.root)
+    prefix = f"{assignment}-" if assignment else around.prefix
+    return len(parts) - len(below) + 1 if prefix and len(below) > 1 and below[0].startswith(prefix) else 0
+
+
 def _below(parts: tuple[str, ...], root: str) -> tuple[tuple[str, ...], str]:
     """(the parts from the student on, GitHub Classroom's name of the assignment or "")."""
     if len(parts) > 2 and parts[0].endswith(CLASSROOM):
