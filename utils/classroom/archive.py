@@ -14,17 +14,13 @@ from pathlib import Path
 from types import TracebackType
 
 from utils.classroom.folder import ARCHIVE, LINK
+from utils.classroom.owners import Layout, kind, layout, owner, passed_over
 from utils.classroom.submissions import (
-    Layout,
     Others,
     Submission,
     SubmissionsError,
     distinct,
-    kind,
-    layout,
     moment,
-    owner,
-    passed_over,
     shown,
     with_rows,
 )

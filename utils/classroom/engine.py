@@ -14,8 +14,9 @@ from distributed import Client
 
 from utils.classroom.flight import Flight
 from utils.classroom.grader import Job
+from utils.classroom.owners import kind
 from utils.classroom.results import Result, Results
-from utils.classroom.submissions import Source, Submission, beside, kind
+from utils.classroom.submissions import Source, Submission, beside
 from utils.grading import report
 from utils.sandbox.batch import LIMITS, unread
 from utils.sandbox.file import NoTextError

@@ -8,17 +8,13 @@ from pathlib import Path
 from types import TracebackType
 
 from utils.classroom.commits import last_commit
+from utils.classroom.owners import kind, layout, owner, passed_over, repository
 from utils.classroom.submissions import (
     Others,
     Submission,
     SubmissionsError,
     distinct,
-    kind,
-    layout,
     moment,
-    owner,
-    passed_over,
-    repository,
     with_rows,
 )
 from utils.grading.text import printable

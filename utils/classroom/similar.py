@@ -21,7 +21,8 @@ import numpy as np
 
 from utils import editions
 from utils.classroom.marks import stem_of
-from utils.classroom.submissions import Source, Submission, kind
+from utils.classroom.owners import kind
+from utils.classroom.submissions import Source, Submission
 from utils.grading import catalogue
 from utils.sandbox import dependencies, source
 from utils.sandbox.file import NoTextError
