@@ -165,6 +165,51 @@ def test_cards_come_after_the_30_seconds_and_a_few_a_day():
     assert [] == [one for one in due(done, date(2026, 12, 3)) if one.kind == "card"]
 
 
+def passed(day, *stems):
+    """Every exercise of some questions right on a day of December."""
+    names = [name for stem in stems for name in catalogue.entries()[stem]["exercises"]]
+    return [{"time": f"2026-12-{day:02d}T09:00:00+01:00", "exercise": name} | RIGHT for name in names]
+
+
+def card_names(entries, day):
+    return [one.name for one in due(replay(entries), date(2026, 12, day)) if one.kind == "card"]
+
+
+def test_30_seconds_that_were_passed_over_are_asked_on_every_later_day():
+    """Six follow-ups of a question that comes earlier in the course do not take their place."""
+    first, *_, second = list(catalogue.entries())[:5]
+    log = [*passed(1, first, second), rated(cards.spoken_key(first), 2)]
+
+    for day in (3, 4, 5, 20):
+        new = [name for name in card_names(log, day) if name != cards.spoken_key(first)]
+        assert cards.spoken_key(second) == new[0]
+        assert NEW_CARDS == len(new)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_new_card_stays_due_until_it_is_answered(seed):
+    """However many are answered a day and in which order, and at most six are new; the 30 seconds always have a place."""
+    rng, stems = random.Random(seed), list(catalogue.entries())
+    rng.shuffle(stems)
+    entries, waiting = [], set()
+    for day in range(1, 26):
+        offered = set(card_names(entries, day))
+        unseen = {name for name in offered if all(entry.get("card") != name for entry in entries)}
+        assert waiting <= offered
+        assert len(unseen - waiting) <= NEW_CARDS
+        spoken = {entry["card"].split("/")[0] for entry in entries if entry.get("card", "").endswith(cards.SECONDS)}
+        asked = {catalogue.slug(stem) for stem in stems[: 2 * (day - 1)]} - spoken
+        has = {name.split("/")[0] for name in unseen if name.endswith(cards.SECONDS)}
+        assert has <= asked
+        assert len(has) == min(len(asked), NEW_CARDS)
+        for name in rng.sample(sorted(offered), rng.randint(0, min(len(offered), 4))):
+            entries.append(rated(name, day))
+            offered.remove(name)
+            assert offered <= set(card_names(entries, day)), "an answer takes no other card away"
+        waiting = {name for name in unseen if name in offered}
+        entries += passed(day, *stems[2 * (day - 1) : 2 * day])
+
+
 def rated(key, day, rating="good"):
     return {"time": f"2026-12-{day:02d}T10:00:00+01:00", "event": "rated", "card": key, "rating": rating}
 

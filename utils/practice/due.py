@@ -1,7 +1,10 @@
 """What is due today, and why: exercises that were once right or given up, and cards to answer aloud."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from utils.grading import catalogue
@@ -32,13 +35,12 @@ def due(state: Replay, today: date) -> list[Due]:
 
 def due_cards(state: Replay, today: date) -> list[Due]:
     """The cards among them."""
-    known = [*_rated_cards(state, today), *_new_cards(state, today)]
-    return sorted((d for d in known if d.due <= today), key=lambda d: (d.due, d.name))
+    return _by_day([*_rated_cards(state, today), *_new_cards(state, today)])
 
 
 def due_exercises(state: Replay, today: date) -> list[Due]:
     """The exercises among them."""
-    return sorted((d for d in scheduled(state) if d.due <= today), key=lambda d: (d.due, d.name))
+    return _by_day(one for one in scheduled(state) if one.due <= today)
 
 
 def scheduled(state: Replay) -> Iterator[Due]:
@@ -62,24 +64,53 @@ def _rated_cards(state: Replay, today: date) -> Iterator[Due]:
 
 
 def _new_cards(state: Replay, today: date) -> list[Due]:
-    """Of questions passed on an earlier day: first the 30 seconds, and once those were spoken the rest."""
-    left = NEW_CARDS - sum(reviews[0].day == today.isoformat() for reviews in state.cards.values())
-    new: list[Due] = []
+    """Of questions passed on an earlier day: first the 30 seconds, and once those were spoken the rest.
+
+    The 30 seconds come first, and what has a place keeps it until it is answered: another card of the rest is counted
+    behind the 30 seconds of its own day only, so that those of later days do not push it out. Cards that were first
+    answered today hold their places for the day.
+    """
+    spoken = _by_day(_spoken(state, today))
+    rest = _rest(state, today)
+    days = [one.due for one in spoken]
+    kept = [one for index, one in enumerate(rest) if bisect_right(days, one.due) + index < NEW_CARDS]
+    return [one for one in (*spoken[:NEW_CARDS], *kept) if one.name not in state.cards]
+
+
+def _spoken(state: Replay, today: date) -> Iterator[Due]:
+    """The 30 seconds that were not answered before today."""
     for stem, entry in catalogue.entries().items():
         passed = [state.exercises[n].right for n in entry["exercises"] if n in state.exercises]
-        first = min(filter(None, passed), default="")
-        if first and len(new) < left:
-            new += _cards_of(state, stem, day_of(first) + timedelta(days=1), today)
-    return sorted(new, key=lambda d: (d.due, d.name))[: max(left, 0)]
+        first, key = min(filter(None, passed), default=""), cards.spoken_key(stem)
+        day = day_of(first) + timedelta(days=1) if first else date.max
+        if day <= today and _unanswered(state, key, today):
+            yield _new(key, day)
 
 
-def _cards_of(state: Replay, stem: str, day: date, today: date) -> list[Due]:
-    key = cards.spoken_key(stem)
-    if key not in state.cards:
-        return [_new(key, day)] if day <= today else []
-    day = day_of(state.cards[key][0].day) + timedelta(days=1)
-    rest = [card.key for card in cards.of(stem) if card.kind != cards.RED_FLAGS and card.key not in state.cards]
-    return [_new(card, day) for card in rest] if day <= today else []
+def _rest(state: Replay, today: date) -> list[Due]:
+    """The other cards that were not answered before today, by day; the notebooks of a few questions are read."""
+    first = {stem: state.cards.get(cards.spoken_key(stem)) for stem in catalogue.entries()}
+    days = sorted((day_of(seen[0].day) + timedelta(days=1), stem) for stem, seen in first.items() if seen)
+    found: list[Due] = []
+    for day, stems in groupby(days, key=itemgetter(0)):
+        if day > today or len(found) >= NEW_CARDS:
+            break
+        found += _by_day(
+            _new(card.key, day)
+            for _, stem in stems
+            for card in cards.of(stem)
+            if card.kind not in (cards.SECONDS, cards.RED_FLAGS) and _unanswered(state, card.key, today)
+        )
+    return found
+
+
+def _unanswered(state: Replay, key: str, today: date) -> bool:
+    """Was a card not answered before today?"""
+    return key not in state.cards or state.cards[key][0].day >= today.isoformat()
+
+
+def _by_day(found: Iterable[Due]) -> list[Due]:
+    return sorted(found, key=lambda one: (one.due, one.name))
 
 
 def _new(key: str, day: date) -> Due:
