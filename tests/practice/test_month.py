@@ -178,7 +178,7 @@ def test_a_review_past_midnight_is_graded(tmp_path, monkeypatch):
 
     assert "right" in graded.stdout
     assert ["2026-12-01", "2026-12-06"] == [r.day for r in replay(progress.entries()).exercises["adam_step"].reviews]
-    assert "No blank of a due review is there" in later.stdout
+    assert "There is nothing to grade" in later.stdout
 
 
 def test_an_opening_is_noted_before_its_blank(env, monkeypatch):

@@ -183,7 +183,7 @@ def test_a_review_from_blank_to_verdict(passed):
     assert "unbiased variance" in wrong.stdout
     assert OTHER not in right.stdout, "only what is due is graded"
     assert "right" in right.stdout
-    assert "No blank of a due review is there" in course(passed, "review", "--grade", day="2026-12-05").stdout
+    assert "There is nothing to grade" in course(passed, "review", "--grade", day="2026-12-05").stdout
     assert ["right at once", "right after 1 wrong verdict"] == [
         r.why for r in replay(progress.entries()).exercises[NAME].reviews
     ]
@@ -204,6 +204,28 @@ def test_a_blank_is_written_once_a_day(passed):
     assert "raise NotImplementedError()" in text
     assert "check(batchnorm_forward)" in text
     assert "Answer in 30 seconds" not in text
+
+
+def test_an_answer_that_was_not_graded_is_graded_on_a_later_day(passed):
+    """`course review` names it and makes no blank beside it; `--grade` takes it, also where a newer blank lies there."""
+    course(passed, "review", "--no-cards", day="2026-12-05")
+    blank = passed / "work" / "review" / "2026-12-05" / f"{STEM}.ipynb"
+    newer = passed / "work" / "review" / "2026-12-06" / blank.name
+    newer.parent.mkdir()
+    newer.write_bytes(blank.read_bytes())
+    solved = (ROOT / "solutions" / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    blank.write_text(solved.replace("(xmu**2).mean(axis=0)", "(xmu**2).sum(axis=0) / (len(x) - 1)"), encoding="utf-8")
+    told = course(passed, "review", "--no-cards", day="2026-12-07")
+    wrong = course(passed, "review", "--grade", day="2026-12-07")
+    newest = course(passed, "review", "--grade", day="2026-12-07")
+
+    assert f"has your answer to {NAME}, not graded yet" in told.stdout
+    assert not (passed / "work" / "review" / "2026-12-07").exists()
+    assert "unbiased variance" in wrong.stdout
+    assert "not attempted" in newest.stdout, "what was graded is not graded again"
+    blank.write_text(solved, encoding="utf-8")
+    assert 0 == course(passed, "review", "--grade", day="2026-12-08").returncode
+    assert ["right", "wrong", "right"] == [attempt["status"] for attempt in progress.history()]
 
 
 def test_json_writes_nothing(passed):

@@ -111,7 +111,10 @@ def _write(due: list, today: object) -> None:
         return
     for one in due:
         click.echo(f"{one.name}  ({one.reason})")
-    for path in reviewing.blanks(ROOT, due, today):
+    waiting = reviewing.waiting(ROOT, due)
+    for name, paths in waiting.items():
+        click.echo(f"  → {paths[-1].relative_to(ROOT)} has your answer to {name}, not graded yet.")
+    for path in reviewing.blanks(ROOT, [one for one in due if one.name not in waiting], today):
         click.echo(f"  → {path.relative_to(ROOT)}")
     click.echo("Write them again, then: course review --grade")
 
@@ -121,7 +124,7 @@ def _grade(due: list) -> None:
 
     files = reviewing.open_names(ROOT, due)
     if not files:
-        click.echo("No blank of a due review is there; `course review` writes the blanks.")
+        click.echo("There is nothing to grade. Run `course review` first.")
     bad = False
     for path, names in files.items():
         for row in reviewing.grade(path, names):

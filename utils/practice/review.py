@@ -6,11 +6,12 @@ from datetime import date
 from pathlib import Path
 
 from utils.grading import disk
-from utils.grading.progress import note, record
+from utils.grading.progress import history, note, record
 from utils.practice.cards import ROOT
 from utils.practice.due import Due
 from utils.practice.upnext import stem_of
 from utils.practice.watch import whole
+from utils.workplace.answers import answers
 
 
 def folder(home: Path, day: date) -> Path:
@@ -73,14 +74,35 @@ def grade(path: Path, names: list[str], timeout: float = 10.0) -> list:
 
 
 def open_names(home: Path, due: list[Due]) -> dict[Path, list[str]]:
-    """The newest blank of each exercise that is due, with its names; one from before it was due is of another review.
+    """The files to grade, the oldest first, with the names that are due in each.
+
+    They are all that hold an answer which was never graded; where there is none, the newest blank.
+    """
+    files: dict[Path, list[str]] = {}
+    ungraded = waiting(home, due)
+    for one in due:
+        for path in ungraded.get(one.name) or _copies(home, one)[-1:]:
+            files.setdefault(path, []).append(one.name)
+    return dict(sorted(files.items()))
+
+
+def waiting(home: Path, due: list[Due]) -> dict[str, list[Path]]:
+    """Exercise → the files with an answer to it that was never graded, the oldest first."""
+    graded = {(attempt["exercise"], attempt.get("digest")) for attempt in history()}
+    found = {one.name: [p for p in _copies(home, one) if _is_waiting(p, one.name, graded)] for one in due}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _copies(home: Path, one: Due) -> list[Path]:
+    """The blanks of a review, the oldest first; one from before it was due is of another review.
 
     Whoever writes past midnight finds the blank of the day before.
     """
-    files: dict[Path, list[str]] = {}
-    for one in due:
-        found = (home / "work" / "review").glob(f"*/{stem_of(one.name)}.ipynb")
-        path = max((path for path in found if path.parent.name >= one.due.isoformat()), default=None)
-        if path:
-            files.setdefault(path, []).append(one.name)
-    return files
+    found = (home / "work" / "review").glob(f"*/{stem_of(one.name)}.ipynb")
+    return sorted(path for path in found if path.parent.name >= one.due.isoformat())
+
+
+def _is_waiting(path: Path, name: str, graded: set) -> bool:
+    from utils.sandbox.batch import digest_of
+
+    return bool(answers(path, [name])) and (name, digest_of(path.read_bytes())) not in graded
