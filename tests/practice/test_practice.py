@@ -270,3 +270,44 @@ def test_a_solution_is_shown_after_passing_or_giving_up(tmp_path):
     assert "solutions" not in asked.stdout
     assert STEM in later.stdout
     assert 2 == (tmp_path / "progress.jsonl").read_text().count("gave up")
+
+
+# ---- files that a learner names -----------------------------------------------------------------------------------
+
+WRITERS = [("log", "export"), ("deck",), ("status", "--html"), ("plan", "3", "--ics")]
+
+
+def _refused(done):
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().split("\n")[-1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+@pytest.mark.parametrize("words", WRITERS)
+def test_only_a_regular_file_is_replaced(tmp_path, words):
+    """A pipe, or a link to one, is refused; an empty name and a folder that is not there are refused as well."""
+    pipe, link = tmp_path / "pipe.zip", tmp_path / "link.zip"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    before = sorted(tmp_path.iterdir())
+
+    for path in (pipe, link):
+        assert "is not a regular file" in _refused(course(tmp_path, *words, path))
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert "the name of a file is missing" in _refused(course(tmp_path, *words, ""))
+    assert "is not a folder" in _refused(course(tmp_path, *words, tmp_path / "none" / "x.ics"))
+    assert before == sorted(tmp_path.iterdir()), "no part is left, and no plan was chosen"
+
+
+@pytest.mark.parametrize("words", [*WRITERS[2:], ("log", "export")])
+def test_a_link_stays_and_its_file_is_written(tmp_path, words):
+    """Also a link that leads to a file which is not there yet."""
+    target, link = tmp_path / "target.txt", tmp_path / "link"
+    link.symlink_to(target)
+
+    for _ in range(2):
+        assert 0 == course(tmp_path, *words, link).returncode
+        assert link.is_symlink()
+        assert target.is_file()

@@ -55,10 +55,10 @@ def _tell_old(stems: list[str]) -> None:
     "page",
     is_flag=False,
     flag_value="progress.html",
-    type=click.Path(dir_okay=False),
+    type=files.Output(),
     help="Write a page: bars, a calendar, mistakes that come back, what is due.  [default: progress.html]",
 )
-def status(page: str | None) -> None:
+def status(page: Path | None) -> None:
     """Show your progress by chapter: ● right, ◐ tried, ○ not attempted."""
     if page is None:
         click.echo(repr(progress()))
@@ -67,8 +67,8 @@ def status(page: str | None) -> None:
     from utils.practice import overview
     from utils.practice.replay import replay
 
-    files.write(Path(page), overview.page(replay(entries()), now().date()))
-    click.echo(page)
+    files.write(page, overview.page(replay(entries()), now().date()))
+    click.echo(str(page))
 
 
 @click.command()

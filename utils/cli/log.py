@@ -14,7 +14,7 @@ def log() -> None:
 
 
 @log.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=files.Output())
 def export(file: Path) -> None:
     """Write the log to a file, one JSON object a line; to FILE.zip with your files of work/.
 

@@ -36,7 +36,7 @@ def next_(as_json: bool) -> None:
 
 @click.command()
 @click.argument("name", type=click.Choice(["1", "3", "7", "detection", "modern"]), required=False)
-@click.option("--ics", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a calendar file.")
+@click.option("--ics", type=files.Output(), help="Write the plan to a calendar file.")
 def plan(name: str | None, ics: Path | None) -> None:
     """Show a plan and follow it from today; without a name, the plan that you follow.
 
@@ -52,14 +52,15 @@ def plan(name: str | None, ics: Path | None) -> None:
     followed = state.plan[0] if state.plan and state.plan[0] in plans.HEADINGS else None
     chosen = name or followed
     if chosen is None:
-        raise click.UsageError("you follow no plan yet; choose one: course plan 1, 3, 7, detection or modern")
+        raise click.UsageError("You have not chosen a plan. Choose one, for example: course plan 3")
+    if ics:
+        files.write(ics, plans.as_calendar(chosen, today))  # first: where that fails, the plan stays as it was
     if chosen != followed:
         noted = {"days": int(chosen)} if chosen.isdecimal() else {"name": chosen}
         if not note("plan", **noted):
             click.echo("progress.jsonl could not be written; `course next` does not follow this plan.", err=True)
     click.echo(plans.as_text(state, chosen))
     if ics:
-        files.write(ics, plans.as_calendar(chosen, today))
         click.echo(f"\nThe calendar, from {today.isoformat()}: {ics}")
 
 
@@ -186,7 +187,7 @@ def solution(number: str, yes: bool) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.argument("file", type=files.Output())
 def deck(file: Path) -> None:
     """Write the spoken cards as a deck for Anki: 30 seconds, follow-ups, folklore, red flags.
 
