@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from datetime import date
@@ -277,8 +278,9 @@ def test_a_solution_is_shown_after_passing_or_giving_up(tmp_path):
 WRITERS = [("log", "export"), ("deck",), ("status", "--html"), ("plan", "3", "--ics")]
 
 
-def _refused(done):
-    assert (2, "") == (done.returncode, done.stdout)
+def _refused(done, told=False):
+    """The last line of an error of use; with `told`, something was printed before."""
+    assert (2, told) == (done.returncode, bool(done.stdout))
     assert "Traceback" not in done.stderr
     return done.stderr.strip().split("\n")[-1]
 
@@ -311,3 +313,51 @@ def test_a_link_stays_and_its_file_is_written(tmp_path, words):
         assert 0 == course(tmp_path, *words, link).returncode
         assert link.is_symlink()
         assert target.is_file()
+
+
+# ---- a folder that cannot be written ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closed(passed):
+    """A course's folder with files where folders are wanted, and a folder where the log is: root may write anywhere."""
+    shutil.rmtree(passed / "work")
+    for name in ("work", "backups"):
+        (passed / name).write_text("a file")
+    return passed
+
+
+@pytest.mark.parametrize("words", [("reset", "15"), ("review", "--no-cards"), ("mock",), ("learn", "--no-browser")])
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(closed, words):
+    """No traceback; the file and the reason are named."""
+    line = _refused(course(closed, *words, day="2026-12-05"), told=words[0] == "review")
+
+    assert "could not be read or written" in line
+    assert str(closed / "work") in line
+
+
+def test_an_update_without_a_place_for_its_backup_changes_nothing(passed):
+    """The copy is as it was."""
+    solved = (ROOT / "solutions" / f"{STEM}.ipynb").read_text(encoding="utf-8")
+    mine = passed / "work" / f"{STEM}.ipynb"
+    mine.write_text(solved, encoding="utf-8")
+    (passed / "backups").write_text("a file")
+
+    assert "backups" in _refused(course(passed, "update", "15"))
+    assert solved == mine.read_text(encoding="utf-8")
+
+
+def test_giving_up_that_cannot_be_noted_is_no_giving_up(tmp_path):
+    """It would not come back tomorrow."""
+    (tmp_path / "progress.jsonl").mkdir()
+
+    assert "was not given up" in _refused(course(tmp_path, "review", "--give-up", NAME))
+    shown = course(tmp_path, "solution", "15", "--yes")
+    assert "does not count" in shown.stderr
+    assert 0 == shown.returncode
+
+
+@pytest.mark.parametrize("words", [("next",), ("review", "--json"), ("status",)])
+def test_a_clock_that_is_no_time_is_told_in_one_line(tmp_path, words):
+    """COURSE_NOW with another text."""
+    assert "is not an ISO 8601 time" in _refused(course(tmp_path, *words, day="2026-13-41"))

@@ -1,6 +1,9 @@
 """`course`: the learner's verbs, and the author's under `course dev`. A verb's module is imported when it is called."""
 
+import os
+from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -28,6 +31,17 @@ class Verbs(click.Group):
         console.fit()
         return super().main(*args, **more)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """One line (exit code 2) where a file of the course's folder cannot be used, or the clock is wrong."""
+        _check_clock()
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.filename is None or not _is_own(os.fsdecode(error.filename)):
+                raise
+            words = f"{os.fsdecode(error.filename)} could not be read or written: {error.strerror}"
+            raise click.UsageError(words) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 
@@ -40,6 +54,24 @@ class Verbs(click.Group):
             for one in import_module(f"utils.cli.{more}").VERBS:
                 command.add_command(one)
         return command
+
+
+def _check_clock() -> None:
+    """COURSE_NOW stops the clock, for tests."""
+    if stopped := os.environ.get("COURSE_NOW"):
+        try:
+            datetime.fromisoformat(stopped)
+        except ValueError:
+            raise click.UsageError(
+                f"COURSE_NOW is {stopped!r}, which is not an ISO 8601 time, as in 2026-12-01T09:00"
+            ) from None
+
+
+def _is_own(name: str) -> bool:
+    """Does a file lie in the course's folder?"""
+    from utils.grading.progress import root
+
+    return Path(os.path.abspath(name)).is_relative_to(os.path.abspath(root()))
 
 
 def _version(ctx: click.Context, option: click.Option, wanted: bool) -> None:

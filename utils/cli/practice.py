@@ -100,7 +100,8 @@ def _give_up(name: str) -> None:
         door.hints_of(name)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    note("gave up", exercise=name)
+    if not note("gave up", exercise=name):
+        raise click.UsageError(f"progress.jsonl could not be written; {name} was not given up.")
     click.echo(f"{name} comes back tomorrow. `course solution` opens the solved page.")
 
 
@@ -177,8 +178,8 @@ def solution(number: str, yes: bool) -> None:
         if not yes and not (sys.stdin.isatty() and click.confirm(question, default=False)):
             click.echo("Nothing was given up. `course hint` goes one step further.")
             sys.exit(1)
-        for name in names:
-            note("gave up", exercise=name)
+        if not all(note("gave up", exercise=name) for name in names):
+            click.echo(f"progress.jsonl could not be written; giving up {', '.join(names)} does not count.", err=True)
     page = ROOT / "book" / "_build" / "html" / "questions" / f"{stem}.html"
     page = page if page.exists() else editions.folder("solutions") / f"{stem}.ipynb"
     click.echo(str(page))
