@@ -102,3 +102,24 @@ def test_exit_code_and_json(tmp_path, encoding, code):
     assert code == done.returncode
     states = {row["about"]: row["state"] for row in json.loads(done.stdout.decode(encoding, "replace"))}
     assert states["locale"] == ("fault" if code else "ok")
+
+
+def test_what_is_wrong_with_the_log(tmp_path):
+    """A folder in its place is a fault; lines that no reader takes are counted; a log of entries is fine."""
+    log = tmp_path / "progress.jsonl"
+    assert [] == found(tmp_path, "log")
+    log.mkdir()
+    (fault,) = found(tmp_path, "log")
+    assert doctor.FAULT == fault.state
+    assert f"{log} is not a file" in fault.words
+
+    log.rmdir()
+    good = '\n{"time": "2026-12-01T09:00:00+00:00", "event": "plan", "days": 3}'
+    log.write_text(good)
+    assert doctor.OK == found(tmp_path, "log")[0].state
+    log.write_text(good + '\nrubbish\n{"time": 1}\n[]' + good)
+    (note,) = found(tmp_path, "log")
+    assert doctor.NOTE == note.state
+    assert "3 lines" in note.words
+    log.write_bytes(good.encode() + b"\n\xff\x00")
+    assert "1 line is" in found(tmp_path, "log")[0].words

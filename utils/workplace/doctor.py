@@ -9,8 +9,10 @@ import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
+from utils.grading.progress import parsed
 from utils.workplace import folder, pins
 
 OK, NOTE, FAULT = "ok", "note", "fault"
@@ -153,6 +155,31 @@ def _locale(home: Path) -> Iterator[Finding]:
                   "" if fine else _shell("export PYTHONUTF8=1 LC_ALL=C.UTF-8", "set PYTHONUTF8=1"))  # fmt: skip
 
 
+def _log(home: Path) -> Iterator[Finding]:
+    """What is in the log's place, and how many lines of it are no entries, as after a crash."""
+    log = home / "progress.jsonl"
+    if not log.exists():
+        return
+    if not log.is_file():
+        mend = _shell(f"mv '{log}' '{log}.moved'", f'ren "{log}" "progress.jsonl.moved"')
+        yield Finding("log", FAULT, f"{log} is not a file: your progress is neither read nor noted", mend)
+        return
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lost = sum(not (isinstance(one, dict) and _has_time(one)) for one in parsed(text))
+    words = (
+        f"{log.name}: {lost} {'line is no entry and is' if lost == 1 else 'lines are no entries and are'} passed over"
+    )
+    yield Finding("log", NOTE if lost else OK, words if lost else f"{log.name} can be read")
+
+
+def _has_time(entry: dict) -> bool:
+    """Has an entry a time? Without one it is passed over."""
+    try:
+        return bool(datetime.fromisoformat(entry["time"]))
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def _names(home: Path) -> Iterator[Finding]:
     for path in folder.shadowing(home):
         mend = _shell(f"mv '{path}' '{path.with_name('my_' + path.name)}'", f'ren "{path}" "my_{path.name}"')
@@ -172,6 +199,6 @@ def _grading(home: Path) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    _python, _packages, _environment, _kernel, _ports, _permissions, _disk, _memory, _browser, _locale, _names,
+    _python, _packages, _environment, _kernel, _ports, _permissions, _disk, _memory, _browser, _locale, _log, _names,
     _editions, _grading,
 )  # fmt: skip
