@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -87,6 +88,19 @@ def test_the_page_shows_what_the_log_tells(tmp_path):
     assert "None so far" in overview.page(Replay(), date(2026, 12, 9))
     assert 0 == course(tmp_path, "status", "--html", tmp_path / "page.html").returncode
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_calendar_fits_a_narrow_screen_and_its_last_month():
+    """It shrinks to the screen, so that today's week is in sight, and a month that began this week has its whole name."""
+    page = overview.page(Replay(), date(2026, 12, 2))
+    (drawn,) = re.findall(r"<svg .*?</svg>", page)
+    width = int(re.search(r'viewBox="0 0 (\d+) ', drawn)[1])
+    x = int(re.search(r'<text x="(\d+)" y="9">Dec<', drawn)[1])
+
+    assert width - x >= 20, "three letters of 10 px"
+    assert not re.match(r'<svg [^>]*width="', drawn), "no fixed width"
+    assert "svg{width:100%" in page
+    assert '<div class="scroll" tabindex="0"><svg' not in page
 
 
 def test_a_line_that_an_editor_can_read(tmp_path):

@@ -28,6 +28,8 @@ td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bott
 td:nth-child(-n+2){white-space:nowrap}td:last-child{white-space:normal;min-width:11rem}
 rect{fill:var(--empty)}rect.a{fill:var(--right);opacity:.45}rect.b{fill:var(--right);opacity:.7}rect.c{fill:var(--right)}
 text{fill:var(--text);font-size:10px}
+svg{width:100%;height:auto}
+@media(max-width:480px){td:nth-child(-n+2),td:last-child{white-space:normal;overflow-wrap:anywhere;min-width:0}}
 """.strip()
 
 
@@ -74,8 +76,10 @@ def _calendar(days: Counter, today: date) -> str:
         if day.day == 1:
             squares.append(f'<text x="{x}" y="9">{day:%b}</text>')
     label = f"{sum(shown.values())} checks and cards on {len(shown)} days"
-    drawn = f'<svg width="{WEEKS * 16}" height="128" role="img" aria-label="{label}">{"".join(squares)}</svg>'
-    return f'<div class="scroll" tabindex="0">{drawn}</div><p>{label}.</p>'
+    width = WEEKS * 16 + 8  # the name of a month that began this week is wider than a square
+    # Narrow screens show all weeks, smaller: in a box that scrolls today's would be out of sight.
+    box = f'viewBox="0 0 {width} 128" style="max-width:{width}px"'
+    return f'<svg {box} role="img" aria-label="{label}">{"".join(squares)}</svg><p>{label}.</p>'
 
 
 def _mistakes(state: Replay) -> str:
