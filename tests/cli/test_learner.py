@@ -105,3 +105,14 @@ def test_hint_of_something_else_says_what_there_is(home, word, answer):
 
     assert answer in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_question_that_is_not_in_work_is_named_with_the_command_that_copies_it(home):
+    """By `grade`, and by `update`, which says what is wrong with the copy."""
+    (home / "work").mkdir()
+    one, all_ = course(home, "grade", "15"), course(home, "grade")
+
+    assert (2, 2) == (one.returncode, all_.returncode)
+    assert f"{STEM} is not in work/. Run `course learn` to copy it." in one.stderr
+    assert "None of these questions is in work/. Run `course learn` to copy them." in all_.stderr
+    assert "is missing or is not a notebook" in course(home, "update", "15").stderr

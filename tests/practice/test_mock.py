@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -263,3 +264,55 @@ def test_the_command_begins_goes_on_and_reports(tmp_path):
     assert 1 == len(list((tmp_path / "work" / "mock").iterdir()))
     assert 2 == course(tmp_path, "--clock", time="12:00:00").returncode
     assert 2 == course(tmp_path, "--chapters", "9").returncode
+
+
+def test_parts_that_were_never_reached_are_called_so(sitting, at):
+    """Nothing was asked, so nothing was left unsaid."""
+    at("10:20:00")
+    mock.happened(sitting, "end")
+    found = mock_report.facts(sitting, progress.entries(), at("10:30:00"))
+
+    assert [True, False, False] == [part["reached"] for part in found["parts"]]
+    assert ["not reached"] == mock_report.lines(found["parts"][1]) == mock_report.lines(found["parts"][2])
+    assert "not said" not in mock_report.as_html(found)
+
+
+def _answering(monkeypatch, *lines):
+    """The prompts of click are answered line by line; an empty line is Enter."""
+    answers = iter(lines)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda *_: next(answers))
+    return answers
+
+
+def test_enter_chooses_no_verdict(sitting, env, monkeypatch, at):
+    """It is asked again until a kind is said."""
+    from utils.cli import mock as command
+
+    at("10:01:00")
+    left = _answering(monkeypatch, "", "", "not decided")
+    assert command._folklore(sitting, sitting.parts[2], 2)
+    assert [] == list(left)
+    assert ["not decided"] == [entry["verdict"] for entry in progress.entries() if entry.get("what") == "said"]
+
+
+def test_enter_checks_until_it_is_right_and_then_goes_on(sitting, env, monkeypatch, at):
+    """Wrong, right, and the third Enter is the next part."""
+    from utils.cli import mock as command
+    from utils.practice import review
+
+    at("10:01:00")
+    rows = [
+        SimpleNamespace(report=SimpleNamespace(status=s, to_text=lambda colour, s=s: s)) for s in ("wrong", "right")
+    ]
+    graded = iter(rows)
+    monkeypatch.setattr(review, "grade", lambda path, names: [next(graded)])
+    monkeypatch.setattr(command, "ROOT", env)
+    left = _answering(monkeypatch, "", "", "")
+
+    assert command._code(sitting, sitting.parts[0], 0)
+    assert [] == list(graded) == list(left)
+
+
+def test_words_where_no_interview_is_running(tmp_path):
+    """With the command that begins one."""
+    assert "No mock interview is running. Run `course mock`" in course(tmp_path, "--end").stderr

@@ -315,6 +315,11 @@ def test_a_link_stays_and_its_file_is_written(tmp_path, words):
         assert target.is_file()
 
 
+def test_whoever_follows_no_plan_is_given_an_example(tmp_path):
+    """A command that works as it stands."""
+    assert _refused(course(tmp_path, "plan")).endswith("Choose one, for example: course plan 3")
+
+
 # ---- a folder that cannot be written ------------------------------------------------------------------------------
 
 

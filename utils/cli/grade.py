@@ -90,7 +90,8 @@ def grade(
         if warning:
             click.echo(warning, err=True)
     if not files:
-        raise click.UsageError(f"{folder} holds none of these questions; `course learn` copies them there.")
+        what, them = (f"{stems[0]} is not", "it") if len(stems) == 1 else ("None of these questions is", "them")
+        raise click.UsageError(f"{what} in {folder.name}/. Run `course learn` to copy {them}.")
 
     lost = []
 

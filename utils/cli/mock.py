@@ -17,15 +17,15 @@ ROOT = root()
 @click.option("--minutes", type=click.IntRange(1, 240), default=45, show_default=True, help="How long it lasts.")
 @click.option("--chapters", default="", help="Draw from these only, as in 1,2.")
 @click.option("--seed", type=int, help="The same seed and the same history draw the same interview.")
-@click.option("--clock", "clock_only", is_flag=True, help="Only show the clock of the sitting that is on.")
-@click.option("--json", "as_json", is_flag=True, help="Print the facts of the last sitting.")
-@click.option("--end", "ending", is_flag=True, help="End the sitting that is on.")
+@click.option("--clock", "clock_only", is_flag=True, help="Only show the clock of the interview that is running.")
+@click.option("--json", "as_json", is_flag=True, help="Print the facts of the last interview.")
+@click.option("--end", "ending", is_flag=True, help="End the interview that is running.")
 def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_json: bool, ending: bool) -> None:
     """A mock interview: code, a spoken question with follow-ups, a piece of folklore.
 
     \b
     course mock --minutes 45 --chapters 1,2
-    course mock                               goes on with a sitting that is not over
+    course mock                               continues an interview that is not over
 
     It ends at its deadline, however late one looks. The report has facts and no score: work/mock/DATE/report.html.
     """
@@ -36,7 +36,7 @@ def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_jso
     sitting = sittings.latest(ROOT)
     lasts = sitting is not None and sittings.ended(sitting, log, now()) is None
     if not lasts and (clock_only or ending):
-        raise click.UsageError("no sitting is on; `course mock` begins one")
+        raise click.UsageError("No mock interview is running. Run `course mock` to begin one.")
     if as_json:
         echo_json(_facts(sitting) if sitting else None)
     elif clock_only:
@@ -105,7 +105,7 @@ def _sit(sitting: object) -> None:
         if not sys.stdin.isatty():
             return
         if not {"code": _code, "spoken": _spoken, "folklore": _folklore}[part.kind](sitting, part, index):
-            click.echo("`course mock` goes on with it; the clock does not stop.")
+            click.echo("You left. The clock still runs. Run `course mock` to continue.")
             return
         _note(sitting, "done", part=index)
     if sittings.ended(sitting, entries(), now()) is None:
@@ -119,13 +119,16 @@ def _code(sitting: object, part: object, index: int) -> bool:
     from utils.practice.mock_report import clock
     from utils.practice.review import grade
 
+    enter = "check"
     while _left(sitting) > 0:
-        word = _asked(f"{clock(_left(sitting))} left. check, hint, next or leave", "check", "hint", "next", "leave")
+        text = f"{clock(_left(sitting))} left. check, hint, next or leave"
+        word = _asked(text, "check", "hint", "next", "leave", enter=enter)
         if word in ("next", "leave"):
             return word == "next"
         if word == "check" and _left(sitting) > 0:
             for row in grade(sitting.blank, [part.name]):
                 click.echo(row.report.to_text(sys.stdout.isatty()))
+                enter = "next" if row.report.status == "right" else "check"
         if word == "hint":
             hints = catalogue.entries()[part.stem]["exercises"][part.name]["hints"]
             shown = sum(e.get("event") == "hint" and e.get("exercise") == part.name for e in _during(sitting))
@@ -140,8 +143,9 @@ def _during(sitting: object) -> list[dict]:
     return [entry for _, entry in within(sitting, entries())]
 
 
-def _asked(text: str, *words: str) -> str:
-    return click.prompt(text, type=click.Choice(words), default=words[0])
+def _asked(text: str, *words: str, enter: str | None = None) -> str:
+    """One of the words; Enter alone stands for `enter`, and for none where there is none."""
+    return click.prompt(text, type=click.Choice(words), default=enter)
 
 
 def _spoken(sitting: object, part: object, index: int) -> bool:

@@ -24,7 +24,8 @@ def facts(sitting: Sitting, entries: list[dict], moment: datetime) -> dict:
     for index, part in enumerate(sitting.parts):
         reached = index < len(starts)
         seconds = round((ends[index] - starts[index]).total_seconds()) if reached else 0
-        parts.append({"kind": part.kind, "question": part.title, "seconds": seconds, **_of(sitting, part, index, seen)})
+        about = {"kind": part.kind, "question": part.title, "reached": reached, "seconds": seconds}
+        parts.append(about | _of(sitting, part, index, seen))
     return {
         "sitting": sitting.id, "seed": sitting.seed, "started": sitting.started.isoformat(),
         "deadline": sitting.deadline.isoformat(), "ended": end.isoformat(), "parts": parts,
@@ -91,6 +92,8 @@ def _item(line: str) -> str:
 
 def lines(part: dict) -> list[str]:
     """The facts of a part in words."""
+    if not part.get("reached", True):
+        return ["not reached"]
     spent = [f"{clock(part['seconds'])} spent"]
     if part["kind"] == "code":
         right = part["right_after_seconds"]

@@ -98,7 +98,7 @@ def update(home: Path, stem: str) -> tuple[Merged, Path]:
     notebook = read(mine)
     if notebook is None:
         raise ValueError(
-            f"{mine} is missing or no notebook; `course reset {stem[:2]}` gives a fresh one, after a backup."
+            f"{mine} is missing or is not a notebook; `course reset {stem[:2]}` gives a fresh one, after a backup."
         )
     names = list(catalogue.entries()[stem]["exercises"])
     merged = merge(notebook, editions.blank(stem, home), names, lambda cell: earlier.was_given(stem, cell))
