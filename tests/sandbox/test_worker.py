@@ -167,7 +167,7 @@ UNREADABLE = {
     "syntax error": ("broken.py", b"def batchnorm_forward(x, gamma, beta, eps=1e-5)\n    return x\n", "SyntaxError"),
     "a notebook that is not JSON": ("text.ipynb", b"def batchnorm_forward(): pass", "not a Jupyter notebook"),
     "a notebook without cells": ("empty.ipynb", b"{}", "not a Jupyter notebook"),
-    "an empty file": ("empty.py", b"", "none of the course's exercises"),
+    "an empty file": ("empty.py", b"", "no exercise of the course"),
     "a binary file": ("binary.py", bytes(range(256)) * 8, "not Python text"),
     "a file of another encoding": ("utf16.py", RIGHT.encode("utf-16"), "not Python text"),
     "Latin-1 without a coding line": ("latin.py", "# é\n".encode("latin-1") + RIGHT.encode(), "not Python text"),

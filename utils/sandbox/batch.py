@@ -154,7 +154,9 @@ def contents(worker: Worker, data: bytes, path: PurePath, expected: list[str]) -
         if "broken" in part:
             yield unread(part["broken"], name)
         else:
-            yield Answer(name, part["source"], found["torch"], str(path), found["files"])
+            kept = set(part["kept"] or ())
+            whole = [[text, index in kept] for index, text in enumerate(found["whole"])] if kept else []
+            yield Answer(name, part["source"], found["torch"], str(path), found["files"], whole=whole)
     missing = [name for name in expected if name not in found["parts"]]
     yield from map(_missing, missing)
     if not found["parts"] and not missing:

@@ -1,5 +1,7 @@
 """What a forked child does, under its limits: take a file apart, or run one answer on the cases of its exercise."""
 
+import __future__
+
 import contextlib
 import functools
 import importlib.abc
@@ -130,7 +132,10 @@ def _define(job: dict) -> Any:
     builtins.display = _shown  # a notebook has it; here nobody looks
     linecache.cache["<answer>"] = (len(text), None, text.splitlines(True), "<answer>")
     try:
-        exec(compile(text, "<answer>", "exec"), module.__dict__)
+        if job.get("whole"):
+            _run_whole(job["whole"], module.__dict__)
+        else:
+            exec(compile(text, "<answer>", "exec"), module.__dict__)
     except BaseException as error:
         return run.failure_of(error)
     function = module.__dict__.get(name)
@@ -138,6 +143,19 @@ def _define(job: dict) -> Any:
         return run.Failure("raised", f"{name} is not a function or class.")
     owner = run.borrowed(function)
     return run.Failure("raised", f"{name} comes from {owner}: write your own.") if owner else function
+
+
+def _run_whole(statements: list[list], names: dict) -> None:
+    """Run all statements of a file, one by one; what one raises that the exercise does not need is passed over."""
+    flags = 0
+    for text, needed in sorted(statements, key=lambda part: not part[0].startswith("from __future__")):
+        try:
+            code = compile(text, "<answer>", "exec", flags, dont_inherit=True)
+            flags |= code.co_flags & __future__.annotations.compiler_flag
+            exec(code, names)
+        except BaseException:
+            if needed:
+                raise
 
 
 def _shown(*_: Any, **__: Any) -> None:

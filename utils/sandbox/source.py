@@ -44,9 +44,18 @@ class Definitions:
 
     def needed_for(self, exercise: str) -> str:
         """The source of all statements that `exercise` needs, directly or through other names."""
-        kept = dependencies.needed(self.statements, exercise)
+        return self._joined(dependencies.needed(self.statements, exercise))
+
+    def _joined(self, kept: list[int]) -> str:
         texts = [self.statements[i].text for i in kept]
         return "\n\n".join(sorted(texts, key=lambda text: not text.startswith("from __future__")))
+
+    def part(self, exercise: str) -> dict:
+        """{"source", "kept"}: kept are the needed statements where others that may matter were left out, else None."""
+        kept = dependencies.needed(self.statements, exercise)
+        left_out = set(range(len(self.statements))).difference(kept)
+        matters = any(not self.statements[i].idle for i in left_out)
+        return {"source": self._joined(kept), "kept": kept if matters else None}
 
 
 def read(path: Path, names: list[str]) -> Definitions:
@@ -66,9 +75,10 @@ def parts(data: bytes, suffix: str, names: list[str]) -> dict:
     found = read_bytes(data, suffix, names)
     return {
         "parts": {
-            name: {"broken": found.broken[name]} if name in found.broken else {"source": found.needed_for(name)}
+            name: {"broken": found.broken[name]} if name in found.broken else found.part(name)
             for name in found.defined(names)
         },
+        "whole": [part.text for part in found.statements],  # for an answer that comes out wrong without the rest
         "torch": found.torch,
         "files": found.files,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NAMED = (*_FUNCTIONS, ast.ClassDef, ast.Import, ast.ImportFrom)
 _BY_TEXT = {"eval", "exec", "globals", "locals", "vars", "getattr"}  # what finds a helper by a text
+_TELLING = {"check", "print", "display", "show"}  # calls that leave nothing behind
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -27,6 +28,7 @@ class Statement:
     assigns: bool  # binds its names neither as import nor as function or class
     from_course: bool  # imports from the course's own modules
     always: bool  # kept whatever is needed: nobody knows what a star import binds
+    idle: bool  # nothing that others do depends on its having run, but for the names it binds
 
 
 def statement(node: ast.stmt, text: str) -> Statement:
@@ -48,7 +50,15 @@ def statement(node: ast.stmt, text: str) -> Statement:
         from_course=isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "utils",
         always=any(isinstance(part, ast.alias) and part.name == "*" for part in here)
         or getattr(node, "module", "") == "__future__",
+        idle=isinstance(node, (*_NAMED, ast.Pass)) or (isinstance(node, ast.Expr) and _only_tells(node.value)),
     )
+
+
+def _only_tells(value: ast.expr) -> bool:
+    """A docstring, a name at a cell's end, `check(answer)`, `print(…)` of such."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _TELLING:
+        return not any(isinstance(node, ast.Call) for part in value.args for node in ast.walk(part))
+    return isinstance(value, (ast.Constant, ast.Name))
 
 
 def _run_with(statement: ast.stmt) -> Iterator[ast.AST]:

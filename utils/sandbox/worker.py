@@ -40,6 +40,7 @@ class Answer:
     torch: bool = False
     file: str = "answer.py"  # what `__file__` says; modules beside it can be imported
     files: dict[str, str] = field(default_factory=dict)  # what `%%writefile` cells write
+    whole: list[list] = field(default_factory=list)  # [text, does the exercise need it] of all statements, or none
     here: bool = True  # its file lies on this machine, with the modules that it may import
 
 
@@ -78,7 +79,16 @@ class Worker:
         )
 
     def grade(self, answer: Answer) -> Report:
-        """Run an answer in a child and judge it. Never raises for what the learner's code does."""
+        """Run an answer in a child and judge it. Never raises for what the learner's code does.
+
+        An answer that fails may need more of its file than was seen to: it has a second run, after all of the file.
+        """
+        verdict = self._grade(answer)
+        if answer.whole and verdict.status in (report.WRONG, report.ERROR):
+            return self._grade(answer, whole=True) or verdict
+        return verdict
+
+    def _grade(self, answer: Answer, whole: bool = False) -> Report:
         try:
             exercise = catalogue.exercise(answer.exercise)
         except ModuleNotFoundError as error:
@@ -91,13 +101,13 @@ class Worker:
             "kind": "run", "exercise": answer.exercise, "source": answer.source, "file": answer.file,
             "folder": str(Path(answer.file).resolve().parent) if answer.here and Path(answer.file).exists() else "",
             "files": answer.files, "torch": answer.torch or catalogue.question(slug).torch,
-        }  # fmt: skip
+        } | ({"whole": answer.whole} if whole else {})  # fmt: skip
         result = self._ask(job, _inputs(answer.exercise))
         outcomes = _outcomes(result)
         if outcomes:
             try:
                 verdict = judge.judge(exercise, outcomes, references)
-                return self._with_line(verdict, answer, job, outcomes) if self.explain else verdict
+                return self._with_line(verdict, answer, job, outcomes) if self.explain and not whole else verdict
             except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError):
                 result = _UNREADABLE  # a child that made up its own answer
         status, message = _trouble(result)
