@@ -11,7 +11,6 @@ from utils.practice.cards import ROOT
 from utils.practice.due import Due
 from utils.practice.upnext import stem_of
 from utils.practice.watch import whole
-from utils.workplace.answers import answers
 
 
 def folder(home: Path, day: date) -> Path:
@@ -103,6 +102,7 @@ def _copies(home: Path, one: Due) -> list[Path]:
 
 
 def _is_waiting(path: Path, name: str, graded: set) -> bool:
-    from utils.sandbox.batch import digest_of
+    from utils.sandbox.batch import digest_of  # both load NumPy, for which `course next` would wait
+    from utils.workplace.answers import answers
 
     return bool(answers(path, [name])) and (name, digest_of(path.read_bytes())) not in graded
