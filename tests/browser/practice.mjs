@@ -36,8 +36,7 @@ async function exported(page) {
 
 const one = await arrived();
 const empty = { text: await shown(one.page), databases: await one.page.evaluate(async () => (await indexedDB.databases()).length) };
-await one.page.click(".course-transfer .export");
-empty.exported = await one.page.locator(".course-transfer [role=status]").innerText();
+empty.exported = await said(one.page, () => one.page.click(".course-transfer .export"));
 const refused = [];
 for (const file of bad) refused.push(await imported(one.page, file));
 const untouched = await one.page.evaluate(async () => (await indexedDB.databases()).length);
