@@ -280,7 +280,7 @@ def reading(data: bytes, suffix: str) -> Iterator[str]:
             yield f"no reason is given: {found}"
         return
     for name, part in found["parts"].items():
-        if name not in names or not set(part) < {"source", "broken"}:
+        if name not in names or set(part) not in ({"source", "kept"}, {"broken"}):
             yield f"a part that is none: {name!r}, {part}"
         if "source" in part and (words := _compiled(part["source"])):
             yield f"{name}: the definitions do not compile: {words}"

@@ -82,7 +82,7 @@ def test_an_exception_of_ours_would_be_seen(monkeypatch):
 
     monkeypatch.setattr(child, "definitions", fail)
     assert ["UnicodeError: ours"] == list(fuzz.reading(b"", ".py"))
-    parts = {"conv2d": {"source": "def conv2d(:"}}
+    parts = {"conv2d": {"source": "def conv2d(:", "kept": None}}
     monkeypatch.setattr(child, "definitions", lambda job, data: {"parts": parts, "torch": False, "files": {}})
     assert ["conv2d: the definitions do not compile"] == [fault.split(": i")[0] for fault in fuzz.reading(b"", ".py")]
 

@@ -31,5 +31,5 @@ codecs.register_error("course", _plain)
 
 def echo_json(value: object) -> None:
     """Print JSON that a program reads right, whatever encoding the pipe to it has."""
-    whole = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    whole = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     click.echo(json.dumps(value, ensure_ascii=not whole, indent=1))

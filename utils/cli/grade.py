@@ -19,6 +19,7 @@ from utils.grading.text import printable
 from utils.workplace.folder import current
 
 ROOT = root()
+MOST = 86_400.0  # seconds: a day
 STOPPED = 130  # what a shell gives for Ctrl-C
 
 
@@ -26,6 +27,8 @@ def seconds(_: click.Context, __: click.Parameter, value: float) -> float:
     """A number of seconds, as an option's callback."""
     if not (math.isfinite(value) and value > 0):
         raise click.BadParameter("a positive number of seconds is expected.")
+    if value > MOST:
+        raise click.BadParameter(f"at most {MOST:,.0f} seconds, a day, are allowed.")
     return value
 
 
@@ -117,12 +120,16 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
 
     _say_what_is_lacking()
     with ExitStack() as stack:
-        ledger = stack.enter_context(_opened(Ledger, jsonl)) if jsonl else None
+        ledger = stack.enter_context(_opened(Ledger, jsonl, timeout, explain)) if jsonl else None
+        unwritten = []
         advance = stack.enter_context(progress_bar("grading", as_json))
 
         def final(row: object) -> None:
-            if ledger:
-                ledger.write(row)
+            if ledger and not unwritten:
+                try:
+                    ledger.write(row)
+                except OSError as error:  # a full disk costs the rows their place there, and no verdict
+                    unwritten.append(error.strerror)
             note(row)
             advance(row.report.exercise)
 
@@ -137,6 +144,9 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
         echo_json([row.to_json() for row in rows])
     else:
         _print_rows(rows)
+    if unwritten:
+        click.echo(f"Not all rows are in {jsonl}: {unwritten[0]}. The same command goes on from there.", err=True)
+        sys.exit(2)
     return rows
 
 
@@ -150,9 +160,9 @@ def _say_what_is_lacking() -> None:
         click.echo(words, err=True)
 
 
-def _opened(ledger: type, path: Path) -> object:
+def _opened(ledger: type, path: Path, timeout: float, explain: bool) -> object:
     try:
-        return ledger(path)
+        return ledger(path, timeout, explain)
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--jsonl") from None
 
@@ -162,7 +172,7 @@ def _exit(rows: list) -> None:
 
 
 def _print_rows(rows: list) -> None:
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    colour = sys.stdout is not None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     previous = None
     for row in rows:
         if row.file != previous:

@@ -83,6 +83,7 @@ def definitions(job: dict, data: bytes) -> dict:
 
 def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratch: str) -> NoReturn:
     """Run the learner's code and send what came of it."""
+    job = job | {"file": os.path.abspath(job["file"])}
     os.chdir(scratch)
     tempfile.tempdir = scratch
     for name, text in job["files"].items():  # what `%%writefile` cells write
