@@ -93,6 +93,7 @@ def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratc
     limits.bound(most_memory(job), job["timeout"])
     if shut_in:
         shut_in()
+    limits.take_away()
     sys.addaudithook(limits.guard(scratch))
     try:
         _reply(writer, _outcomes(job, exercise, codec.from_bytes(inputs)))

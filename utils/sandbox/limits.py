@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import shutil
 import signal
 import sys
 import time
@@ -15,7 +16,14 @@ from utils.sandbox import process
 MEMORY = {False: 320 << 20, True: 3 << 30}  # bytes of address space beyond the worker's own; with torch: True
 MAX_FILE = 16 << 20  # bytes a child may write into one file of its scratch folder
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SECRET = ("references", "fingerprints", "recorded", "exercises", "carried")  # folders of `utils` that answer questions
+SECRET = (
+    "references",
+    "fingerprints",
+    "recorded",
+    "exercises",
+    "carried",
+    "classroom",
+)  # folders of `utils` that answer questions
 
 
 @functools.cache
@@ -123,11 +131,33 @@ _FORBIDDEN = {
     "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.exec", "os.system", "subprocess.Popen", "pty.spawn",
     "os.kill", "os.killpg", "signal.pthread_kill", "socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg",
     "ctypes.dlsym", "os.startfile", "os.startfile/2", "_winapi.CreateProcess", "_winapi.OpenProcess",
-    "_winapi.TerminateProcess",
+    "_winapi.TerminateProcess", "resource.setrlimit", "resource.prlimit", "socket.__new__", "socket.getaddrinfo",
 }  # fmt: skip
+# What has no audit event: replaced in the child. Nor may it import the modules anew that bring them along.
+_UNHEARD = {
+    "os": ("setpriority", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "mkfifo", "mknod"),
+    "signal": ("pidfd_send_signal",), "_posixsubprocess": ("fork_exec",), "subprocess": ("_fork_exec",),
+}  # fmt: skip
+_TWINS = {"os": "posix", "signal": "_signal"}  # the compiled modules that hold the same functions
+_NOT_ANEW = {"_posixsubprocess", "posix", "_signal"}
 _WRITING = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod",
             "os.chown", "os.utime", "shutil.rmtree", "shutil.move", "shutil.copyfile", "shutil.chown"}  # fmt: skip
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def take_away() -> None:
+    """Replace, for this process's life, the functions by which a child could act on others without an audit event."""
+    shutil._use_fd_functions = False  # `rmtree` by paths: handles on folders are refused
+    for name, functions in _UNHEARD.items():
+        for module in filter(None, map(sys.modules.get, (name, _TWINS.get(name)))):
+            for function in functions:
+                if hasattr(module, function):
+                    setattr(module, function, functools.partial(_refuse, f"{name}.{function}"))
+    sys.modules.pop("_posixsubprocess", None)
+
+
+def _refuse(name: str, *_: Any, **__: Any) -> None:
+    raise PermissionError(f"{name} is not allowed while grading")
 
 
 def guard(scratch: str) -> Callable[[str, tuple], None]:
@@ -144,9 +174,15 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
     libraries = tuple({true(path) for path in (sys.prefix, sys.base_prefix)})
     forbidden, writing, flags_of_writing = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS
     devnull = {os.devnull, true(os.devnull)}
+    isdir, not_anew, own_process = os.path.isdir, frozenset(_NOT_ANEW), str(os.getpid())
 
     def inside(path: str, folder: str) -> bool:
         return path == folder or path.startswith(folder + separator)
+
+    def of_another(path: str) -> bool:
+        """Is it another process's file in /proc, its environment for one?"""
+        process = path.split("/")[2] if path.startswith("/proc/") else ""
+        return process.isdigit() and process != own_process
 
     def refuse_library(name: Any) -> None:
         path = true(name) if isinstance(name, (str, bytes)) else ""
@@ -154,7 +190,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
             raise PermissionError("ctypes.dlopen is not allowed while grading")
 
     def hook(event: str, args: tuple) -> None:
-        if event in forbidden or event.startswith("winreg."):
+        if event in forbidden or event.startswith("winreg.") or (event == "import" and args[0] in not_anew):
             raise PermissionError(f"{event} is not allowed while grading")
         if event == "ctypes.dlopen":
             refuse_library(args[0])
@@ -165,6 +201,12 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
             paths = paths[:1] if isinstance(args[0], (str, bytes, os.PathLike)) else []
             if any(inside(path, folder) for path in paths for folder in secret):
                 raise PermissionError("the answers cannot be read while grading")
+            if any(map(of_another, paths)):
+                raise PermissionError("other processes cannot be looked at while grading")
+            if args[1] is None and any(
+                map(isdir, paths)
+            ):  # `dir_fd` would lead past this hook, which is not told of it
+                raise PermissionError("a folder cannot be opened while grading")
             if not args[2] & flags_of_writing:
                 return
         if any(not inside(path, own) and not inside(path, shared) and path not in devnull for path in paths):

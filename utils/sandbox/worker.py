@@ -30,6 +30,9 @@ _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX
           "MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}  # fmt: skip
 _UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
 
+# What an answer of a child's own making may raise here, the deep and the large ones too.
+_FORGED = (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError, RecursionError, MemoryError)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -60,14 +63,14 @@ class Worker:
 
     def close(self) -> None:
         """End the worker process, its child and their scratch folder."""
-        if self._process:
+        running, self._process = self._process, None  # first: a signal's handler may close it meanwhile
+        scratch, self._scratch = self._scratch, None
+        if running:
             at_once = process.forks() and sys.platform.startswith("linux")  # its child dies with it
-            process.end(self._process, 0 if at_once else 5)
-            self._process = None
-        if self._scratch:
-            remove(self._scratch.name)
-            self._scratch.cleanup()
-            self._scratch = None
+            process.end(running, 0 if at_once else 5)
+        if scratch:
+            remove(scratch.name)
+            scratch.cleanup()
 
     def take_apart(self, data: bytes, suffix: str, names: list[str]) -> dict:
         """What a file defines, as `source.parts` says, or {"status", "message"} of why there is nothing."""
@@ -108,7 +111,7 @@ class Worker:
             try:
                 verdict = judge.judge(exercise, outcomes, references)
                 return self._with_line(verdict, answer, job, outcomes) if self.explain and not whole else verdict
-            except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError):
+            except _FORGED:
                 result = _UNREADABLE  # a child that made up its own answer
         status, message = _trouble(result)
         advice = _ADVICE.get(status, "")
@@ -184,7 +187,7 @@ def _outcomes(result: object) -> list[run.Outcome] | None:
     """The outcomes in what a child sent, or None; a child is not to be trusted with the form of its answer either."""
     try:
         return [run.Outcome.from_plain(plain) for plain in result["outcomes"]]
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except _FORGED:
         return None
 
 

@@ -1,0 +1,107 @@
+"""What a child tries at the grader, at its limits, at other processes and at the answers is refused."""
+
+import json
+import os
+import struct
+import textwrap
+
+import pytest
+
+from utils.grading import report
+from utils.sandbox import server
+from utils.sandbox.worker import Answer, Worker
+
+PREAMBLE = "import os, sys, signal, socket, resource, subprocess, io\n"
+SIGNATURE = "def batchnorm_forward(x, gamma, beta, eps=1e-5):\n"
+
+REFUSED = {
+    "the server's limits": "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE)",
+    "its own limits": "resource.setrlimit(resource.RLIMIT_CPU, (1, 1))",
+    "another's priority": "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+    "another's processors": "os.sched_setaffinity(os.getppid(), {0})",
+    "the same, by the compiled module": "import posix; posix.sched_setaffinity(os.getppid(), {0})",
+    "a socket that listens": "socket.socket().listen()",
+    "a name looked up": "socket.getaddrinfo('localhost', 80)",
+    "a process by the module below subprocess": "import _posixsubprocess; _posixsubprocess.fork_exec",
+    "the same, by subprocess": "subprocess._fork_exec()",
+    "a pipe with a name": "os.mkfifo('p')",
+    "a signal by a handle": "signal.pidfd_send_signal(0, 9)",
+    "another's environment": "open(f'/proc/{os.getppid()}/environ').read()",
+    "a teacher's list of answers": "import utils.classroom.example_answers",
+    "a handle on a folder": "os.open('/', os.O_RDONLY)",
+    "a handle on its own folder": "os.mkdir('d'); os.open('d', os.O_RDONLY)",
+}
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with Worker(timeout=5.0) as one:
+        yield one
+
+
+def verdict(worker, body):
+    """What becomes of an answer with these lines."""
+    return worker.grade(Answer("batchnorm_forward", PREAMBLE + SIGNATURE + textwrap.indent(body, "    ")))
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+def test_is_refused(worker, body):
+    """Each is a PermissionError in the child, and nothing happens."""
+    found = verdict(worker, body)
+
+    assert report.ERROR == found.status
+    assert "PermissionError" in found.message, found.message
+
+
+def test_a_folder_of_one_s_own_can_be_made_and_removed(worker):
+    """What the walls refuse does not touch the honest use of temporary folders."""
+    body = (
+        "import tempfile\nwith tempfile.TemporaryDirectory() as f:\n    os.makedirs(f + '/a/b')\n"
+        "    open(f + '/a/b/c', 'w').close()\nraise ValueError('removed' if not os.path.exists(f) else 'there')\n"
+    )
+
+    assert "removed" in verdict(worker, body).message
+
+
+def test_a_forged_deep_answer_is_its_own_row(worker):
+    """A tree of lists that the codec takes and the comparison cannot walk: an error, and the worker goes on."""
+    for depth in (300, 700, 950):
+        tree = {"dict": {"outcomes": {"list": [{"dict": {
+            "values": {"dict": {"out": {"plain": "DEEP"}}}, "failure": {"plain": None}, "call": {"plain": "x"}}}]}}}  # fmt: skip
+        tree = json.dumps(tree).replace('"DEEP"', "[" * depth + "0" + "]" * depth)
+        head = f'{{"tree": {tree}, "arrays": {{}}}}'.encode()
+        data = struct.pack("<Q", len(head)) + head
+        frame = struct.pack("<Q", len(data)) + data
+        body = (
+            "frame = sys._getframe()\nwhile frame.f_code.co_name != '_be_child':\n    frame = frame.f_back\n"
+            f"os.write(frame.f_locals['writer'], {frame!r})\nos._exit(0)\n"
+        )
+
+        assert verdict(worker, body).status in (report.ERROR, report.WRONG)
+
+
+def test_closing_twice_at_once_is_harmless():
+    """Ctrl-C may close a worker while it is being closed."""
+    worker = Worker()
+    worker._start()
+    scratch = worker._scratch
+    honest = scratch.cleanup
+
+    def interrupted():
+        worker.close()
+        honest()
+
+    scratch.cleanup = interrupted
+    worker.close()
+
+    assert not os.path.exists(scratch.name)
+
+
+@pytest.mark.parametrize("hidden", ["{}", "# Ä {}", "# coding: latin-1\n{}"])
+def test_no_strangers_text_with_nested_finally_is_compiled_in_the_server(hidden):
+    """Two kilobytes of it take gigabytes: it is taken apart in a child, under limits, however it is written."""
+    deep = "".join(" " * i + "try: pass\n" + " " * i + "finally:\n" for i in range(19)) + " " * 19 + "pass\n"
+
+    assert not server._is_small(hidden.format(deep).encode())
+    assert not server._is_small(json.dumps(deep.replace("f", "\\u0066")).encode())
+    assert server._is_small(b"def f():\n    return 1\n")
