@@ -123,8 +123,11 @@ PROBLEMS = {
 
 
 def _run(function, problem, theta0, **more):
-    f, grad, hess = PROBLEMS[problem]
-    return function(lambda t: float(f(np.asarray(t, float))), lambda t: grad(np.asarray(t, float)), lambda t: hess(np.asarray(t, float)), theta0, *more.values())  # fmt: skip
+    """tol and max_steps by place; max_steps by name where tol is left at its default."""
+    placed = more.values() if "tol" in more else ()
+    named = {} if "tol" in more else more
+    f, grad, hess = (lambda t, part=part: part(np.asarray(t, float)) for part in PROBLEMS[problem])
+    return function(lambda t: float(f(t)), grad, hess, theta0, *placed, **named)
 
 
 def _oracle_path(problem, theta0, tol=1e-8, max_steps=100):
@@ -320,9 +323,9 @@ DAMPED = Exercise(
         Case("a gradient of (0.1, 0)", _start("saddle", 0.1, 1.0, tol=0.08, max_steps=5)),
         Case("a large gradient, but a short step", _start("quadratic", 0.0, 0.0, 1e-3, tol=1e-2, max_steps=5)),
         Case("no step allowed", _start("saddle", 1.0, 2.0, tol=1e-8, max_steps=0)),
-        Case("a gradient between 1e-8 and 1e-6", _start("hyperbola", 0.005)),
-        Case("a gradient between 1e-10 and 1e-8", _start("hyperbola", 0.0015)),
-        Case("a gradient of 1.05e-8, and the default", _start("hyperbola", 1.05e-8)),
+        Case("a gradient between 1e-8 and 1e-6", _start("hyperbola", 0.005, max_steps=12)),
+        Case("a gradient between 1e-10 and 1e-8", _start("hyperbola", 0.0015, max_steps=12)),
+        Case("a gradient of 1.05e-8, and the default", _start("hyperbola", 1.05e-8, max_steps=12)),
         Case("a gradient of 9.5e-9, and the default", _start("hyperbola", 9.5e-9)),
         Case("a hundred steps are not enough", _start("exponential", 130.0)),
     ),

@@ -119,7 +119,7 @@ _HUNGARIAN_CASES = (
     Case("four by four", lambda rng: dict(cost=rng.normal(size=(4, 4)))),
     Case("five predictions, three truths", lambda rng: dict(cost=rng.uniform(size=(5, 3)))),
     Case("three by seven", lambda rng: dict(cost=rng.uniform(size=(3, 7)))),
-    Case("six by four", lambda rng: dict(cost=rng.normal(size=(6, 4)))),
+    Case("five by four", lambda rng: dict(cost=rng.normal(size=(5, 4)))),
     Case("five by five", lambda rng: dict(cost=rng.normal(size=(5, 5)))),
     Case("one by one", lambda rng: _costs([7])),
     Case("no rows", lambda rng: dict(cost=np.zeros((0, 3)))),

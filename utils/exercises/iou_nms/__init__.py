@@ -116,7 +116,7 @@ _BATCHED_CASES = (
     Case("a large image", lambda rng: _scene(
         [[x, x, x + 90, x + 90] for x in (9000, 8000, 4904, 1320)], [0.9, 0.8, 0.7, 0.6], 0.5, [0, 1, 1, 1])),
     Case("equal scores in two classes", lambda rng: _scene(_SAME * 4, [0.5] * 4, 0.5, [1, 0, 0, 1])),
-    Case("thirty boxes of four classes", lambda rng: _crowd(rng, 30, 0.4, 4, low=-30, high=20)),
+    Case("24 boxes of four classes", lambda rng: _crowd(rng, 24, 0.4, 4, low=-30, high=20)),
 )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ _SOFT_CASES = (
         [[0, 0, 0.4, 0.4], [0.3, 0, 0.7, 0.4], [0.6, 0.6, 0.9, 0.9]], [0.9, 0.8, 0.7])),
     Case("one box", lambda rng: _soft_scene([[3, 4, 5, 6]], [0.3])),
     Case("no boxes", lambda rng: _soft_scene([], [])),
-    Case("thirty boxes", lambda rng: dict(boxes=random_boxes(rng, 30, high=40.0), scores=distinct(rng, 30))),
+    Case("twenty boxes", lambda rng: dict(boxes=random_boxes(rng, 20, high=35.0), scores=distinct(rng, 20))),
 )  # fmt: skip
 
 

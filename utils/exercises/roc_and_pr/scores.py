@@ -275,7 +275,7 @@ THRESHOLD = Exercise(
         Case("no negative", lambda rng: labelled([1, 1, 1], [3, 1, 2])),
         Case("20 samples, scores of any size", lambda rng: drawn(rng, 20, 0.3, gain=1.5)),
         Case("100 samples, many ties, one in ten positive", lambda rng: drawn(rng, 100, 0.1, levels=4, gain=2.0)),
-        Case("25 samples, two in five positive", lambda rng: drawn(rng, 25, 0.4)),
+        Case("15 samples, two in five positive", lambda rng: drawn(rng, 15, 0.4)),
         Case("mostly positive", lambda rng: drawn(rng, 20, 0.8)),
     ),
     mistakes=THRESHOLD_MISTAKES,
