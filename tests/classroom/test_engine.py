@@ -12,6 +12,7 @@ from utils.classroom.grader import EditionError, Job
 from utils.classroom.results import Results, read
 from utils.classroom.submissions import opened
 from utils.grading import catalogue
+from utils.sandbox import limits
 
 NAME = "15_batchnorm_forward"
 ANSWER = """
@@ -73,6 +74,21 @@ def test_a_second_run_grades_what_is_new_or_changed(tmp_path, write, graded):
 
     assert (4, 1) == ((again := graded(folder)).graded, again.kept)
     assert ["right", "right", "right", "wrong"] == sorted(row.status for row in graded.rows() if row.exercise)
+
+
+def test_data_beside_an_answer_is_out_of_its_reach(tmp_path, write, graded):
+    """It does not travel, so a row need not be stale when it changes: the answer cannot read it, by any path."""
+    reading = "from pathlib import Path\nnear = {}\n" + ANSWER.replace("    return", "    near.read_text()\n    return")
+    folder = write(tmp_path / "all", {"ada/scale.txt": "2"})
+    places = ["Path('scale.txt')", "Path(__file__).parent / 'scale.txt'"]
+    if limits.shared_rules() is not None:  # Landlock
+        places.append(f"Path({str(folder / 'ada/scale.txt')!r})")
+    write(folder, {f"ada/a{i}.py": reading.format(place) for i, place in enumerate(places)})
+    graded(folder)
+    rows = [row for row in graded.rows() if row.exercise]
+
+    assert ["error"] * len(places) == [row.status for row in rows]
+    assert all("No such file" in row.message or "PermissionError" in row.message for row in rows)
 
 
 def test_a_zip_is_graded_without_unpacking(tmp_path, graded):

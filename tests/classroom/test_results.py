@@ -99,10 +99,14 @@ def test_torn_and_strange_lines_are_passed_over(tmp_path):
         ({"edition": "e0"}, {}, False),
         ({"status": "timeout", "limit": 10.0}, {"limit": 10.0}, True),
         ({"status": "timeout", "limit": 10.0}, {"limit": 20.0}, False),
+        ({"status": "timeout", "limit": 10.0}, {"limit": 5.0}, False),  # its message names the limit
+        ({"limit": 10.0, "seconds": 8.0}, {"limit": 5.0}, False),  # it may not be right within that
+        ({"limit": 10.0, "seconds": 3.0}, {"limit": 5.0}, True),
+        ({"limit": 5.0, "seconds": 8.0}, {"limit": 5.0}, True),  # by the clock: no third try
     ],
 )
 def test_what_is_finished_is_not_graded_again(tmp_path, facts, now, finished):
-    """The same bytes, neighbours and edition, all rows there, none the machine's fault nor stopped by a lower limit."""
+    """The same bytes, neighbours and edition, all rows there, none the machine's fault nor stopped by another limit."""
     path = written(tmp_path / "r.jsonl", [row(**facts)])
     with Results(path, "e1", now.get("limit", 10.0)) as ledger:
         assert finished == ledger.has("ada/a.py", "d1", "")

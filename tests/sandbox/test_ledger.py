@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 def graded(file, path, **how):
     """(statuses, how many rows were graded anew)."""
-    ledger.helpers.cache_clear()  # each run is a process of its own
+    ledger.helpers.cache_clear(), ledger._data_files.cache_clear()  # each run is a process of its own
     new = []
     with Ledger(path, **how) as book:
         rows = grade_files([file], **how, finished=book.finished, on_row=lambda row: (book.write(row), new.append(row)))
@@ -58,6 +58,24 @@ def test_a_mended_helper_is_seen(tmp_path, answer, through):
     helper.write_text(HELPER)
     assert (["right"], 1) == graded(answer, tmp_path / "rows")
     assert (["right"], 0) == graded(answer, tmp_path / "rows")
+
+
+@pytest.mark.parametrize("through", ["answer", "helper"])
+def test_changed_data_is_seen(tmp_path, answer, through):
+    """A data file that the answer or its helper reads by its path; another file in the folder plays no part."""
+    data, read = tmp_path / "factor.txt", "float((pathlib.Path(__file__).parent / 'factor.txt').read_text())"
+    data.write_text("2")
+    if through == "helper":
+        (tmp_path / "helper.py").write_text(f"import pathlib\ndef var(x): return {read} * x.var(0)\n")
+    else:
+        (tmp_path / "helper.py").write_text(HELPER)
+        answer.write_text(USER.format(more="import pathlib").replace("(var(x)", f"({read} * var(x)"))
+    assert (["wrong"], 1) == graded(answer, tmp_path / "rows.jsonl")
+    (tmp_path / "notes.txt").write_text("not named")
+    assert (["wrong"], 0) == graded(answer, tmp_path / "rows.jsonl")
+    data.write_text("1")
+    assert (["right"], 1) == graded(answer, tmp_path / "rows.jsonl")
+    assert (["right"], 0) == graded(answer, tmp_path / "rows.jsonl")
 
 
 def test_another_timeout_tries_again_who_ran_out_of_time(tmp_path, answer):

@@ -4,7 +4,6 @@ Never more batches are on their way than keep the workers busy, so memory does n
 into a limit, or whose worker died, is graded a second time, alone, when all others are done; then its rows are final.
 """
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from utils.classroom.owners import kind
 from utils.classroom.results import Result, Results
 from utils.classroom.submissions import Source, Submission, beside
 from utils.grading import report
-from utils.sandbox.batch import LIMITS, unread
+from utils.sandbox.batch import LIMITS, digest_of, unread
 from utils.sandbox.file import NoTextError
+from utils.sandbox.ledger import digest_of_all
 
 BATCH = 128  # files in a batch at most; utils.classroom.simulation says why
 BYTES = 4 << 20  # of a batch of more than one file
@@ -101,8 +101,8 @@ class Engine:
         modules = beside(self.source, submission, data)
         own = submission.owner.original
         job = Job(f"{submission.question or own.rpartition('.')[0]}{kind(own)}", data, modules)
-        others = _digest(repr(sorted(modules.items())).encode()) if modules else ""
-        return Ticket(submission, job, _digest(data), others)
+        others = digest_of_all({name: text.encode() for name, text in modules.items()})
+        return Ticket(submission, job, digest_of(data), others)
 
     def _has(self, submission: Submission, digest: str, others: str) -> bool:
         kept = self.ledger.has(submission.file, digest, others)
@@ -160,10 +160,6 @@ class Engine:
     def _count(self) -> None:
         self.tally.files += 1
         self.told()
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def _row(message: str, status: str = report.ERROR) -> dict:

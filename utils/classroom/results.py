@@ -1,7 +1,10 @@
 """The ledger of a class, `OUT/results.jsonl`: one JSON object a line for each exercise of each file, only appended to.
 
-All rows of a file are appended in one write. A file that is graded again, for its text, the course or a limit has
-changed, gets new rows for all its exercises, and those count: its earlier rows are history.
+All rows of a file are appended in one write. A file that is graded again gets new rows for all its exercises, and those
+count: its earlier rows are history. Graded again is a file whose text, edition of the course or helper modules have
+changed, and one to which another `--timeout` could give another verdict. Data files that lie beside an answer play no
+part: they do not travel to a worker, and Landlock keeps an answer from the folder they came from. (A worker on the
+same machine without Landlock could read them, by their full path.)
 """
 
 import hashlib
@@ -14,8 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 
-from utils.grading import disk, report
-from utils.sandbox.ledger import append, entries
+from utils.grading import disk
+from utils.sandbox.ledger import Way, append, entries
 
 NAME = "results.jsonl"
 
@@ -125,7 +128,7 @@ class Results:
         os.close(self._handle)
 
     def has(self, file: str, digest: str, beside: str) -> bool:
-        """Did an earlier run finish this file, in these bytes, with all its rows?"""
+        """Did an earlier run finish this file, in these bytes, with all its rows, as this run would?"""
         return self._done.get(_short(file)) == _short(f"{digest} {beside} {self.edition}")
 
     def write(self, rows: Iterable[Result]) -> None:
@@ -142,8 +145,7 @@ class Results:
         return done
 
     def _worth_another_try(self, row: Result) -> bool:
-        """The machine's fault, or stopped by a limit that is higher now."""
-        return row.status == report.MACHINE or (row.status == report.TIMEOUT and row.limit < self.limit)
+        return Way(self.limit).may_differ(Way(row.limit), row.status, row.mistake, row.seconds)
 
 
 def _short(text: str) -> int:
