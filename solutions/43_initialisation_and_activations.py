@@ -27,7 +27,7 @@
 # - **Two jobs.** Random weights break the symmetry between units; their *scale* keeps signals alive through depth.
 # - **A derivation.** The mean square of the activations, layer by layer; fan-in for the forward pass, fan-out for the backward pass.
 # - **Where the 2 comes from.** ReLU throws away half of the mean square.
-# - **Activations as a trade.** Saturation, zero gradients, cost; and that ReLU's kink at 0 is no problem.
+# - **What each activation costs you.** Saturation, zero gradients, time; and that ReLU's kink at 0 is no problem.
 # - **When it matters less.** With normalisation and residual connections.
 
 # %% [markdown]
@@ -355,7 +355,32 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** With ReLU a factor of √2 in the spread of the weights is a factor of $2^{25}$ after 50 layers. (For a square layer Xavier and LeCun agree, so their lines lie on each other.)
-# Tanh and sigmoid cannot explode: a spread that is too large pushes them into saturation, where the *gradient* dies instead.
+# Tanh and sigmoid cannot explode forwards: a spread that is too large pushes their units into saturation.
+#
+# What happens to a gradient on its way back through such a net? Guess for both, with weights of spread 0.2.
+
+
+# %%
+def growth(name, std, layers=50, width=256, seed=0):
+    """How many times longer a random gradient becomes on its way back through all layers."""
+    rng = np.random.default_rng(seed)
+    h, passed = rng.normal(size=(128, width)), []
+    for _ in range(layers):
+        w = rng.normal(0, std, (width, width))
+        h, slope = activation(name, h @ w.T)
+        passed.append((w, slope))
+    g = start = rng.normal(size=h.shape)
+    for w, slope in reversed(passed):
+        g = (g * slope) @ w
+    return np.linalg.norm(g) / np.linalg.norm(start)
+
+
+for name in ("sigmoid", "tanh"):
+    print(f"{name:7s} spread 0.2: after 50 layers the gradient is {growth(name, 0.2):.0e} times as long")
+
+# %% [markdown]
+# **Takeaway.** With sigmoid the gradient vanishes. With tanh it *explodes*: the derivatives are small, but the weights are so large that they more than make up for it.
+# Saturated units alone do not tell you which of the two happens; look at the gradient's size, layer by layer.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the gain of an activation
@@ -400,8 +425,8 @@ for label, draw in {"He": lambda rng, n: rng.normal(0, init_std(n, n, "he"), (n,
     print(f"{label:10s}", "  ".join(f"layer {k}: {cosines(draw)[k - 1]:.2f}" for k in (1, 5, 20, 50)))
 
 # %% [markdown] tags=["deeper"]
-# Random ReLU layers make all inputs look alike in the end, whatever the scale: after 50 layers two unrelated inputs point nearly the same way.
-# It is one reason why very deep plain ReLU nets train badly even with He, and why one adds residual connections and normalisation (question 25).
+# In both cases two unrelated inputs point nearly the same way after 50 layers. The scale of the weights plays no part: ReLU without biases passes it through, and a cosine does not see it.
+# It is one likely reason why very deep plain ReLU nets train badly even with He. Residual connections and normalisation help (question 25).
 
 # %% [markdown]
 # ## Folklore on trial
@@ -533,7 +558,7 @@ trial(
 )
 
 # %% [markdown]
-# Where the limit lies depends on widths and rates: in the paper's nets 22 layers still converged with Xavier, and 14 layers ended equal (33.90 and 33.82 % top-1 error).
+# Where the limit lies depends on the net and on how long it trains (here 150 steps): in the paper 22 layers still converged with Xavier, and a net of 14 layers ended nearly equal (Xavier 33.90 %, He 33.82 % top-1 error).
 # Batch norm divides the lost factor out again in every layer.
 
 # %% [markdown]
@@ -668,7 +693,7 @@ trial(
 # - A wrong scale grows or shrinks exponentially with depth: $2^{-L/2}$ for Xavier with ReLU.
 # - Convolution: fan-in is $C_{\text{in}}k_Hk_W$. Uniform: bound $\sqrt{3v}$.
 # - Activations: sigmoid's derivative is at most ¼; tanh is centred; ReLU is cheap and does not saturate above 0; leaky, ELU, GELU, SiLU leave the left side a gradient.
-# - Dead: zero for every input. Watch the share of dead units; smaller rate, warm-up, normalisation, leaky.
+# - Dead: zero for every input, so no gradient reaches its own weights. It can come back only if something else moves: layers below that go on learning, or other data. Watch the share of dead units; smaller rate, warm-up, normalisation, leaky.
 # - With normalisation the scale of the weights hardly matters at the start; it then sets the effective learning rate. In residual nets scale the branches down, or start them at 0.
 
 # %% [markdown]
@@ -705,32 +730,32 @@ trial(
 # <details><summary>μP in two sentences?</summary>
 #
 # Maximal update parametrisation chooses how initial spread, learning rate and output multiplier of each kind of layer scale with the *width*, so that the updates, too, keep their size when the width grows (with Adam, hidden matrices get a rate ∝ 1/width).
-# Then the best learning rate of a narrow model is also that of a wide one, and one tunes the small model.
+# Then the best learning rate of a narrow model is close to that of a wide one, and one tunes the small model.
 #
 # </details>
 #
 # <details><summary>What does torch do by default?</summary>
 #
-# Linear and convolution: `kaiming_uniform_` with $a=\sqrt5$, that is a bound of $1/\sqrt{\text{fan-in}}$ and a variance of $1/(3\,\text{fan-in})$. That is a sixth of He's: a convention from old days, harmless with normalisation, wrong for a deep plain ReLU net.
+# Linear and convolution: `kaiming_uniform_` with $a=\sqrt5$, that is a bound of $1/\sqrt{\text{fan-in}}$ and a variance of $1/(3\,\text{fan-in})$. That is a sixth of He's: an old convention, harmless with normalisation, too small for a deep plain ReLU net.
 #
 # </details>
 #
 # <details><summary>Why not sigmoid in hidden layers?</summary>
 #
-# Its derivative is at most ¼, so gradients shrink by at least 4 a layer unless the weights make up for it; it saturates on both sides; and its values are all positive, so for one sample all weight gradients of a unit in the next layer share a sign. It stays right where a number between 0 and 1 is meant: gates, outputs.
+# Its derivative is at most ¼, so gradients shrink by a factor of 4 or more in each layer unless the weights make up for it; it saturates on both sides; and its values are all positive, so for one sample all weight gradients of a unit in the next layer share a sign. It stays right where a number between 0 and 1 is meant: gates, outputs.
 #
 # </details>
 #
 # <details><summary>How do you find dead units in a real run?</summary>
 #
-# Log, for each layer, the share of units that are 0 for a whole large batch, and the mean share of zeros. Half zeros is ReLU's normal state; units that are zero for *all* samples are dead. If the share jumps at one step, look at the gradient norm of that step.
+# Log, for each layer, the share of units that are 0 for a whole large batch, and the mean share of zeros. At the start about half of the outputs are 0, and that is normal; units that are zero for *all* samples are dead. If the share jumps at one step, look at the gradient norm of that step.
 #
 # </details>
 
 # %% [markdown]
 # ## Red flags
 #
-# - "Small random numbers, 0.01, always." After 50 layers nothing is left.
+# - "Small random numbers, 0.01, always." In the nets above nothing is left after 50 layers.
 # - "He has a 2 because ReLU's mean is not zero." It is the mean *square* that halves.
 # - The bound of a uniform draw taken for the standard deviation.
 # - Fan-in of a convolution without the kernel's area.
