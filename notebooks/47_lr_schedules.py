@@ -24,7 +24,7 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **Two limits on one rate.** Curvature bounds it from above (2/L); noise sets how near you get (a ball ∝ η).
+# - **Two limits on one rate.** Curvature bounds it from above (2/L, with L the largest curvature); noise decides how near you get (a ball around the minimum, of mean square ∝ η).
 # - **Details that differ.** Warm-up that starts above 0, cosine over what is left, a *relative* plateau threshold, one norm over all arrays.
 # - **Reasons for warm-up**, more than one, and that it is not only about Adam.
 # - **Averages as an alternative to decay.**
@@ -44,7 +44,7 @@
 # $$
 #
 # - **Speed** wants η large: the old error shrinks by $1-\eta h$ a step. Beyond $\eta=2/h$ it grows.
-# - **Accuracy** wants η small: the ball that is left is proportional to η.
+# - **Accuracy** wants η small: the error that is left, the *noise ball*, has a mean square proportional to η.
 #
 # So start large and end small. Robbins and Monro: $\sum\eta_t=\infty$ (you can get anywhere) and $\sum\eta_t^2<\infty$ (the noise adds up to something finite) are enough to converge on such a bowl; $1/t$ does it.
 # The other way out keeps η and *averages* the iterates: the noise averages away.
@@ -67,7 +67,7 @@
 # %% [markdown]
 # ### Warm-up and clipping
 #
-# Warm up, because at the start the full rate may be too large for several reasons: the curvature can be high, and small steps first can lead to flatter places; Adam's $v$ rests on few gradients; layers are far from each other's scale; and with a large batch the linearly scaled rate is far too large for the first steps.
+# Warm up, because at the start the full rate may be too large for several reasons: the curvature can be high, and small steps first can lead to flatter places; Adam's $v$ rests on few gradients; the gradients of different layers may differ widely in size; and with a large batch the linearly scaled rate is far too large for the first steps.
 #
 # Clipping by the global norm bounds the step of a batch: with $n=\sqrt{\sum_k\|g_k\|^2}$ over all arrays
 #
@@ -248,9 +248,9 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** A constant rate ends in a ball of $\eta\sigma^2/(2h)$: a large one is there at once, a small one does not arrive in time.
-# Decay walks from the first ball to the second. An average of the iterates at 0.5, begun once the start is forgotten, is both fast and quiet.
-# $1/t$ wins here because its constant is exactly $1/h$; in a net nobody knows $h$, and with a tenth of the constant it would crawl.
+# **Takeaway.** A constant rate ends in a ball of mean square $\eta\sigma^2/(h(2-\eta h))$, ⅓ for the rate 0.5. The large rate is there at once; the small one does not reach its own ball in 600 steps.
+# Decay starts with the large ball and ends in the small one. An average of the iterates at 0.5, begun once the start is forgotten, is both fast and quiet.
+# $1/t$ wins here because its constant is exactly $1/h$; in a net nobody knows $h$, and with a tenth of that constant it would be very slow.
 
 # %% [markdown]
 # ### The threshold of plateau decay
@@ -276,7 +276,7 @@ for threshold in (0.0, 1e-4, 1e-2, 1e-1):
 # %% [markdown]
 # ### A training clinic
 #
-# Look at the loss, follow the branch, run the cheapest test first. Then each leaf, sick and cured.
+# Look at the loss, follow the branch, run the cheapest test first. Then nine broken runs, each with its cure beside it.
 
 # %% tags=["hide-input"]
 nodes = {
@@ -373,7 +373,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** ln K is the loss of a net that gives all K classes the same probability. A net that cannot overfit ten samples at any rate most likely has a bug.
-# Clipping does not make the broken batch's loss small (that batch is broken); it keeps the *step* small, and the next batch is as before.
+# Clipping does not make the broken batch's loss small (14 with it); it keeps the *step* small, so training goes on nearly as before.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: edge of stability
@@ -436,7 +436,7 @@ trial(
 )
 
 # %% [markdown]
-# Decay is one cure of the ball, averaging the other (Polyak and Ruppert: in the long run as good as the best decay, on a quadratic).
+# Decay is one way to get below the noise ball, averaging the other (Polyak and Ruppert: in the long run as good as the best decay, on a quadratic).
 # A net that fits every sample has hardly any noise left at its optimum.
 
 # %% [markdown]
@@ -455,7 +455,7 @@ trial(
 
 # %% [markdown]
 # One reason among several. Name them all: curvature at the start, the scaled rate of a large batch, post-norm's gradients, and $v$.
-# Goyal's table has a warning, too: five epochs at a *constant* small rate and then the jump (25.88 %) are worse than no warm-up.
+# Goyal's table has a warning, too: five epochs at a *constant* small rate and then a jump to the full one (25.88 %) are worse than no warm-up.
 
 # %% [markdown]
 # ### "Cosine beats step decay"
@@ -515,7 +515,7 @@ trial(
 # ### Deeper: "clipping by the norm does not change the direction"
 #
 # For *one* batch that is an identity, and clipping by value turns it. But training follows the mean over batches. Is the mean clipped gradient still parallel to the mean gradient? (Cosine above 0.99; second threshold: 0.98.)
-# *Symmetric* means a round Gaussian here: noise along one line that is slanted to the mean turns the direction too, though it is as often plus as minus.
+# One kind of noise is a round Gaussian: equally strong in every direction. The other is skewed: rare large values on one side of the mean.
 
 # %% tags=["deeper"]
 g = [np.array([3.0, 0.1]), np.array([0.2])]
@@ -542,15 +542,18 @@ trial(
     keeps_mean_direction,
     over=settings(noise=["symmetric", "skewed"], size=2, max_norm=[0.5, 1], seed=0),
     held_out=settings(noise=["symmetric", "skewed"], size=[2, 3], max_norm=[0.4, 0.8, 1.2], seed=1),
-    only_if=("the batches' noise is symmetric", lambda noise: noise == "symmetric"),
-    expect="holds only if the batches' noise is symmetric",
+    only_if=("the batches' noise is a round Gaussian", lambda noise: noise == "symmetric"),
+    expect="holds only if the batches' noise is a round Gaussian",
 )
 
 
 # %% [markdown] tags=["deeper"]
+# Symmetry alone is not enough: noise along one line that is slanted to the mean turns the direction too, though it is as often plus as minus.
+
+# %% [markdown] tags=["deeper"]
 # ### Deeper: "a smaller rate at the end always helps"
 #
-# 200 steps on the noisy quadratic; the last fifth at a tenth of the rate, or not. Helps shall mean: a lower mean square error (second threshold: by a tenth).
+# 200 steps on the noisy quadratic; the last fifth at a tenth of the rate, or at the same rate. Helps shall mean: a lower mean square error (second threshold: by a tenth).
 
 # %% tags=["deeper"]
 def helps(noise, lr, seed):
@@ -574,13 +577,13 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# Before that, a smaller rate only slows you down: decaying too early is the commonest mistake with step schedules. The loss drops at once, and the end is worse.
+# Before that, a smaller rate only slows you down. So do not cut step schedules too early: where there is noise the loss drops at once, and yet the end can be worse.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "The rate has two limits: curvature, 2 over L, and noise, which leaves a ball proportional to the rate. So start large, end small: cosine with warm-up, or plateau decay if the length is unknown.
-# Warm-up because early curvature can be high, large batches scale the rate up, and Adam's statistics are young.
+# Warm-up because early curvature can be high, large batches use large rates, and Adam's averages rest on few gradients.
 # Clip by the global norm against rare huge gradients.
 # Averaging weights can replace decay. Shall I go through the NaN checklist?"
 #
@@ -595,9 +598,9 @@ trial(
 #
 # - The formula: $\mathbb E[e^2]\to\eta\sigma^2/(2h)$, and stability $\eta<2/h$. Robbins–Monro, or averaging.
 # - Cosine over what is left after warm-up; warm-up from base/warmup, not from 0.
-# - Plateau: relative threshold, patience, best kept, count anew. Threshold below a worthwhile gain, patience above the noise.
+# - Plateau: a relative threshold; after a cut the best loss stays and the count starts again. Threshold below a worthwhile gain, patience above the noise.
 # - Find the first rate by a sweep over powers of ten, or a range test; take a third of the largest that is stable.
-# - Warm-up: all reasons. Goyal: 24.84 without, 23.74 with, 25.88 with a constant one.
+# - Warm-up: all reasons. Goyal, ImageNet error: 24.84 % without, 23.74 % with, 25.88 % with a constant one.
 # - Clipping: one norm, one factor; log the norm before clipping. By value turns the direction.
 # - Averages: EMA with 0.999 or SWA, evaluated with fresh batch-norm statistics.
 # - Clinic: NaN, ln K, spikes, gap; overfit ten samples first.
@@ -637,19 +640,19 @@ trial(
 #
 # <details><summary>SWA, or an exponential average?</summary>
 #
-# SWA averages plainly the weights from the end of a run at a constant or cyclic rate; EMA keeps a running average all along. Both end in the middle of the ball and often in a flatter place. Batch norm's running statistics must be recomputed for averaged weights (question 17).
+# SWA averages plainly the weights from the end of a run at a constant or cyclic rate; EMA keeps a running average all along. Both end nearer to the middle of the ball, and SWA's authors find a flatter place there. Batch norm's running statistics must be recomputed for averaged weights (question 17).
 #
 # </details>
 #
 # <details><summary>What is the edge of stability?</summary>
 #
-# With full-batch descent the largest curvature typically grows until $2/\eta$ and hovers there, while the loss still falls over longer times (Cohen et al. 2021). So $2/L$ is not a property of the start: the net moves to where the rate is just stable, and a larger rate, reached by a warm-up, leads to flatter places.
+# With full-batch descent the largest curvature typically grows until $2/\eta$ and hovers there, while the loss still falls over longer times (Cohen et al. 2021). So $2/L$ is not a property of the start: the net moves to where the rate is just stable, and a larger rate, reached by a warm-up, keeps it in flatter places.
 #
 # </details>
 #
 # <details><summary>Does Adam need a schedule?</summary>
 #
-# Yes. It normalises the gradient's size, so near the optimum its steps hardly get shorter, up to about η per weight: the noise ball is there, too.
+# Usually yes. It divides by the gradient's own size, so near the optimum, where noise is all that is left of a gradient, its steps are still up to about η per weight: the noise ball is there, too.
 #
 # </details>
 #
@@ -663,7 +666,7 @@ trial(
 # ## Red flags
 #
 # - "The optimiser is adaptive, so the rate does not matter."
-# - Warm-up that starts at rate 0: the first step is wasted.
+# - Warm-up that starts at rate 0, without noticing it: the first step is wasted (some libraries do this; it does little harm).
 # - Cutting on every bump of the validation loss (patience 0), or a threshold that is larger than any epoch's gain.
 # - Clipping array by array and calling it global; reporting the norm *after* clipping.
 # - "NaN: reduce the rate", before looking for the first NaN.
