@@ -78,7 +78,7 @@
 # g\cdot u \;\ge\; -\lVert g\rVert_2\,\lVert u\rVert_2 = -\lVert g\rVert_2
 # $$
 #
-# Equality holds only for $u = -g/\lVert g\rVert_2$. That is the steepest descent.
+# For $g\ne0$, equality holds only for $u = -g/\lVert g\rVert_2$. That is the steepest descent.
 #
 # Two conditions are hidden in it: $t$ is **small**, and "one unit of length" was measured in the **Euclidean** norm.
 # Measure the length in another norm, and another direction wins:
@@ -86,9 +86,9 @@
 # | one unit of length | lower bound of $g\cdot u$ | the direction that reaches it | its name |
 # |---|---|---|---|
 # | $\sum_j u_j^2 \le 1$ | $-\lVert g\rVert_2$ | $-g/\lVert g\rVert_2$ | gradient descent |
-# | $\max_j\lvert u_j\rvert \le 1$ | $\sum_j g_ju_j \ge -\sum_j\lvert g_j\rvert$ | $-\mathrm{sign}(g)$ | sign descent; Adam's first step, Lion |
-# | $u^\top P u \le 1$ | $-\sqrt{g^\top P^{-1}g}$ | $\propto -P^{-1}g$ | Newton, if $P=H$ |
-# | spectral norm of a matrix $\le 1$ | minus the sum of singular values | $-UV^\top$, with $g=U\Sigma V^\top$ | Muon |
+# | $\max_j\lvert u_j\rvert \le 1$ | $\sum_j g_ju_j \ge -\sum_j\lvert g_j\rvert$ | $-\mathrm{sign}(g)$ | sign descent; Adam's first step (up to its ε) |
+# | $u^\top P u \le 1$ | $-\sqrt{g^\top P^{-1}g}$ | $\propto -P^{-1}g$ | Newton, if $P=H$ is positive definite |
+# | spectral norm of a matrix $\le 1$ | minus the sum of singular values | $-UV^\top$, with $g=U\Sigma V^\top$ | Muon, which takes this step on the momentum |
 #
 # The third row: put $v = P^{1/2}u$. Then $\lVert v\rVert_2\le1$ and $g\cdot u = (P^{-1/2}g)\cdot v$, so the best $v$ is along $-P^{-1/2}g$, and $u = P^{-1/2}v$.
 
@@ -127,7 +127,7 @@
 # c_i \leftarrow (1-\eta\lambda_i)\,c_i .
 # $$
 #
-# Each component lives alone. It dies if $\lvert1-\eta\lambda_i\rvert<1$, that is $0<\eta<2/\lambda_i$.
+# Each component moves independently of the others. It goes to zero if $\lvert1-\eta\lambda_i\rvert<1$, that is $0<\eta<2/\lambda_i$.
 # The largest eigenvalue is the strictest: $\eta < 2/\lambda_{\max}$.
 # (If $\lambda_i=0$ the factor is 1: that component stays, and $J$ does not see it.)
 #
@@ -437,12 +437,13 @@ ax.axvline(1, color="0.4", linestyle=":")
 ax.axhline(excess(np.zeros(10)), color="0.6", linestyle="--", linewidth=1)
 ax.text(0.011, excess(np.zeros(10)) * 3, "where it started", color="0.35", va="bottom")
 ax.set(xlabel="learning rate / (2/L)", ylabel="excess loss after 3000 steps",
-       title="Larger is better, up to the cliff at 2/L", xticks=[0.01, 0.1, 1], xticklabels=["0.01", "0.1", "1"])
+       title="A larger rate is better, until just below the cliff at 2/L", xticks=[0.01, 0.1, 1], xticklabels=["0.01", "0.1", "1"])
 ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The best learning rate is a neighbour of the worst. That is why people sweep it on a log scale and step back.
+# **Takeaway.** The best learning rate, near $2/(L+m)$, is only 0.2 % below the limit; just above the limit the loss explodes.
+# So find the limit by a sweep on a log scale, then stay well below it.
 #
 # ### Ten error components, ten speeds
 #
@@ -518,8 +519,9 @@ for line, lr in zip(ax.lines[:3], (0.5, 1.0, 1.5), strict=True):
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** The largest curvature *rises* during training until it reaches $2/\eta$, and then hovers there, while the loss goes on falling, not in every step (Cohen et al. 2021).
-# So "choose η below 2/L" is turned round: the network adapts its $L$ to your η. This is the best follow-up to the cliff.
+# **Takeaway.** For η = 1 and 1.5 the largest curvature *rises*, overshoots $2/\eta$ and then hovers near it; for η = 0.5 it has nearly arrived after 1500 steps.
+# Cohen et al. (2021) found this in many networks with full-batch training: meanwhile the loss goes on falling, though not in every step.
+# So "choose η below 2/L" does not describe a network with a fixed $L$: the curvature depends on your η.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: Muon's step without an SVD
@@ -628,7 +630,7 @@ plt.show()
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** At $\kappa(X)=10^7$ normal equations have about three digits left. Past $10^8$, the root of 1/eps, `solve` may call the matrix singular.
 # (The fit is exact here. A large residual puts a $\kappa^2$ into the error of SVD and QR too, times the residual.)
-# Gradient descent pays in steps, in proportion to $\kappa(X)^2$: 2000 steps are spent before $\kappa(X)=100$.
+# Gradient descent pays in steps, in proportion to $\kappa(X)^2$: with 2000 steps its error is 1 % at $\kappa(X)\approx32$ and already 30 % at 100.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: what if X is rank-deficient?
@@ -717,9 +719,9 @@ trial(
 )
 
 # %% [markdown]
-# Say instead: *convex means that there is no bad place to stop. With a minimiser and η < 2/L it is certain to get there.*
+# Say instead: *for a convex smooth loss, a point with zero gradient is a global minimum. If a minimiser exists and η < 2/L, gradient descent converges to one.*
 # (For a quadratic the limit is sharp. For a general convex $f$ it is sufficient: $L$ may be large only where the path never goes.)
-# On the separable points θ grows like log k, and the loss still goes to 0.
+# On the separable points θ grows like log k after $k$ steps, and the loss still goes to 0.
 #
 # ### "Gradient descent must shrink its step near the optimum, or it oscillates"
 #
@@ -748,7 +750,7 @@ trial(
 
 # %% [markdown]
 # The step is $\eta\lVert g\rVert$, and $g\to0$ shrinks it for you.
-# Between $1/L$ and $2/L$ the steep component does change its sign in every step, since $1-\eta L<0$. But it dies out.
+# Between $1/L$ and $2/L$ the steep component does change its sign in every step, since $1-\eta L<0$. But it still shrinks to zero.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -817,7 +819,7 @@ trial(
 #
 # <details><summary>What is the edge of stability?</summary>
 #
-# In full-batch training the largest curvature of a network rises until it reaches $2/\eta$ and stays there, while the loss falls on average. So the network adapts to the learning rate, and the descent lemma with a fixed $L$ does not describe it.
+# Cohen et al. (2021) observe in full-batch training that the largest curvature of a network typically rises to about $2/\eta$ and hovers there, while the loss falls on average. So the curvature depends on the learning rate, and the descent lemma with a fixed $L$ does not describe it.
 #
 # </details>
 #
@@ -829,19 +831,19 @@ trial(
 #
 # <details><summary>What would momentum change?</summary>
 #
-# On a quadratic the best rate becomes $(\sqrt\kappa-1)/(\sqrt\kappa+1)$: a root of the steps (questions 05 and 06).
+# On a quadratic the best rate becomes $(\sqrt\kappa-1)/(\sqrt\kappa+1)$: the number of steps grows with $\sqrt\kappa$ and not with κ (questions 05 and 06).
 #
 # </details>
 #
 # <details><summary>And stochastic gradients?</summary>
 #
-# One step costs one sample and not $n$, but a constant η then ends in a ball of noise around the optimum (question 02).
+# One step costs one sample and not $n$, but with a constant η the parameters then go on moving in a ball around the optimum, unless the noise vanishes there (question 02).
 #
 # </details>
 #
 # <details><summary>You do not know L for a neural network. Then what?</summary>
 #
-# It is not even one number. Sweep η on a log scale, and stay well below the point where the loss blows up: the cliff is next to the best rate. Schedules are in question 47.
+# It is not even one number. Sweep η on a log scale, and stay well below the point where the loss blows up: on a quadratic that point is next to the best rate. Schedules are in question 47.
 # Power iteration with Hessian–vector products estimates $\lambda_{\max}$ at a point.
 #
 # </details>
@@ -849,9 +851,9 @@ trial(
 # %% [markdown]
 # ## Red flags
 #
-# - "The gradient points to the minimum." It points across the level line.
+# - "The negative gradient points to the minimum." It is orthogonal to the level line, which in a narrow valley is another direction.
 # - "Convex, so it converges." With which learning rate?
-# - "The smaller the learning rate, the better the result." At 1 % of the limit 3000 steps were not enough: it had not arrived.
+# - "The smaller the learning rate, the better the result." At 1 % of the limit 3000 steps were not enough here.
 # - "Gradient descent always oscillates at the end, so the rate must decay." Not with full gradients of a smooth loss.
 # - Inverting $X^\top X$ with `np.linalg.inv`. Use `lstsq`.
 # - Choosing the limit $2/\lambda_{\max}(X^\top X)$ and forgetting the $1/n$ of the loss.
