@@ -25,7 +25,7 @@
 #
 # - **One formula, one choice:** the three differ only in the batch size $B$: $n$, 1, or between.
 # - **Cost per update against cost per epoch.** An update costs $B$ sample gradients; an epoch costs $n$ whatever $B$ is.
-# - **Unbiased, but noisy.** The mini-batch gradient is right on average. Its noise is the price.
+# - **Unbiased, but noisy.** The gradient of a random mini-batch is right on average. Its noise is the price.
 # - **The noise ball:** with a constant step, SGD arrives fast and then hovers, at a distance that the step decides.
 # - **Why batch at all:** a larger batch allows a larger stable step, up to $2/L$, and hardware likes matrices.
 
@@ -67,7 +67,8 @@
 # =\nabla J .
 # $$
 #
-# One odd sample pulls one step aside. It does not pull the average aside: that is *variance*, not bias.
+# One unusual sample changes one step. It does not change the average over batches: that is *variance*, not bias.
+# (All this is for a fixed θ. Inside an epoch without replacement θ already depends on the earlier batches, so only the first batch is exactly unbiased at the current θ. With replacement every batch is.)
 
 # %% [markdown]
 # ### The noise ball, derived
@@ -93,7 +94,7 @@
 #
 # ### The largest stable step of a mini-batch
 #
-# When every sample can be fitted exactly, the noise vanishes at the optimum: $\xi$ is proportional to $e$. Then SGD converges linearly all the way, **if** the step is small enough, and $1/L$ is *not* small enough.
+# When every sample can be fitted exactly, the noise vanishes at the optimum: $\xi$ is proportional to $e$. Then SGD converges linearly all the way, **if** the step is small enough, and $1/L$ need *not* be small enough.
 # Take $H=I$ and batches of $B$ independent samples. If $\mathbb E\big[\|x\|^2(x\cdot e)^2\big]\approx\mathbb E\|x\|^2\,\|e\|^2$, one step gives
 #
 # $$
@@ -103,12 +104,12 @@
 # $$
 #
 # For $B=1$ the limit is $2/\mathbb E\|x\|^2$, here a tenth of $2/L$; it grows with $B$, at first in proportion, up to $2/L=2$.
-# That is the reason for batching: **a larger batch does not make the same step better, it allows a longer one.**
+# That is one reason for batching: **a larger batch allows a longer step.** At the same step it only takes noise away.
 #
 # ### Why cheap gradients are enough
 #
 # Store every sample twice. The full-batch gradient is the same vector and costs twice as much; SGD does not notice.
-# Real data are nearly that redundant, so early on a part of them says the same as all of them.
+# Real data repeat themselves in part, so early on the gradient of a small part is often good enough.
 
 # %%
 import matplotlib.pyplot as plt
@@ -261,7 +262,7 @@ ax = plots.contours(
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The batch path is smooth. The stochastic one arrives early and then dances around the star: the noise ball.
+# **Takeaway.** The batch path is smooth. The stochastic one arrives early and then moves at random around the star: the noise ball.
 # At the same θ the expected gradient is the same in all three; after the first step they are no longer at the same θ.
 
 # %% [markdown]
@@ -283,14 +284,14 @@ race = {
 evaluations = n * np.arange(41)
 ax = plots.curves(
     {name: (evaluations, excess) for name, excess in race.items()},
-    "sample gradients computed", "loss above the minimum", "At equal cost, many rough steps beat one exact step",
+    "sample gradients computed", "loss above the minimum", "Early on, many rough steps beat one exact step of the same cost",
     logy=True,
 )
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** After one epoch the batch method has made one step, the stochastic one 442.
-# Far from the minimum a rough direction is good enough. Near it the noise takes over, and the small batches flatten out and rattle.
+# Far from the minimum a rough direction is good enough. Near it the noise takes over: the small batches stop improving and fluctuate, and the full batch passes them.
 
 # %%
 print("after one pass over the data, loss above the minimum")
@@ -358,7 +359,7 @@ print(f"slopes: with replacement {slopes['with replacement']:.1f}, reshuffled {s
 # %% [markdown]
 # **Takeaway.** With replacement, half the step gives half the loss, and for small η the constant is the predicted one.
 # For larger η the floor is higher: the noise is not quite constant, it grows with the error.
-# Reshuffled, the errors of one epoch nearly cancel by its end: half the step gives about a quarter of the loss, on average over this range.
+# Reshuffled, the errors of one epoch partly cancel by its end, and the better the smaller the step is: half the step gives about a quarter of the loss, on average over this range.
 
 # %% [markdown]
 # ### Averaging the iterates
@@ -378,7 +379,7 @@ gaps = np.mean([last_and_mean(0.01, seed) for seed in range(8)], axis=0)
 print(f"loss above the minimum: last iterate {gaps[0]:.3f}, mean of the later half {gaps[1]:.4f}")
 
 # %% [markdown]
-# **Takeaway.** The loss of the mean is over ten times lower, at the same constant step and at no cost. Averages of weights (SWA, EMA) live on this; question 47 has them.
+# **Takeaway.** The loss of the mean is over ten times lower, at the same constant step and for one running sum more. Averages of weights (SWA, EMA) use the same idea; question 47 has them.
 
 # %% [markdown]
 # ### Why shuffle?
@@ -400,7 +401,7 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** The dotted line is the minimum.
 # Sorted, the first half of an epoch says "low", the second half "high"; θ follows each, and ends biased to what it saw last.
-# A gradient is unbiased only if the sample is random.
+# The gradient of a sample is unbiased if each sample is equally likely to be drawn; a sorted file breaks that.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: a $1/t$ step gives $O(1/t)$
@@ -445,7 +446,7 @@ print(f"reshuffled is better in {np.sum(reshuffled < replaced)} of 12 seeds")
 print(f"share of the samples that an epoch with replacement sees: {missed:.2f} (1 - 1/e = {1 - np.exp(-1):.2f})")
 
 # %% [markdown] tags=["deeper"]
-# Reshuffling wins, at the same cost. Theory mostly assumes replacement because independent draws are easier to analyse.
+# Here reshuffling wins, at the same cost. Theory often assumes replacement because independent draws are easier to analyse.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: how stale may a gradient be?
@@ -505,7 +506,7 @@ trial(
 
 # %% [markdown]
 # Say it in full: "With a constant step, linearly to a ball ∝ η. With $1/t$ steps to the optimum, but sublinearly. With interpolation, linearly to the optimum."
-# A network that can fit its training set is near the third case. On a finite data set, variance reduction (SAG, SVRG) is linear too.
+# A network that can fit its training set may come near the third case. For a strongly convex loss over a finite data set, variance reduction (SAG, SVRG) is linear too.
 #
 # ### "Below 2/L descent is stable"
 #
@@ -567,7 +568,7 @@ trial(
 )
 
 # %% [markdown]
-# A better gradient at the same step is nearly the same step. And scaling ends: from the best step for single samples only small batches can be scaled in full. Question 03 measures where it ends.
+# At the same step a less noisy gradient gains little here. And scaling ends: from a step of 0.02 for single samples, near their best, only batches up to about 6 stay below $1/(2L)\approx0.12$. Question 03 measures where it ends.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "batch gradient descent cannot learn online"
@@ -607,8 +608,8 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# On a stationary stream the learner that keeps everything is the *best* online learner. With drift, old data hurt. (The 0.005 belongs to this stream; a longer one or less noise makes it smaller.)
-# So batch descent can learn online; the honest objection is cost, since a step on all data costs more with every sample (only for least squares are two sums enough).
+# Without drift the learner that keeps everything is the better of the two. With enough drift, old data hurt. (The 0.005 belongs to this stream; a longer one or less noise makes it smaller.)
+# So batch descent can learn online; the honest objection is cost, since a step on all data costs more with every sample (least squares is an exception: the two sums in the code are all it needs of the past).
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "one unrepresentative sample can trap SGD in a local optimum"
@@ -638,8 +639,8 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# A single run can be unlucky: noise may carry θ out of the good valley, and as well out of the bad one. On average over starts it helps here, since the bad valley is shallower.
-# One odd sample gives *variance*, no bias; on a convex loss there is no wrong valley to end in.
+# A single run can be unlucky: noise may carry θ out of the good valley, and just as well out of the bad one. From a start in the bad valley batch descent ends there for certain, so noise cannot make it worse.
+# One unusual sample gives *variance*, no bias; a convex loss has no second valley to end in.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -652,7 +653,7 @@ trial(
 # ### 三十秒回答
 #
 # "区别在于一次更新用多少样本:全部、一个,还是一小批。
-# 随机小批量的梯度无偏但有噪声;同样的计算量,前期多走便宜的小步更划算。
+# 随机小批量的梯度无偏但有噪声;计算量相同时,前期多走几步粗糙但便宜的更新更划算。
 # 学习率不变时,SGD 最后在最优点附近一个球里抖动,半径平方正比于学习率,所以要衰减学习率或者做平均。
 # 实际都用小批量,每轮打乱;批量大的好处是能用更大的步长,但有上限。"
 
@@ -673,14 +674,14 @@ trial(
 #
 # <details><summary>What does an update cost, and what an epoch?</summary>
 #
-# $O(Bd)$ for an update of a linear model, $O(nd)$ for an epoch whatever $B$ is. The number of updates in an epoch is $\lceil n/B\rceil$. Time per epoch still falls with $B$, because matrix products use the hardware better.
+# $O(Bd)$ for an update of a linear model, $O(nd)$ for an epoch whatever $B$ is. The number of updates in an epoch is $\lceil n/B\rceil$. Time per epoch still falls with $B$ until the hardware is busy all the time, because matrix products use it better.
 #
 # </details>
 #
 # <details><summary>How is SGD parallelised? Synchronous or asynchronous?</summary>
 #
 # Synchronous data parallelism: each worker takes a part of the batch, an all-reduce averages the gradients, all make the same step. The result is that of one large batch; the slowest worker sets the pace.
-# Asynchronous: a worker sends its gradient when it is ready (Downpour SGD, Hogwild!). Nobody waits, but gradients are stale, and a delay of τ steps lowers the stable rate to about $\pi/(2\tau L)$. Today nearly everybody trains synchronously.
+# Asynchronous: a worker sends its gradient when it is ready (Downpour SGD, Hogwild!). Nobody waits, but gradients are stale, and a delay of τ steps lowers the stable rate to about $\pi/(2\tau L)$. Today large networks are mostly trained synchronously.
 #
 # </details>
 #
@@ -693,13 +694,13 @@ trial(
 #
 # <details><summary>Why shuffle, and why every epoch?</summary>
 #
-# A batch estimates the mean only if it is a random sample. Sorted data makes stretches of steps that all pull one way. A fixed order repeats the same bias each epoch; a new one averages it out.
+# A batch is a fair estimate of the mean if it is a random sample. Sorted data makes long runs of steps in one direction. A fixed order repeats the same errors in each epoch; a new order averages them out.
 #
 # </details>
 #
 # <details><summary>With or without replacement?</summary>
 #
-# Without, in practice: each sample once per epoch, and the errors within an epoch nearly cancel. With replacement an epoch misses about $1/e$ = 37 % of the samples. Proofs prefer it because the draws are independent.
+# Without, in practice: each sample once per epoch, and the errors within an epoch partly cancel. With replacement an epoch misses about $1/e$ = 37 % of the samples. Proofs prefer it because the draws are independent.
 #
 # </details>
 #
@@ -717,7 +718,7 @@ trial(
 #
 # <details><summary>Drop the last, short batch?</summary>
 #
-# Its gradient is noisier and has the same weight as the others. With batch normalisation a batch of one is a real problem, so frameworks offer `drop_last`. With reshuffling the dropped samples differ in each epoch.
+# Its gradient is noisier and its step counts as much as the others. With batch normalisation a batch of one is a real problem, so frameworks offer `drop_last`. With reshuffling the dropped samples differ in each epoch.
 #
 # </details>
 
@@ -725,7 +726,7 @@ trial(
 # ## Red flags
 #
 # - "SGD is the one with mini-batches, so it is faster to converge." Per update, per epoch, or per second?
-# - "The stochastic gradient points in a wrong direction." It is right on average.
+# - "The stochastic gradient points in a wrong direction." A single one may; on average it is right.
 # - "Any step below 2/L is stable for SGD too." A single sample allows about $2/\mathbb E\|x\|^2$.
 # - "SGD's learning rate shrinks with the updates." Only a schedule does that.
 # - "3000 updates instead of 300,000 until convergence." That is an epoch.
