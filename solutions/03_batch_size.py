@@ -24,7 +24,7 @@
 # ## What the interviewer listens for
 #
 # - **The law.** The variance of the mini-batch gradient falls like 1/B, so its noise falls like 1/√B.
-# - **The critical batch size.** Below it, doubling the batch halves the steps. Above it, the steps hardly fall.
+# - **The critical batch size.** Well below it, doubling the batch halves the steps. Well above it, the steps hardly fall.
 # - **The learning rate moves along.** Linear scaling with a warm-up, and you can say where it stops working and why.
 # - **Three counts kept apart.** Samples per step, steps per epoch, epochs to a target.
 # - **Memory.** Activations grow with the batch; weights and optimiser state do not.
@@ -47,7 +47,7 @@
 # %% [markdown]
 # ### When is a batch large?
 #
-# Compare the noise with the signal. The **gradient noise scale** (McCandlish et al. 2018, §2.2) is the batch size at which they are equal:
+# Compare the noise with the signal. The **gradient noise scale** (McCandlish et al. 2018, §2.2, where this form is the *simple* one, for equal curvature in every direction) is the batch size at which they are equal:
 #
 # $$
 # B_{\mathrm{noise}}=\frac{S}{\lVert\bar g\rVert^2},
@@ -64,7 +64,7 @@
 # $$
 #
 # The best step lowers the loss by $\frac{\lVert\bar g\rVert^2}{2h}$ divided by the same bracket.
-# That one line answers most of the question:
+# If $B_{\mathrm{noise}}$ stays about the same on the way to the target, this answers most of the question:
 #
 # | | small batch, $B\ll B_{\mathrm{noise}}$ | large batch, $B\gg B_{\mathrm{noise}}$ |
 # |---|---|---|
@@ -293,7 +293,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Four times the batch halves the noise and costs four times the work.
-# "The direction no longer changes" is true past a few times the noise scale, and the noise scale moves: the gradient shrinks during training, the noise shrinks less.
+# "The direction no longer changes" is nearly true past a few times the noise scale. But the noise scale grows: during training the gradient shrinks faster than the noise.
 
 # %% [markdown]
 # ### Steps and epochs to a target
@@ -385,18 +385,18 @@ right.set(ylabel="epochs to a loss of 0.3", title="… and from there on more ep
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Up to 16 each doubling nearly halves the steps and costs hardly any epochs.
+# **Takeaway.** Up to 16 each doubling nearly halves the steps; from 2 to 16 the epochs rise by a quarter in all.
 # From 128 on the steps stay near their minimum, and each doubling doubles the work.
-# The bend lies near the noise scale (the dotted line), which you computed before the first step of training.
-# The linear rule stays near the tuned curve, and breaks off when the scaled rate reaches what the curvature allows.
-# A fixed rate pays for every doubling.
+# The bend lies near the noise scale of the start (the dotted line). The noise scale grows on the way to the target, so its first value is a rough guide, not a law.
+# The linear rule needs at most half as many epochs again as the tuned rate up to 128, and more than twice as many at 256, where its rate is 32 and the tuned ones are about 6 to 9.
+# With a fixed rate every doubling nearly doubles the epochs.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: gradient accumulation, and the bug of 2024
 #
 # With $k$ equal micro-batches the mean of their gradients is the gradient of the union.
 # With unequal ones, for example padded sequences with different numbers of real tokens, a mean of means weights each *micro-batch* equally instead of each *token*.
-# Several training libraries did that until October 2024.
+# Several training libraries did that until October 2024 (from memory, not checked).
 
 # %% tags=["deeper"]
 tokens = [5, 40, 80]  # the real tokens in three micro-batches
@@ -437,7 +437,7 @@ ax.set(xlabel="batch size B", ylabel="million samples a second", ylim=(0, None),
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# So "a larger batch makes an epoch faster" is true until the overhead is spread thin; on a GPU, until the device is busy all the time, often at hundreds or thousands of samples.
+# So "a larger batch makes an epoch faster" is true until the overhead of a call is small beside its arithmetic; on a GPU, until the device is busy all the time. At which batch that is depends on the model and the device.
 # Measure samples a second, and stop where the curve is flat.
 
 # %% [markdown]
@@ -525,7 +525,7 @@ trial(
 # Below a critical batch size, doubling the batch halves the steps; I double the learning rate too, with a warm-up.
 # Above it the steps hardly fall, and I pay more epochs.
 # Activation memory grows with B; weights and optimiser state stay.
-# With rate and updates adapted, accuracy is about the same.
+# With rate and updates adapted, papers find about the same accuracy.
 # The gradient noise scale estimates the critical size; shall I derive it?"
 #
 # ### 三十秒回答
@@ -543,9 +543,9 @@ trial(
 # - One step on a quadratic gives $\eta^*=\frac{1/h}{1+B_{\mathrm{noise}}/B}$. Read off the linear rule, its end, and the two regimes.
 # - Keep apart: steps per epoch ($n/B$), epochs to a target, seconds per epoch.
 # - Linear rule: $k$ small steps are about one step of $k$ times the rate, while θ hardly moves. Early in training it moves fast, hence the warm-up.
-# - The critical size grows during training, because the gradient shrinks. So some recipes raise the batch instead of lowering the rate.
+# - The noise scale grows during training, because the gradient shrinks faster than the noise. Raising the batch during training is an alternative to lowering the rate.
 # - Memory: activations grow with B. Gradient accumulation trades time for memory; weight by tokens, not by micro-batches.
-# - Generalisation: a gap at unadapted settings; with rate and updates adapted it mostly closes.
+# - Generalisation: Keskar et al. found a gap; with rate and number of updates adapted, Hoffer, Goyal and Shallue found none in their tasks.
 # - Batch norm is a special case: there the batch size changes the function itself.
 
 # %% [markdown]
@@ -568,25 +568,25 @@ trial(
 #
 # <details><summary>Is the linear rule right for Adam?</summary>
 #
-# Adam divides by the gradient's own size, so in the noisy regime its step does not shrink with the noise. A square-root rule, η ∝ √B, keeps the noise of the path the same (Malladi et al. 2022); it holds where noise dominates. Near the critical size neither is exact: tune.
+# No. Where noise dominates, Adam divides by about the size of the noise, which falls like $1/\sqrt B$: a larger batch already lengthens its step by $\sqrt B$, and the other $\sqrt B$ is left for η. This is the square-root rule, η ∝ √B; Malladi et al. (2022) derive it and scale Adam's β and ε along. Near the critical size neither is exact: tune.
 #
 # </details>
 #
 # <details><summary>How do people train with batches of 32k and more?</summary>
 #
-# Layer-wise rates. LARS (You et al. 2017) scales each layer's step to a fixed share of the norm of its weights, LAMB does the same with Adam's step (BERT in 76 minutes). They let the layer with the largest ratio of gradient to weight no longer decide the rate for all. Tuned momentum SGD with a good schedule reaches much of the same (Nado et al. 2021).
+# Layer-wise rates. LARS (You et al. 2017) scales each layer's step to a fixed share of the norm of its weights, LAMB does the same with Adam's step (BERT in 76 minutes). So the layer with the largest gradient relative to its weights no longer limits the rate of all. Nado et al. (2021) report that standard Nesterov momentum and Adam, tuned, match or exceed them at these batch sizes.
 #
 # </details>
 #
 # <details><summary>Could a small batch be better?</summary>
 #
-# For the same work it makes more updates, and below the critical size nothing is lost. It needs less memory. Its price is an idle device.
+# For the same work it makes more updates, and below the critical size a larger batch saves no samples. It needs less memory. Its price is a device that is partly idle.
 #
 # </details>
 #
 # <details><summary>Why powers of two?</summary>
 #
-# Kernels work in tiles, and a full tile wastes nothing. A multiple of 8 is usually as good. Measure it.
+# GPU kernels compute in tiles, and a full tile wastes nothing. A multiple of 8 or more often does as well. Measure it.
 #
 # </details>
 
@@ -595,7 +595,7 @@ trial(
 #
 # - "300 000 samples in batches of 100, so it converges in 3000 iterations." That is one epoch.
 # - "The gradient is biased for small batches." It is noisy, not biased.
-# - "The largest batch that fits is best." Past the critical size it only burns samples.
+# - "The largest batch that fits is best." Past the critical size it saves hardly any steps and costs more samples.
 # - Scaling the rate, or not, without being able to say why and up to where.
 # - Comparing two batch sizes at one learning rate.
 
