@@ -50,14 +50,14 @@
 # **What gradient descent does there.** One step multiplies each coordinate: $c_i\leftarrow(1-\eta\lambda_i)\,c_i$.
 #
 # - Along $\lambda_i>0$ it shrinks.
-# - Along $\lambda_i<0$ it *grows*, by the factor $1+\eta|\lambda_i|$ in every step. So a saddle with a negative eigenvalue (a *strict* saddle) repels, unless $c_i$ is exactly 0 along every negative direction. The points from which descent still runs into the saddle are its *stable manifold*; they have volume zero.
+# - Along $\lambda_i<0$ it *grows*, by the factor $1+\eta|\lambda_i|$ in every step. So a saddle with a negative eigenvalue (a *strict* saddle) repels, unless $c_i$ is exactly 0 along every negative direction. The points from which descent still runs into the saddle are its *stable manifold*; for $\eta<1/L$ they have volume zero (Lee et al. 2016).
 # - From $c_i=\delta$ it takes about $\ln(1/\delta)/(\eta|\lambda_i|)$ steps to get away. The loss looks flat in the meantime: slow, not stuck.
 #
 # **What noise does at a saddle.** One noisy step puts $\delta\approx\eta\sigma$ there at once, σ the standard deviation of one coordinate of the gradient noise.
-# From then on the waiting time no longer depends on the start.
+# From then on it no longer matters how much nearer to the stable manifold the start was.
 #
-# **What noise does in a local minimum.** Descent with noise behaves like a particle at temperature $T=\eta\sigma^2/2$.
-# To leave the basin it has to climb the barrier $\Delta f$, and the mean number of steps until it does is (Kramers 1940), with $f''_{\min}$ and $f''_{\text{top}}$ the curvatures at the bottom and at the top,
+# **What noise does in a local minimum.** With small steps and noise of constant size σ, descent behaves like a particle at temperature $T=\eta\sigma^2/2$.
+# To leave the basin it has to climb the barrier $\Delta f$, and in one dimension, for a barrier of several $T$, the mean number of steps until it does is (Kramers 1940), with $f''_{\min}$ and $f''_{\text{top}}$ the curvatures at the bottom and at the top,
 #
 # $$
 # N\approx\frac1\eta\,\frac{2\pi}{\sqrt{f''_{\min}\,|f''_{\text{top}}|}}\;e^{\Delta f/T}.
@@ -185,7 +185,7 @@ kinds
 
 
 # %% [markdown]
-# **Takeaway.** "The gradient is zero" says critical point. Only the Hessian says which kind.
+# **Takeaway.** "The gradient is zero" says critical point. The Hessian says which kind, unless it is degenerate.
 
 # %% [markdown]
 # ### How long does it take?
@@ -217,7 +217,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Without noise the wait grows with $\ln(1/y_0)$ and is endless only at exactly 0.
-# With noise it is the same everywhere.
+# With noise even a start at exactly 0 leaves, about as soon as a start at $y_0=\eta\sigma=0.001$ without noise.
 #
 # ### Which eigenvalue does power iteration find?
 #
@@ -244,7 +244,7 @@ print(f"plain power iteration: {top:.2f}    on H - {top:.0f}·I, shifted back: {
 print("kind:", classify_critical_point(saddle))
 
 # %% [markdown]
-# **Takeaway.** Plain power iteration reports the steepest *upward* direction. The saddle shows only after the shift.
+# **Takeaway.** Plain power iteration reports the largest positive curvature. The negative one shows only after the shift.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: random symmetric matrices, how many are minima?
@@ -272,9 +272,10 @@ plt.show()
 
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** In four dimensions about one in 400 is a minimum, in ten about one in $10^{12}$: the share falls like $e^{-0.27\,d^2}$ (Dean & Majumdar 2006), because eigenvalues repel each other.
+# **Takeaway.** In four dimensions about one in 400 is a minimum; in ten it is one in $4\cdot10^{13}$ (from the exact density of the eigenvalues, computed apart).
+# For large $d$ the exponent of the share tends to $-0.27\,d^2$ (Dean & Majumdar 2006), because eigenvalues repel each other.
 # But no loss is attached to these matrices, so on their own they say nothing about *your* critical point.
-# A convex loss has no saddle in any dimension, and the minima of an over-parameterised network are degenerate.
+# A convex loss has no saddle in any dimension, and the minima of an over-parameterised network are often degenerate.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -304,13 +305,13 @@ trial(
 
 
 # %% [markdown]
-# That is the model. In networks it is an observation: Dauphin et al. 2014 found in small networks that the share of negative eigenvalues at critical points falls with the training error.
+# That is the model, in which the shift stands for the loss. In networks it is an observation: Dauphin et al. 2014 found in small networks that the share of negative eigenvalues at critical points falls with the training error.
 # Say "high-loss critical points tend to be saddles", not "all critical points are".
 #
 # ### "Batch gradient descent helps to escape a local optimum"
 #
 # $f(w)=w^4-4w^2+w$ has a poor minimum near 1.35, a better one near −1.47, and between them a hill at 0.126.
-# Gradient descent without noise starts in the poor basin. We take learning rates up to $2/f''$ at the poor minimum, where it just stays stable. Does it leave?
+# Gradient descent without noise starts in the poor basin. The poor minimum itself is stable up to $2/f''\approx0.145$; we take learning rates up to 0.11. Does it leave?
 
 # %%
 def slope(w):
@@ -340,14 +341,14 @@ trial(
 
 
 # %% [markdown]
-# The few exceptions are honest ones: a step that is *longer than the basin is wide* jumps out, and where it lands is luck.
+# The two exceptions are jumps: from far up the wall a single long step passes over the hill, and where it lands depends on details.
 # With $\eta f''\le1$ on the way it cannot happen: then no step passes a point of slope zero, and the hill is one.
 #
 # ### "Momentum carries you over the hill"
 #
 # A heavy ball with $v\leftarrow\mu v+\eta g$, $w\leftarrow w-v$ (question 05) is a particle with friction $(1-\mu)/\sqrt\eta$ per unit of time.
 # From $w_0$ it loses about friction × $\int\sqrt{2(f(w_0)-f(w))}\,dw$ of its height on the way to the hill.
-# The estimate is our condition. RMSprop and Adam (questions 09 and 10) make steps of about the learning rate: small steps stay in the basin, and with a rate as long as the basin is wide they jump out too, as descent does.
+# The estimate is our condition. RMSprop and Adam (questions 09 and 10) are not tried here.
 
 # %%
 def crosses(lr, momentum, start):
@@ -373,18 +374,19 @@ trial(
     crosses,
     over=settings(lr=[3e-4, 3e-3], momentum=[0.8, 0.9, 0.99, 0.997], start=[1.8, 2.0, 2.2]),
     held_out=settings(lr=[1e-4, 1e-3, 5e-3], momentum=[0.7, 0.95, 0.98, 0.995], start=[1.7, 1.95, 2.1, 2.3]),
-    only_if=("it starts higher than friction can eat up", enough_height),
-    expect="holds only if it starts higher than friction can eat up",
+    only_if=("it starts higher above the hill than friction takes on the way", enough_height),
+    expect="holds only if it starts higher above the hill than friction takes on the way",
 )
 
 
 # %% [markdown]
-# Crossing is not staying: with little friction the ball comes back, and in which basin it stops is luck.
+# Crossing is not staying: with little friction the ball can come back, and in which basin it stops depends on details.
 # The same inertia could have left a good basin.
 #
 # ### "Gradient noise gets you out of a local optimum"
 #
-# One hundred particles start in the poor minimum, η = 0.01. When have half of them passed the hill, for three sizes of the noise? The lines are Kramers' prediction.
+# One hundred particles start in the poor minimum, η = 0.01. When have half of them passed the hill, for three sizes of the noise? The dashed lines are Kramers' prediction.
+# (We count the first passage of the hilltop. In theory it comes after about half of Kramers' time, because a particle on the top falls back as often as it goes on.)
 
 # %%
 def out_by(noise, n_steps, particles=100):
@@ -408,7 +410,7 @@ for noise, tint in ((8, "sgd"), (10, "adam"), (14, "nesterov")):
     steps = np.arange(1, 8001)
     ax.semilogx(steps, share_out[1:], color=plots.color(tint), label=f"σ = {noise}, T = {0.005 * noise**2:.2f}")
     ax.semilogx(steps, 1 - np.exp(-steps / kramers(noise)), "--", color=plots.color(tint), linewidth=1)
-ax.set(xlabel="steps", ylabel="share that has left the basin", xlim=(30, 8000), title="Noise always gets out; the waiting time is exponential in Δf/T (dashed: Kramers)")
+ax.set(xlabel="steps", ylabel="share that has left the basin", xlim=(30, 8000), title="The more noise, the sooner it is out: the wait is exponential in Δf/T (dashed: Kramers)")
 ax.legend()
 plt.show()
 
@@ -423,14 +425,14 @@ trial(
 )
 
 # %% [markdown]
-# Double the noise and the exponent falls to a quarter: 264,000 steps become about 500.
-# Noise that large also leaves good minima, until it is turned down: that is annealing, or a learning-rate schedule (question 47).
+# Double the noise and the exponent falls to a quarter: by Kramers' formula the 264,000 steps of σ = 8 become about 500 for σ = 16.
+# Noise that large also leaves good minima, so it has to be turned down in time: that is annealing, or a learning-rate schedule (question 47).
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "A zero gradient only says critical point; the eigenvalues of the Hessian say which kind.
-# At high loss and in many dimensions it is usually a saddle. Gradient descent leaves saddles by itself, though slowly, and noise shortens the wait.
+# At high loss and in many dimensions it tends to be a saddle. Gradient descent leaves saddles by itself, though slowly, and noise shortens the wait.
 # A true local minimum holds gradient descent with small steps. Mini-batch noise, momentum, longer steps or restarts may get out.
 # But first I would check the learning rate. Shall I say how?"
 #
@@ -446,7 +448,7 @@ trial(
 #
 # - Write $c_i\leftarrow(1-\eta\lambda_i)c_i$: negative curvature pushes away exponentially; the wait is $\ln(1/\delta)/(\eta|\lambda|)$.
 # - Only a set of starts of measure zero ends in a strict saddle (Lee et al. 2016); but many saddles in a row can take very long (Du et al. 2017), and noise repairs that (Jin et al. 2017).
-# - The dimension argument: in random functions the Hessian is a random matrix plus a shift that grows as the loss falls. So high loss means saddles, low loss means minima. Dauphin et al. 2014 observed the same trend in networks.
+# - The dimension argument: in random functions the Hessian is a random matrix plus a shift that grows as the loss falls. So there critical points of high loss are mostly saddles, those of low loss mostly minima. Dauphin et al. 2014 observed the same trend in networks.
 # - How to tell in practice: is the gradient norm small? Then the lowest eigenvalue, by Lanczos or shifted power iteration on Hessian–vector products. If the gradient norm is *not* small, you are not at a critical point: look at the learning rate.
 # - Out of a minimum: temperature $\eta\sigma^2/2$ against barrier height; the waiting time is exponential in the ratio.
 # - Other help: better initialisation, normalisation and skip connections, which change the landscape; warm restarts of the learning rate.
@@ -457,8 +459,8 @@ trial(
 #
 # <details><summary>The loss has stopped falling. What do you do, in order?</summary>
 #
-# Look at the learning rate first (too small, or already decayed), then at the gradient norm layer by layer: zero in some layer means dead or saturated units, not a saddle.
-# Then overfit one batch: if that works, the model and the gradient are right. The whole decision tree, NaN and spikes included, is in question 47.
+# Look at the learning rate first (too small, or already decayed), then at the gradient norm layer by layer: zero in one layer alone points to dead or saturated units, or to a cut graph, rather than to a saddle.
+# Then overfit one batch: if that works, the model and the gradient are probably right. The whole decision tree, NaN and spikes included, is in question 47.
 #
 # </details>
 #
@@ -482,20 +484,20 @@ trial(
 #
 # <details><summary>What is a flat minimum, and is it better? What is SAM?</summary>
 #
-# One with small eigenvalues. It is often linked to better generalisation, because a shifted loss costs less there; but rescaling the weights changes flatness without changing the function (Dinh et al. 2017), so flatness alone cannot be the cause.
+# One where the Hessian has small eigenvalues. It is often linked to better generalisation, because a shift between training and test loss costs less there. But rescaling the weights of a ReLU network changes flatness without changing the function (Dinh et al. 2017), so flatness measured in this way cannot be the whole cause.
 # SAM (Foret et al. 2021) searches for it on purpose: take the gradient at $\theta+\rho\,g/\lVert g\rVert$, apply it at θ. It costs two gradients a step.
 #
 # </details>
 #
 # <details><summary>Is a plateau a saddle?</summary>
 #
-# Not necessarily: the gradient may be small over a whole region, as with saturated units. Normalisation, another activation or a better initialisation help there; noise hardly does.
+# Not necessarily: the gradient may be small over a whole region, as with saturated units. There I would try normalisation, another activation or a better initialisation before noise.
 #
 # </details>
 #
 # <details><summary>Are local minima of networks bad?</summary>
 #
-# For wide networks they tend to have nearly the loss of the global one; the poor ones become rare. That is an observation with partial theory, not a theorem for your network.
+# In wide networks the minima that training finds tend to have nearly the loss of the best known one. That is an observation with partial theory, not a theorem for your network.
 #
 # </details>
 
@@ -506,7 +508,7 @@ trial(
 # - "The determinant is positive, so it is a minimum." In four dimensions that says nothing.
 # - "Power iteration gives me the most negative eigenvalue." It gives the largest in modulus.
 # - "Batch gradient descent escapes local optima."
-# - "SGD gets stuck at saddle points more easily." Its noise is what gets it away.
+# - "SGD gets stuck at saddle points more easily than batch descent." Its noise gets it away sooner.
 # - "Adam finds the global optimum."
 
 # %% [markdown]
