@@ -27,7 +27,7 @@
 # - **Recall is over all truths**, those that no detection found included.
 # - **Precision and recall are cumulative**, down the list that is sorted by score, over all images of a class together.
 # - **Which area.** The monotone envelope, and then VOC's area, COCO's 101 points or VOC 2007's 11.
-# - **What mAP averages over**: classes, and for COCO also ten IoU thresholds; never images.
+# - **What mAP averages over**: classes, and for COCO also ten IoU thresholds; not images.
 
 # %% [markdown]
 # ## The idea
@@ -198,7 +198,7 @@ check(average_precision)
 # %% [markdown]
 # ### Exercise 4: COCO's 101 points
 #
-# The mean of the envelope at recall 0, 0.01, …, 1. At recall $g$ stands the envelope at the first point with recall at least $g$; beyond the last recall it is 0. No detections: 0.0.
+# The mean of the envelope at recall 0, 0.01, …, 1. Its value at recall $g$ is the envelope at the first point with recall at least $g$; beyond the last recall it is 0. No detections: 0.0.
 
 
 # %%
@@ -276,8 +276,8 @@ fig.suptitle("One list of nine detections, three conventions, three figures", x=
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The envelope only adds; where recall ends, all three fall to 0.
-# With seven truths the conventions differ by points. scikit-learn itself would print a larger figure: it divides by the five positives that it sees, not by seven.
+# **Takeaway.** The envelope can only raise the area; beyond the last recall all three count 0.
+# VOC and COCO happen to agree here to a tenth of a point; leaving out the envelope costs three points. scikit-learn itself would print a larger figure, 0.68: it divides by the five positives that it sees, not by seven.
 
 # %% [markdown]
 # ### A real detector: AP against the IoU threshold
@@ -324,12 +324,12 @@ plots.curves(
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** AP50 hardly sees a box that is a tenth too large: it ranks that variant above the one that hides low scores. The strict thresholds see it, and AP50:95 ranks it last.
+# **Takeaway.** AP50 loses only 3 points when every box is a tenth too large: it ranks that variant above the one that hides low scores. The strict thresholds notice it, and AP50:95 ranks it last.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: how much does AP vary with few truths?
 #
-# A rare class of COCO's validation set has a few dozen objects. We draw detectors that are equal by construction, each finding 70 % of the truths, and look at the spread of their AP.
+# A rare class of a validation set may have a few dozen objects. We draw detectors that are equal by construction, each finding 70 % of the truths, and look at the spread of their AP.
 
 # %% tags=["deeper"]
 def one_ap(n_truths, seed):
@@ -345,7 +345,7 @@ plots.loglog_fit(counts, spread, "truths of the class", "standard deviation of A
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# With 30 truths one standard deviation is several points of AP: a gain of one point in such a class is noise.
+# With 30 truths one standard deviation is several points of AP: a gain of one point in such a class can easily be noise.
 # mAP is steadier, because it averages over classes, and a bootstrap over images gives its error bar.
 
 # %% [markdown]
@@ -388,7 +388,8 @@ trial(
 )
 
 # %% [markdown]
-# Quote both numbers: AP50 says what is found, AP50:95 also how exactly.
+# With clearly better boxes, the detector that finds fewer objects can win at 0.5:0.95, as DSSD513 just does.
+# Quote both numbers: AP50 says what is found, AP50:95 also how exactly it is placed.
 
 # %% [markdown]
 # ### "AP is the area under the precision–recall curve"
@@ -488,10 +489,10 @@ trial(
 # - Matching: falling score, largest IoU, at least the threshold, each truth once. Duplicates are false positives; that is why NMS matters for AP.
 # - Pool over images before sorting: AP of a class is not a mean over images.
 # - Precision $\mathrm{TP}_k/k$, recall $\mathrm{TP}_k/n$ with *all* truths in $n$.
-# - Envelope from the right, then the area. Name the three conventions and say that they differ when truths are few.
+# - Envelope from the right, then the area. Name the conventions (11 points, 101 points, every change) and say that they differ most when truths are few.
 # - Only the order of the scores counts: any rising function of them leaves AP as it is, so AP says nothing about calibration. Ties are the exception: scores that were rounded to the same value are ordered by chance.
 # - mAP: mean over classes, each class counts the same however rare. COCO adds the mean over ten IoU thresholds.
-# - Example: YOLOv3 at 608 pixels and DSSD513 are level at AP (33.0 and 33.2), while AP50 is 57.9 against 53.3: YOLOv3 found more and placed it less exactly.
+# - Example: YOLOv3 at 608 pixels and DSSD513 are level at AP (33.0 and 33.2), while AP50 is 57.9 against 53.3: so YOLOv3 is ahead at the loose threshold and falls behind at strict ones.
 
 # %% [markdown]
 # ## Follow-ups
@@ -534,7 +535,7 @@ trial(
 #
 # <details><summary>What do AP75 and AR say?</summary>
 #
-# AP75 is AP at a strict match, the part of AP50:95 that shows placement. AR is the largest recall with a fixed number of detections per image, averaged over IoU thresholds: it judges proposals, where the score's order does not matter yet.
+# AP75 is AP at a strict match, which shows how well boxes are placed. AR is the recall reached with a fixed number of detections per image, averaged over classes and IoU thresholds: it judges proposals, where only the best so many are passed on and their order no longer matters.
 #
 # </details>
 
