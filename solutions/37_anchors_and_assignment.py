@@ -27,7 +27,7 @@
 # - **Centre offsets over the anchor's size, logarithms of the size ratios**, and you can say why.
 # - **Two thresholds and a second rule**: positive, negative, *ignored* between them; and every object gets its best anchor, however poor.
 # - **One-to-many against one-to-one**: many positives for an object train well and make duplicates, so NMS is needed; one-to-one makes it unnecessary *if* the matching looks at the predictions.
-# - **Assignment is the design decision.** ATSS showed that it, not anchors, made most of the difference between RetinaNet and FCOS.
+# - **Assignment is the design decision.** ATSS gave RetinaNet, with one anchor a place, FCOS's other improvements; the assignment, not the anchors, explained the gap that was left.
 
 # %% [markdown]
 # ## The idea
@@ -45,7 +45,7 @@
 # - With a logarithm, twice as wide and half as wide are equally far from 0, and every output decodes to a positive width.
 
 # %% [markdown]
-# **Assignment by IoU** (Faster R-CNN, RetinaNet), many-to-one:
+# **Assignment by IoU** (`high` and `low` are 0.7 and 0.3 in Faster R-CNN's proposal network, 0.5 and 0.4 in RetinaNet), many anchors to one object:
 #
 # 1. An anchor whose best IoU is at least `high` belongs to that object; one below `low` is background; between them it is *ignored* and has no loss.
 # 2. Then every object is given its best anchor, whatever the IoU, so that none goes without.
@@ -58,7 +58,7 @@
 # C_{ij}=-\lambda_{\mathrm{cls}}\,p_i[c_j]+\lambda_{L_1}\lVert b_i-t_j\rVert_1-\lambda_{\mathrm{giou}}\,\mathrm{GIoU}(b_i,t_j)
 # $$
 #
-# The cost contains the *prediction*: its class probability and its box. That is the difference, as the trial below shows.
+# The cost contains the *prediction*: its class probability and its box. That is the difference that counts, by the paper in the trial below.
 
 # %%
 import matplotlib.pyplot as plt
@@ -98,7 +98,7 @@ check(make_anchors)
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint 1: the order</summary>
 #
-# Four nested loops in the order of the row's sentence, or `np.meshgrid(…, indexing="ij")` with the four axes in that order.
+# Four nested loops, `y` outermost and ratio innermost, or `np.meshgrid(…, indexing="ij")` with the four axes in that order.
 #
 # </details>
 
@@ -327,12 +327,12 @@ detector.draw(
     axes[1], image, (anchors[owner >= 0], plots.color("right")), (truth, "white", ":"), title="positive anchors\n(digits dotted)"
 )
 detector.draw(axes[2], image, (anchors[owner == -2], plots.color("missing")), (truth, "white", ":"), title="ignored anchors")
-fig.suptitle("Nearly all anchors are background; a digit of an odd shape lives on its one best anchor", x=0.01, ha="left")
+fig.suptitle("Nearly all anchors are background; a digit that fits none well has only its best anchor", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** Positives are one in a hundred, or fewer. That is the class imbalance of dense detectors (question 39).
-# The ignored ring spares the network a contradiction: anchors that half cover an object are neither object nor background.
+# Anchors that cover an object only in part are neither object nor background. To ignore them spares the network contradictory targets.
 
 # %% [markdown]
 # ### One-to-many and one-to-one, seen in the score maps
@@ -364,13 +364,13 @@ fig.suptitle("One-to-one turns plateaus into peaks, and a peak still has neighbo
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The places beside a positive one see almost the same window, so they cannot score 0.
-# That is the difficulty of every one-to-one detector: neighbours look alike, and only one may answer.
+# **Takeaway.** The places beside a positive one see almost the same window, so here they cannot score 0.
+# That is the difficulty of a dense one-to-one detector: neighbours look alike, and only one of them may answer.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the greedy choice against the optimum
 #
-# DETR's matching is a sum over all objects. Taking the cheapest pair first can force a dear one. How often, and how much, for random predictions?
+# DETR minimises a sum over all objects. Taking the cheapest pair first can force an expensive pair later. How often, and by how much, for random predictions?
 
 # %% tags=["deeper"]
 def greedy_total(cost):
@@ -393,14 +393,14 @@ for seed in range(100):
     optimum = cost[hungarian_match(cost)].sum()
     worse += greedy_total(cost) > optimum + 1e-9
     excess.append(greedy_total(cost) - optimum)
-print(f"greedy misses the optimum in {worse} of 100 random images")
+print(f"greedy misses the optimum in {worse} of 100 random images, then by {sum(excess) / worse:.1f} in the cost on average")
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "One-to-one assignment makes NMS unnecessary"
 #
-# This one is decided by a paper alone: our detector is too simple for it, as the figures below the verdict show.
+# A paper alone decides this one: our detector is too simple for it, as the figures below the verdict show.
 
 # %%
 trial(
@@ -420,7 +420,7 @@ trial(
 )
 
 # %% [markdown]
-# And our digits? Three assignments, trained on six sets of scenes each and judged on others: one-to-many; one-to-one by place; and one-to-one by score and place, matched to the predictions of the first as DeFCN does.
+# And our digits? Three assignments, trained on six sets of scenes each and judged on others: one-to-many; one-to-one by place; and one-to-one by score and place, matched to the predictions of the first, in the manner of DeFCN.
 # The sweep takes a minute, so it is recorded.
 
 # %%
@@ -473,13 +473,13 @@ for kind in KINDS:
     print(f"{kind:30s} AP {mean['without']:.2f} without NMS, {mean['with 0.5']:.2f} with; {mean['boxes a digit']:.0f} boxes a digit")
 
 # %% [markdown]
-# One-to-one training doubles AP without NMS, but NMS still gains more than ten points with either matching, and the matching that looks at scores is not the better one.
-# So these figures cannot confirm the paper, and they do not refute it: the features here are fixed, so the head cannot learn to tell a place from its neighbour. A network can: by deeper layers, by self-attention between queries (DETR), or by a maximum filter over neighbours (DeFCN).
+# Without NMS, one-to-one training doubles AP; but NMS still gains more than ten points with either matching, and without NMS the matching that looks at scores is the worse of the two.
+# So these figures do not confirm the paper. Nor do they refute it: the features here are fixed, so the head can hardly learn to tell a place from its neighbour. A network has means for that: deeper layers, self-attention between queries (DETR), or a maximum filter over neighbours (DeFCN).
 #
 # ### "More anchors, better recall"
 #
-# Recall of anchors is the share of digits that some anchor overlaps by 0.5 or more. An anchor more can never lower it; the question is when it helps, by one point (or three).
-# Our guess at the condition: *when the new anchors have the shape of objects that had none*. With the centres laid upon each other, at least a tenth of the digits reach an IoU of 0.6 with a new anchor and with no old one.
+# Recall of anchors is the share of digits that some anchor overlaps by 0.5 or more. One more anchor can never lower it; the question is when more anchors help, by one point (or three).
+# Our guess at the condition: *when the new anchors have the shape of objects that had none*. That is: with the centres of anchor and digit on each other, at least a tenth of the digits reach an IoU of 0.6 with a new anchor and with no old one.
 
 # %%
 from functools import cache
@@ -542,40 +542,41 @@ for stride in (8, 4):
     print(f"stride {stride}:", ", ".join(f"{name} {anchor_recall((name,), stride, 4):.2f}" for name in list(SETS)[1:4]))
 
 # %% [markdown]
-# Halving the stride helps more than any shape: small objects miss anchors for want of a *place*.
-# And recall of anchors is not AP. RetinaNet's table shows what more anchors cost. Each brings its own negatives, and beyond the shapes that occur they bring nothing else.
-# ATSS goes further: with a good assignment, one square anchor a place does as well as nine.
+# Here halving the stride raises recall more than any change of shapes: at stride 8 many small digits have no anchor *near* enough.
+# Outside the condition more anchors still helped in a third of the settings, so it is sufficient here, not necessary.
+# And recall of anchors is not AP, which the paper's rows give: from six anchors a place on, more of them gained RetinaNet nothing.
+# ATSS goes further: with its assignment, one square anchor a place does as well as nine.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "Anchors are reference boxes of several sizes and ratios at every place; the network predicts a class and four offsets from each.
-# An anchor with IoU above 0.7 belongs to that object, below 0.3 it is background, between them it is ignored, and every object also gets its best anchor.
+# In Faster R-CNN an anchor with IoU above 0.7 belongs to that object, below 0.3 it is background, between them it is ignored; every object also gets its best anchor.
 # That is many-to-one, so NMS must remove duplicates.
 # DETR matches one-to-one, by a cost that includes the predictions. Shall I write it?"
 #
 # ### 三十秒回答
 #
-# "Anchor 是特征图每个位置上预设的多尺度、多宽高比的参考框,网络对每个 anchor 预测类别和四个偏移量。IoU 高于 0.7 为正样本,低于 0.3 为背景,中间忽略;每个真值至少分到 IoU 最大的那个 anchor。这样一个目标有多个正样本,所以需要 NMS 去重。DETR 用匈牙利算法做一对一匹配,代价里包含预测的类别概率和框,其余预测都学“无目标”。要不要写出代价?"
+# "Anchor 是特征图每个位置上预设的多尺度、多宽高比的参考框,网络对每个 anchor 预测类别和四个偏移量。例如 IoU 高于 0.7 为正样本,低于 0.3 为背景,中间忽略;每个真值至少分到 IoU 最大的那个 anchor。一个目标有多个正样本,所以需要 NMS 去重。DETR 用匈牙利算法做一对一匹配,代价里包含预测的类别概率和框,其余预测都学“无目标”。要不要写出代价?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
 # - Anchors: centres at (x + ½)·stride, area = size², ratio = height over width; nine a place in RetinaNet, on five pyramid levels.
 # - Coding: centre shift over the anchor's sides, logarithm of the side ratios. Decoding inverts it; libraries clamp dw and dh so that exp cannot overflow.
-# - Assignment: two thresholds, the ignored band, and the best-anchor rule. Without the last, small or odd objects have no positive at all.
+# - Assignment: two thresholds, the ignored band, and the best-anchor rule. Without the last, small or oddly shaped objects may have no positive at all.
 # - Imbalance: positives are one in a hundred or in a thousand. Faster R-CNN samples 256 anchors, RetinaNet uses focal loss (question 39).
 # - Anchor-free: FCOS lets every place inside an object predict four distances, picks the pyramid level by object size, and learns centre-ness.
 # - ATSS: positive is what exceeds mean plus standard deviation of the IoUs of the nearest anchors: a threshold for each object.
-# - One-to-one: DETR's Hungarian matching; the cost must contain the prediction, or neighbours that look alike are told different things at random.
-# - Price: one positive for each object is a weak signal, so DETR trained for 500 epochs; later detectors add one-to-many branches for training only.
+# - One-to-one: DETR's Hungarian matching; the cost must contain the prediction. By place alone, one of two neighbours that look alike is called object and the other background, for no reason that the network can see.
+# - Price: slow training, 500 epochs for DETR. So few positives are one of the reasons that are given; some later detectors add one-to-many branches for training only.
 
 # %% [markdown]
 # ## Follow-ups
 #
 # <details><summary>Why are dw and dh logarithms?</summary>
 #
-# Sizes differ by factors, so errors should too: half as wide and twice as wide are both 0.69 away from 0, and the target's spread is the same for small and large objects.
+# Sizes differ by factors, so errors should too: half as wide and twice as wide are both 0.69 away from 0, and the targets have about the same spread for small and large objects.
 # And any real output decodes to a positive side.
 #
 # </details>
@@ -609,7 +610,7 @@ for stride in (8, 4):
 #
 # <details><summary>Why is the ignored band there?</summary>
 #
-# An anchor with IoU 0.5 covers half an object. Called background, it would push down the features of the positive next to it; called positive, it would be asked to regress far.
+# Such an anchor covers the object in part. Called background, it would push down the score of features that a positive beside it shares; called positive, it would have to regress far.
 #
 # </details>
 #
@@ -625,7 +626,7 @@ for stride in (8, 4):
 # - "Anchors are the network's predictions."
 # - Ignored anchors counted as background, or the best-anchor rule forgotten: objects without any positive.
 # - Offsets divided by the object's own size: it is not known at inference.
-# - "DETR needs no NMS because it is a transformer." It is the matching; the attention makes it learnable.
+# - "DETR needs no NMS because it is a transformer." It is the one-to-one matching; self-attention between queries helps to learn it.
 # - Greedy matching called Hungarian.
 # - Matching by place alone and expecting that duplicates vanish.
 
@@ -635,7 +636,7 @@ for stride in (8, 4):
 # - S. Ren, K. He, R. Girshick, J. Sun. *Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks.* NeurIPS 2015. §3.1: anchors, thresholds, coding.
 # - T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár. *Focal Loss for Dense Object Detection.* ICCV 2017. Table 1c: sizes and ratios of anchors.
 # - Z. Tian, C. Shen, H. Chen, T. He. *FCOS: Fully Convolutional One-Stage Object Detection.* ICCV 2019.
-# - S. Zhang, C. Chi, Y. Yao, Z. Lei, S. Z. Li. *Bridging the Gap Between Anchor-based and Anchor-free Detection via Adaptive Training Sample Selection.* CVPR 2020. Assignment is the difference.
+# - S. Zhang, C. Chi, Y. Yao, Z. Lei, S. Z. Li. *Bridging the Gap Between Anchor-based and Anchor-free Detection via Adaptive Training Sample Selection.* CVPR 2020. Assignment as the essential difference; one anchor a place suffices.
 # - N. Carion et al. *End-to-End Object Detection with Transformers.* ECCV 2020. §3.1: matching cost and loss.
 # - P. Sun et al. *What Makes for End-to-End Object Detection?* ICML 2021. The classification cost.
 # - J. Wang et al. *End-to-End Object Detection with Fully Convolutional Network.* CVPR 2021. DeFCN: prediction-aware matching and the maximum filter.
