@@ -100,7 +100,7 @@ def _with_news(report: Report) -> Report:
 
 def _onward(exercise: str) -> str:
     """The next exercise of the notebook, else the next question."""
-    stem = next(stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"])
+    stem = catalogue.stem_of(exercise)
     names = list(catalogue.entries()[stem]["exercises"])
     if exercise != names[-1]:
         return f"Next in this notebook: {names[names.index(exercise) + 1]}."

@@ -99,9 +99,9 @@ def following(stem: str) -> str | None:
 
 def solved(exercise: str) -> tuple[str, str] | None:
     """(stem, the solved cell's code) of an exercise, or None where the solutions are not at hand."""
-    stem = next((stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"]), None)
+    stem = catalogue.stem_of(exercise)
     path = folder("solutions") / f"{stem}.ipynb"
-    if stem is None or not path.is_file():
+    if not stem or not path.is_file():
         return None
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         lines = text(cell).split("\n")

@@ -126,3 +126,17 @@ def test_every_file_of_the_course_has_a_name_that_windows_takes(monkeypatch):
     assert len(paths) > 400
     assert [] == [path for path in paths if disk.name_here(path.name) != path.name]
     assert len({str(path).lower() for path in paths}) == len(paths)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    """What fails on the way leaves the old file, and nothing beside it."""
+    file = tmp_path / "notes.txt"
+    disk.write(file, "α\n")
+    with pytest.raises(UnicodeEncodeError), disk.whole(file) as part:
+        part.write_text("half of it, and then \ud800", encoding="utf-8")
+    assert [file] == list(tmp_path.iterdir())
+    with pytest.raises(UnicodeEncodeError):
+        disk.write(file, "\ud800")
+
+    assert "α\n".encode() == file.read_bytes()
+    assert [file] == list(tmp_path.iterdir())

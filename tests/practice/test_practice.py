@@ -18,7 +18,6 @@ from utils.practice import plans, review, schedule
 from utils.practice.due import due
 from utils.practice.replay import replay
 from utils.practice.upnext import choose
-from utils.publishing import study_page
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 ROOT = Path(__file__).parents[2]
@@ -55,7 +54,7 @@ def test_every_plan_of_the_study_page_can_be_followed():
     """None of the page's plans is without a name on the command line."""
     page = (ROOT / "book" / "study.md").read_text(encoding="utf-8")
 
-    assert list(study_page.plans(page)) == list(plans.HEADINGS.values())
+    assert list(plans.read(page)) == list(plans.HEADINGS.values())
 
 
 def test_a_plan_as_a_calendar():

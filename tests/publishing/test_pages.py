@@ -10,6 +10,7 @@ from utils import models
 from utils.authoring import build
 from utils.folklore import settings, trial
 from utils.grading import catalogue
+from utils.practice import plans
 from utils.publishing import pages, study_page, verdict_page
 
 ROOT = Path(__file__).parents[2]
@@ -174,11 +175,11 @@ def test_the_map_has_every_question_in_both_languages():
 
 STUDY = (ROOT / "book" / "study.md").read_text(encoding="utf-8")
 ROW = re.compile(r"(?m)^\| \[(\d\d · .+?)\]\(questions/(\w+)\.ipynb\)")
-PLANS = study_page.plans(STUDY)
+PLANS = plans.read(STUDY)
 
 
 def stems(plan):
-    return [stem for part in PLANS[plan] for stem in part.stems]
+    return [stem for part in PLANS[plan] for stem, _ in part.questions]
 
 
 def test_the_plans_name_questions_by_their_titles():
@@ -196,7 +197,7 @@ def test_the_page_states_the_catalogue_s_hours():
     assert "<!--" not in page
     for part in (part for parts in PLANS.values() for part in parts):
         assert f"**{part.title} · about {study_page.halves(part.hours)} hour" in page
-        assert part.hours == pytest.approx(sum(catalogue.entries()[stem]["minutes"] for stem in part.stems) / 60)
+        assert part.hours == pytest.approx(sum(catalogue.entries()[stem]["minutes"] for stem, _ in part.questions) / 60)
 
 
 @pytest.mark.parametrize(("hours", "text"), [(1.7, "1½"), (1.25, "1½"), (1.76, "2"), (3.0, "3"), (0.4, "½")])

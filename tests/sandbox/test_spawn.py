@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from utils.cli import main
-from utils.sandbox import jobobject, limits, process, watch
+from utils.sandbox import jobobject, limits, watch
 from utils.sandbox.batch import grade_files
 from utils.sandbox.worker import Answer, Worker
 
@@ -275,17 +275,3 @@ class Recorder:
     def __call__(self, *arguments):
         self.calls.append((self.name, *arguments))
         return self.value
-
-
-def test_where_children_are_forked(monkeypatch):
-    """On Linux; on macOS only when asked, for its libraries may crash after it; on Windows never."""
-    monkeypatch.delenv("COURSE_FORK", raising=False)
-    found = []
-    for system in ("linux", "darwin"):
-        monkeypatch.setattr(sys, "platform", system)
-        found.append(process.forks())
-    monkeypatch.setenv("COURSE_FORK", "on")
-    found.append(process.forks())
-    monkeypatch.delattr(os, "fork")
-
-    assert [True, False, True, False] == [*found, process.forks()]

@@ -129,13 +129,13 @@ def test_a_broken_script_is_not_lost(home):
 def test_a_full_disk_leaves_no_half_notebook(home, monkeypatch):
     """A copy that fails leaves nothing behind, so that the next run copies it anew."""
 
-    write_text = Path.write_text
+    write_bytes = Path.write_bytes
 
-    def full(path, text, **options):
-        write_text(path, "{half", **options)
+    def full(path, data):
+        write_bytes(path, b"{half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         folder.fill(home)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from statistics import median
 
-from utils.classroom.marks import attempts, stem_of
+from utils.classroom.marks import attempts
 from utils.classroom.results import Result
 from utils.grading import catalogue, report
 
@@ -200,5 +200,5 @@ class Counts:
 
 def question_title(exercise: str) -> str:
     """ "15 · Write batch normalisation's forward pass"."""
-    stem = stem_of(exercise)
+    stem = catalogue.stem_of(exercise)
     return f"{stem[:2]} · {catalogue.entries()[stem]['title']}" if stem else "no longer in the course"

@@ -9,8 +9,8 @@ from datetime import date
 
 from utils.classroom.cohort import STUCK, Cohort, Counts, Exercise, Mistake, Stuck, by_week, question_title
 from utils.classroom.feedback import hints, listed
-from utils.classroom.marks import stem_of
 from utils.classroom.page import bar, column, key, page, prose
+from utils.grading import catalogue
 
 TOLD = 20  # exercises handed in on a day; of fewer, right and wrong are not told apart
 MOST = 15  # mistakes that are shown
@@ -265,7 +265,7 @@ def _hint(name: str, mistakes: list[Mistake]) -> str:
         for one in mistakes if one.name in advice
     )  # fmt: skip
     first = next(iter(hints(name)), "")
-    read = f"Read question {stem_of(name)[:2]}, “The idea”."
+    read = f"Read question {catalogue.stem_of(name)[:2]}, “The idea”."
     return (
         f"<article><h3><code>{html.escape(name)}</code> · {html.escape(question_title(name))}</h3>"
         f"{f'<ul>{said}</ul>' if said else ''}{prose(first)}<p class=soft>{read}</p></article>"

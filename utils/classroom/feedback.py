@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from urllib.parse import quote
 
-from utils.classroom.marks import Gradebook, Mark, attempts, stem_of
+from utils.classroom.marks import Gradebook, Mark, attempts
 from utils.classroom.notices import trouble
 from utils.classroom.page import page, prose
 from utils.classroom.results import Result
@@ -66,8 +66,8 @@ def student_page(
     parts += [f'<article class="wrong"><p>{html.escape(trouble(r))}</p>{prose(_MEND)}</article>' for r in unread]
     stem = ""
     for name, mark in marks.items():
-        if stem_of(name) != stem:
-            stem = stem_of(name)
+        if catalogue.stem_of(name) != stem:
+            stem = catalogue.stem_of(name)
             parts.append(f"<h2>{html.escape(_title(stem))}</h2>")
         parts.append(_article(mark, attempts([r for r in results if r.exercise == name]), site))
     return page(f"Feedback for {student.name or student.id}", parts)
@@ -171,7 +171,12 @@ def listed(exercise: str | None) -> tuple:
 
 def hints(exercise: str) -> list[str]:
     """An exercise's hints, from a nudge to nearly the answer."""
-    return catalogue.entries().get(stem_of(exercise), {"exercises": {}})["exercises"].get(exercise, {}).get("hints", [])
+    return (
+        catalogue.entries()
+        .get(catalogue.stem_of(exercise), {"exercises": {}})["exercises"]
+        .get(exercise, {})
+        .get("hints", [])
+    )
 
 
 def _onward(mark: Mark, tried: list[Result], site: str) -> str:
@@ -185,7 +190,7 @@ def _onward(mark: Mark, tried: list[Result], site: str) -> str:
 
 
 def _where_to_read(exercise: str, site: str) -> str:
-    if not (stem := stem_of(exercise)):
+    if not (stem := catalogue.stem_of(exercise)):
         return ""
     words = f"question {stem[:2]}, “The idea”"
     if site:

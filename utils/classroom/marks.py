@@ -32,7 +32,7 @@ class Policy:
 
     def deadline(self, exercise: str) -> datetime | None:
         """The deadline of an exercise: its question's own, else the one for all."""
-        return self.deadlines.get(stem_of(exercise), self.deadlines.get(ALL))
+        return self.deadlines.get(catalogue.stem_of(exercise), self.deadlines.get(ALL))
 
     def out_of(self, exercise: str) -> float:
         """The points of a right answer in time."""
@@ -80,11 +80,6 @@ class Gradebook:
         empty = [student for student, marks in self.rows if not any(mark.result for mark in marks.values())]
         without = [student for student in empty if self.unread_of(student)]
         return [one for one in empty if one not in without and one.id not in fits], without
-
-
-def stem_of(exercise: str) -> str:
-    """The question that an exercise belongs to; "" for one that the course no longer has."""
-    return next((stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"]), "")
 
 
 def gradebook(

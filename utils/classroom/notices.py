@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from utils.classroom.marks import Gradebook, Policy, stem_of
+from utils.classroom.marks import Gradebook, Policy
 from utils.classroom.results import Result
 from utils.classroom.roster import Student
 from utils.grading import catalogue
@@ -47,9 +47,9 @@ def without_effect(book: Gradebook, policy: Policy, everything: bool) -> Iterato
     """Points and deadlines of what nobody handed in. `everything`: one number for all, which cannot miss."""
     why = "nobody handed it in, or --question leaves it out."
     seen = set(book.exercises)
-    stems = {stem_of(name) for name in seen}
+    stems = {catalogue.stem_of(name) for name in seen}
     named = {} if everything else policy.points
-    for stem in sorted({stem_of(name) for name in named} - stems):
+    for stem in sorted({catalogue.stem_of(name) for name in named} - stems):
         names = [name for name in catalogue.entries()[stem]["exercises"] if name in named]
         yield f"--points has no effect on {', '.join(names)} (question {stem[:2]}): {why}"
     for stem in sorted(set(policy.deadlines) - stems - {""}):

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from utils import editions
-from utils.classroom.marks import stem_of
 from utils.classroom.owners import kind
 from utils.classroom.submissions import Source, Submission
 from utils.grading import catalogue
@@ -112,7 +111,7 @@ def _fingerprint(code: str, given: frozenset = frozenset()) -> Any:
 
 def _given(exercise: str) -> frozenset:
     """The hashes of what the blank holds: signature, docstring, given functions."""
-    cells = editions.blank(stem_of(exercise))["cells"]
+    cells = editions.blank(catalogue.stem_of(exercise))["cells"]
     texts = [editions.text(cell) for cell in cells if cell["cell_type"] == "code"]
     return frozenset(key for text in texts if "def " in text or "class " in text for key in _fingerprint(text).hashes)
 
@@ -233,7 +232,7 @@ def _is_foreign(part: Any, name: str, names: list[str]) -> bool:
 
 def course_answers(exercise: str) -> dict[str, str]:
     """Right answers that were written independently of each other: the solution and the accepted styles."""
-    stem = stem_of(exercise)
+    stem = catalogue.stem_of(exercise)
     path = editions.folder("solutions") / f"{stem}.ipynb"
     found = own_code(path.read_bytes(), ".ipynb", catalogue.entries()[stem]["exercises"])
     answers = {"solution": found[exercise]} if exercise in found else {}

@@ -32,13 +32,9 @@ class Output(click.Path):
 
 def write(path: Path, content: bytes | str) -> None:
     """Write a file and replace what was there; a usage error (exit code 2) for a place that takes none."""
-    data = content.encode() if isinstance(content, str) else content
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
-        disk.replace(part, path)
+        disk.write(path, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
 
 

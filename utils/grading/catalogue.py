@@ -37,9 +37,15 @@ def edition() -> str:
 
 
 @functools.cache
+def stem_of(exercise: str) -> str:
+    """The stem of the question that has the exercise of that name; "" for one that the course does not have."""
+    return next((stem for stem, entry in entries().items() if exercise in entry["exercises"]), "")
+
+
 def slug_of(exercise: str) -> str | None:
     """The slug of the question that has the exercise of that name, or None."""
-    return next((slug(stem) for stem, entry in entries().items() if exercise in entry["exercises"]), None)
+    stem = stem_of(exercise)
+    return slug(stem) if stem else None
 
 
 def slug(stem: str) -> str:

@@ -11,10 +11,9 @@ from utils.grading.compare import Difference
 from utils.grading.reference import RAISES, Reference
 from utils.grading.run import Failure, Outcome
 from utils.grading.spec import Exercise
-from utils.grading.trial import Trial
+from utils.grading.trial import Pairs, Trial
 
 Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
-Pairs = list[tuple[Outcome, Reference]]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Files on any system: appended to by one call, though several processes write, and replaced as a whole."""
+"""Files on any system: appended to by one call, though several processes write, and written whole or not at all."""
 
 import contextlib
 import os
@@ -67,6 +67,23 @@ def name_here(name: str) -> str:
         return name
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f]|[ .]+$', "_", name)
     return f"_{name}" if _RESERVED.match(name) else name
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place beside `path` to write into; it takes the place of what stood at `path` when the block has ended well."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a whole file or nothing: a crash or a full disk leaves the old one. Text is UTF-8. Raises OSError."""
+    with whole(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def replace(part: Path, target: Path) -> None:

@@ -61,7 +61,7 @@ class Explanation:
 
 def explain(function: Callable) -> Explanation | None:
     """Why a wrong answer without a name is wrong, searched for a second; None where nothing is found."""
-    from utils.grading import aside, line
+    from utils.grading import forking, line
 
     exercise = exercise_for(function)
     references = reference.load(catalogue.slug_of(exercise.name))[exercise.name]
@@ -72,7 +72,7 @@ def explain(function: Callable) -> Explanation | None:
         found = searched(exercise, references, outcomes, source, line.runner(line.scope_of(function), exercise))
         return asdict(found) if found else None
 
-    found = aside.aside(search)
+    found = forking.aside(search)
     return Explanation(**found) if found else None
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from utils.grading import browser, catalogue, disk
 
 _BLOCK = 100_000  # so many letters are parsed by one call; a torn line costs its block a second, slower reading
-_SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
+SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
 
 
 def root() -> Path:
@@ -139,7 +139,7 @@ class Progress:
         lines = []
         for chapter in dict.fromkeys(row[0] for row in self.rows):
             lines.append(f"Chapter {chapter} · {catalogue.CHAPTERS[chapter][0]}")
-            lines += [f"  {''.join(_SIGN[s] for s in states):<5} {number} {title}"
+            lines += [f"  {''.join(SIGN[s] for s in states):<5} {number} {title}"
                       for c, number, title, states in self.rows if c == chapter]  # fmt: skip
         return "\n".join([*lines, self.summary])
 

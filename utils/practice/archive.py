@@ -5,7 +5,6 @@ edited is replaced. All of an archive is read and checked before anything is wri
 """
 
 import json
-import os
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -42,15 +41,13 @@ class Brought:
 def write(path: Path, home: Path) -> tuple[int, int]:
     """Write the archive, the whole file or nothing; how many entries and files it has."""
     log, found = exchange.exported(), list(_own(home))
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as zipped:
-            zipped.writestr(LOG, log)
-            for file in found:
-                zipped.write(file, file.relative_to(home).as_posix())
-        disk.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        disk.whole(path) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as zipped,
+    ):
+        zipped.writestr(LOG, log)
+        for file in found:
+            zipped.write(file, file.relative_to(home).as_posix())
     return log.count("\n"), len(found)
 
 
@@ -139,7 +136,7 @@ def _place(home: Path, target: Path, data: bytes, day: date) -> Path | None:
     """Under the first name that is free; None where one of them has the same content."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_file() and target.read_bytes() != data and _is_blank(home, target):
-        folder.write(target, data.decode())
+        disk.write(target, data)
         return target
     for path in _names(target, day):
         try:

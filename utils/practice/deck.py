@@ -36,10 +36,7 @@ FIELDS = ("Key", "Front", "Back", "FrontChinese", "Chinese", "Where")
 def write(path: Path, stamp: int | None = None) -> int:
     """Write all cards of the course as an .apkg and return their number; the whole file or nothing."""
     found = [card for stem in catalogue.entries() for card in cards.of(stem, solved=True)]
-    text = package(found, source_time() if stamp is None else stamp)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(text)
-    disk.replace(part, path)
+    disk.write(path, package(found, source_time() if stamp is None else stamp))
     return len(found)
 
 

@@ -110,9 +110,7 @@ def start(home: Path, state: Replay, minutes: int, seed: int | None = None, chap
     facts = {"seed": seed, "minutes": minutes, "chapters": list(chapters), "started": begun.isoformat(),
              "deadline": (begun + timedelta(minutes=minutes)).isoformat(),
              "parts": [part._asdict() for part in parts]}  # fmt: skip
-    part = folder / "sitting.json.part"
-    part.write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    disk.replace(part, folder / "sitting.json")
+    disk.write(folder / "sitting.json", json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     note("opened", exercise=parts[0].name)
     return read(folder)
 

@@ -1,4 +1,8 @@
-"""The plans, read from the book's study page, which is the one place they stand in."""
+"""The plans, read from the book's study page, `book/study.md`, which is the one place they stand in.
+
+A plan is a `##` section with parts, `**Day 1 · title.**` or `**Block 1 · title.**`, each followed by a table of
+questions: `| [15 · title](questions/15_batchnorm_forward.ipynb) | what to say aloud |`.
+"""
 
 import functools
 import re
@@ -16,8 +20,8 @@ HEADINGS = {
     "1": "One day", "3": "Three days", "7": "Seven days",
     "detection": "An interview on detection", "modern": "An interview on training and modern networks",
 }  # fmt: skip
-_PART = re.compile(r"(?m)^\*\*((?:Day \d+|Block \d+) · .+?)\*\*")
-_ROW = re.compile(r"(?m)^\| \[\d\d · .+?\]\(questions/(\w+)\.ipynb\) \| (.+?) \|$")
+ROW = re.compile(r"(?m)^\| \[\d\d · .+?\]\(questions/(\w+)\.ipynb\) \| (.+?) \|\n")
+_PART = re.compile(r"(?m)^\*\*((?:Day|Block) \d+ · [^*]+?)\.\*\*$")
 
 
 class Part(NamedTuple):
@@ -25,7 +29,32 @@ class Part(NamedTuple):
 
     title: str
     day: int  # from 0
-    questions: tuple[tuple[str, str], ...]  # (stem, what to say aloud)
+    questions: tuple[tuple[str, str], ...]  # (stem, what to say aloud); those that the course has
+
+    @property
+    def hours(self) -> float:
+        """The core paths of its questions."""
+        return sum(catalogue.entries()[stem]["minutes"] for stem, _ in self.questions) / 60
+
+
+def read(text: str) -> dict[str, tuple[Part, ...]]:
+    """Heading of each plan → its parts in order, from the text of the study page."""
+    sections = (section.partition("\n") for section in re.split(r"(?m)^## ", text)[1:])
+    found = {heading.strip(): _parts(body) for heading, _, body in sections}
+    return {heading: parts for heading, parts in found.items() if parts}
+
+
+def _parts(body: str) -> tuple[Part, ...]:
+    _, *found = _PART.split(body)
+    return tuple(
+        Part(title, 0 if title.startswith("Block") else index, tuple(_questions(rows)))
+        for index, (title, rows) in enumerate(zip(found[::2], found[1::2], strict=True))
+    )
+
+
+def _questions(rows: str) -> Iterator[tuple[str, str]]:
+    known = catalogue.entries()
+    return ((stem, formulas.plain(aloud)) for stem, aloud in ROW.findall(rows) if stem in known)
 
 
 @functools.cache
@@ -33,17 +62,7 @@ def plan(name: str) -> tuple[Part, ...]:
     """The parts of a plan in order; empty where the study page is not at hand (in a browser)."""
     if not PAGE.exists():
         return ()
-    text = re.split(rf"(?m)^## {HEADINGS[name]}$", PAGE.read_text(encoding="utf-8"))[1]
-    _, *found = _PART.split(re.split(r"(?m)^## ", text)[0])
-    parts = zip(found[::2], found[1::2], strict=True)
-    return tuple(
-        Part(head.rstrip("."), 0 if head.startswith("Block") else index, tuple(_questions(rows)))
-        for index, (head, rows) in enumerate(parts)
-    )
-
-
-def _questions(rows: str) -> Iterator[tuple[str, str]]:
-    return ((stem, formulas.plain(aloud)) for stem, aloud in _ROW.findall(rows))
+    return read(PAGE.read_text(encoding="utf-8"))[HEADINGS[name]]
 
 
 def title(name: str) -> str:
@@ -63,7 +82,7 @@ def next_in_plan(state: Replay, name: str, today: date) -> tuple[str, str] | Non
     begun = day_of(state.plan[1]) if state.plan else today
     for part in plan(name):
         for stem, _ in part.questions:
-            if stem in catalogue.entries() and not passed(state, stem):
+            if not passed(state, stem):
                 behind = (today - begun).days - part.day
                 when = f"{part.title}{', still open' if chosen and behind > 0 else ''}"
                 return stem, f"next in the {title(name)}: {when}"
@@ -76,7 +95,7 @@ def as_text(state: Replay, name: str) -> str:
     for part in plan(name):
         lines += ["", part.title]
         for stem, aloud in part.questions:
-            words = catalogue.entries().get(stem, {}).get("title", stem)
+            words = catalogue.entries()[stem]["title"]
             lines += [f"  {'●' if passed(state, stem) else '○'} {stem[:2]} {words}", f"       say: {aloud}"]
     return "\n".join(lines)
 
@@ -101,7 +120,7 @@ def as_calendar(name: str, start: date) -> bytes:
 
 
 def _line(stem: str, aloud: str) -> str:
-    return f"{stem[:2]} {catalogue.entries().get(stem, {}).get('title', stem)} (say: {aloud})"
+    return f"{stem[:2]} {catalogue.entries()[stem]['title']} (say: {aloud})"
 
 
 def _midnight(day: date) -> object:

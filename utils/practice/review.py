@@ -1,15 +1,13 @@
 """A review: fresh blanks in work/review/DATE/, and their grading. Answers of earlier days are never touched."""
 
 import json
-import os
 from datetime import date
 from pathlib import Path
 
-from utils.grading import disk
+from utils.grading import catalogue, disk
 from utils.grading.progress import history, note, record
 from utils.practice.cards import ROOT
 from utils.practice.due import Due
-from utils.practice.upnext import stem_of
 from utils.practice.watch import whole
 
 
@@ -22,7 +20,7 @@ def blanks(home: Path, due: list[Due], day: date) -> list[Path]:
     """A blank for each question with an exercise that is due, unless that day has one; the openings are noted."""
     by_stem: dict[str, list[str]] = {}
     for one in due:
-        by_stem.setdefault(stem_of(one.name), []).append(one.name)
+        by_stem.setdefault(catalogue.stem_of(one.name), []).append(one.name)
     return [_blank(home, stem, names, day) for stem, names in sorted(by_stem.items())]
 
 
@@ -41,9 +39,7 @@ def write_blank(path: Path, stem: str, first: str) -> None:
     lead = {"cell_type": "markdown", "id": "review", "metadata": {}, "source": [first]}
     notebook["cells"] = [notebook["cells"][0], lead, *_exercises(notebook["cells"][1:])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    disk.replace(part, path)
+    disk.write(path, json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
 
 
 def _exercises(cells: list[dict]) -> list[dict]:
@@ -97,7 +93,7 @@ def _copies(home: Path, one: Due) -> list[Path]:
 
     Whoever writes past midnight finds the blank of the day before.
     """
-    found = (home / "work" / "review").glob(f"*/{stem_of(one.name)}.ipynb")
+    found = (home / "work" / "review").glob(f"*/{catalogue.stem_of(one.name)}.ipynb")
     return sorted(path for path in found if path.parent.name >= one.due.isoformat())
 
 

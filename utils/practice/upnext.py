@@ -68,7 +68,7 @@ def _review(state: Replay, today: date) -> Next | None:
         return None
     first = found[0]
     if first.kind == "exercise":
-        stem = stem_of(first.name)
+        stem = catalogue.stem_of(first.name)
         title = f"Write {first.name} again (question {stem[:2]})"
         return Next("exercise", first.name, title, f"due since {first.due}: {first.reason}", "course review")
     card = cards.find(first.name)
@@ -107,15 +107,10 @@ def _weakest(state: Replay) -> Next | None:
     name = max(known, key=lambda n: weakness(state.exercises[n]), default=None)
     if name is None or weakness(state.exercises[name]) == 0:
         return None
-    one, stem = state.exercises[name], stem_of(name)
+    one, stem = state.exercises[name], catalogue.stem_of(name)
     why = f"your hardest so far: {counted(one.wrong, 'wrong verdict')}, {counted(one.hints, 'hint')}"
     return Next("exercise", name, f"Write {name} again (question {stem[:2]})", why, f"course reset {stem[:2]}")
 
 
 def _done() -> Next:
     return Next("nothing", "", "Nothing is due and everything is passed.", "well done", "course mock")
-
-
-def stem_of(exercise: str) -> str:
-    """The stem of the question that has an exercise."""
-    return next(stem for stem, entry in catalogue.entries().items() if exercise in entry["exercises"])

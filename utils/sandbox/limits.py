@@ -11,19 +11,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from utils.sandbox import process
+from utils.grading.forking import address_space, forks
 
 MEMORY = {False: 320 << 20, True: 3 << 30}  # bytes of address space beyond the worker's own; with torch: True
 MAX_FILE = 16 << 20  # bytes a child may write into one file of its scratch folder
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SECRET = (
-    "references",
-    "fingerprints",
-    "recorded",
-    "exercises",
-    "carried",
-    "classroom",
-)  # folders of `utils` that answer questions
+# Folders of `utils` that answer questions: no child may read them.
+SECRET = ("references", "fingerprints", "recorded", "exercises", "carried", "classroom")
 
 
 @functools.cache
@@ -58,8 +52,7 @@ def bound(memory: int, seconds: float) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that grows too large is an OSError, not a death
     wanted = {"CORE": 0, "FSIZE": MAX_FILE, "CPU": int(time.process_time() + seconds) + 2}
     if kernel_bounds_memory():
-        with open("/proc/self/statm") as file:
-            wanted["AS"] = int(file.read().split()[0]) * resource.getpagesize() + memory
+        wanted["AS"] = address_space() + memory
     for name, limit in wanted.items():
         with contextlib.suppress(ValueError, OSError):  # a system that sets a lower one already
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
@@ -203,9 +196,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
                 raise PermissionError("the answers cannot be read while grading")
             if any(map(of_another, paths)):
                 raise PermissionError("other processes cannot be looked at while grading")
-            if args[1] is None and any(
-                map(isdir, paths)
-            ):  # `dir_fd` would lead past this hook, which is not told of it
+            if args[1] is None and any(map(isdir, paths)):  # the hook is not told of `dir_fd`, which would lead past it
                 raise PermissionError("a folder cannot be opened while grading")
             if not args[2] & flags_of_writing:
                 return
@@ -217,7 +208,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
 
 def walls() -> str:
     """Which walls stand on this machine, in one sentence for `course doctor` and the README's reader."""
-    fresh = "" if process.forks() else "; each answer runs in a fresh interpreter"
+    fresh = "" if forks() else "; each answer runs in a fresh interpreter"
     if shared_rules() is not None:
         return f"Landlock (files, TCP, signals), limits on time, memory and file size, and Python's audit hook{fresh}"
     if not _has_resource():

@@ -25,15 +25,6 @@ _ALLOWED_BEGINNINGS = ("LC_", "COURSE_", "OMP_", "KMP_", "OPENBLAS_", "GOTO_", "
 _ADDRESS = "COURSE_TORCH_INDEX"  # of a package index: it may hold a password, and no child installs anything
 
 
-def forks() -> bool:
-    """Are children forked from a warm process, or is each a fresh interpreter? COURSE_FORK=on or off decides, too.
-
-    Windows cannot fork. macOS can, but its libraries, NumPy's linear algebra among them, may crash or hang after it.
-    """
-    wanted = os.environ.get("COURSE_FORK", "off" if sys.platform == "darwin" else "on")
-    return hasattr(os, "fork") and wanted != "off"
-
-
 def environment() -> dict[str, str]:
     """The variables of this process that one which runs somebody's code may see: no tokens, no passwords."""
     return {

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from utils.grading import catalogue, codec, judge, line, reference, report, run, stopwatch
+from utils.grading.forking import forks
 from utils.grading.report import Report
 from utils.sandbox import process
 from utils.sandbox.frames import receive, send
@@ -66,7 +67,7 @@ class Worker:
         running, self._process = self._process, None  # first: a signal's handler may close it meanwhile
         scratch, self._scratch = self._scratch, None
         if running:
-            at_once = process.forks() and sys.platform.startswith("linux")  # its child dies with it
+            at_once = forks() and sys.platform.startswith("linux")  # its child dies with it
             process.end(running, 0 if at_once else 5)
         if scratch:
             remove(scratch.name)
@@ -165,7 +166,7 @@ class Worker:
     def _start(self) -> None:
         if self._process is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
-            module = "utils.sandbox.server" if process.forks() else "utils.sandbox.spawning"
+            module = "utils.sandbox.server" if forks() else "utils.sandbox.spawning"
             self._process = process.start(module, **_QUIET)
 
 

@@ -37,9 +37,11 @@ def fill(home: Path) -> Filled:
             done.told += _bring_over(home, blank, mine, script)
         if not mine.exists():
             done.new.append(stem)
-            write(mine, editions.as_text(editions.blank(stem, home)))
+            disk.write(mine, editions.as_text(editions.blank(stem, home)))
         elif _is_untouched(mine, blank):
-            write(mine, editions.as_text(editions.blank(stem, home)), only_if_other=True)
+            text = editions.as_text(editions.blank(stem, home))
+            if mine.read_text(encoding="utf-8") != text:
+                disk.write(mine, text)
         elif editions.is_old(stem, mine, home):
             done.old.append(stem)
     return done
@@ -103,7 +105,7 @@ def update(home: Path, stem: str) -> tuple[Merged, Path]:
     names = list(catalogue.entries()[stem]["exercises"])
     merged = merge(notebook, editions.blank(stem, home), names, lambda cell: earlier.was_given(stem, cell))
     saved = back_up(home, stem)
-    write(mine, editions.as_text(merged.notebook))
+    disk.write(mine, editions.as_text(merged.notebook))
     return merged, saved
 
 
@@ -137,9 +139,7 @@ def _own(path: Path, blank: Path) -> dict[str, str]:
 def _as_notebook(script: Path, notebook: Path) -> None:
     import jupytext
 
-    part = notebook.with_name(f"{notebook.name}.part")
-    part.write_text(jupytext.writes(jupytext.read(script), fmt="ipynb"), encoding="utf-8")
-    disk.replace(part, notebook)
+    disk.write(notebook, jupytext.writes(jupytext.read(script), fmt="ipynb"))
 
 
 def current(folder: Path, stem: str) -> tuple[Path | None, str]:
@@ -174,18 +174,6 @@ def reset(home: Path, stem: str) -> Path | None:
     """Put a question back to its blank, after a backup, whose folder is returned."""
     saved = back_up(home, stem)
     (home / "work").mkdir(parents=True, exist_ok=True)
-    write(home / "work" / f"{stem}.ipynb", editions.as_text(editions.blank(stem, home)))
+    disk.write(home / "work" / f"{stem}.ipynb", editions.as_text(editions.blank(stem, home)))
     (home / "work" / f"{stem}.py").unlink(missing_ok=True)
     return saved
-
-
-def write(target: Path, text: str, only_if_other: bool = False) -> None:
-    """All or nothing: a crash or a full disk leaves the old file or the new one, never half of one."""
-    if only_if_other and target.read_text(encoding="utf-8") == text:
-        return
-    part = target.with_name(f"{target.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        disk.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)

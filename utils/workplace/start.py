@@ -4,13 +4,12 @@ import re
 from pathlib import Path
 
 from utils import editions
-from utils.grading import catalogue
-from utils.grading.progress import states
+from utils.grading import catalogue, disk
+from utils.grading.progress import SIGN, states
 from utils.workplace import folder
 
 NAME = "00_start_here.ipynb"
 SOURCE = Path(__file__).with_name("start_here.md")
-_SIGN = {"not attempted": "○", "tried": "◐", "right": "●"}
 _KERNEL = {"display_name": "Vision interviews", "language": "python", "name": "python3"}
 NOW = "from utils import progress\n\nprogress()"
 
@@ -20,7 +19,7 @@ def lay_out(home: Path) -> Path:
     path = home / "work" / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or _is_ours(path):
-        folder.write(path, editions.as_text(page()))
+        disk.write(path, editions.as_text(page()))
     return path
 
 
@@ -64,7 +63,7 @@ def _table() -> str:
                 "|---|---|---|---|",
             ]
         for stem, entry in rows:
-            signs = "".join(_SIGN[state[name]] for name in entry["exercises"])
+            signs = "".join(SIGN[state[name]] for name in entry["exercises"])
             torch = "torch" if entry["torch"] else ""
             words = editions.title(stem).replace("|", "\\|")
             lines.append(f"| {signs} | [{words}]({stem}.ipynb) | {entry['minutes']} | {torch} |")

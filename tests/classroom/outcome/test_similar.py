@@ -7,6 +7,7 @@ import pytest
 
 from utils import editions
 from utils.classroom import example, similar
+from utils.grading import catalogue
 
 NAMES = [name for names in example.FILES.values() for name in names]
 
@@ -74,7 +75,7 @@ def similar_code(text):
 def test_what_the_blank_holds_does_not_count(name):
     """Two blanks with one line filled in are the same text, and are not even compared."""
     cells = [
-        editions.text(cell) for cell in editions.blank(similar.stem_of(name))["cells"] if cell["cell_type"] == "code"
+        editions.text(cell) for cell in editions.blank(catalogue.stem_of(name))["cells"] if cell["cell_type"] == "code"
     ]
     code = next(cell for cell in cells if re.search(rf"^(def|class) {name}\b", cell, re.MULTILINE))
     filled = code.replace("raise NotImplementedError()", "return None")

@@ -1,4 +1,4 @@
-"""A search in a forked child with limits: no edited text can hang or kill the process that asks."""
+"""Whether this course forks here, and a search in a forked child, where no edited text can hang or kill its parent."""
 
 import json
 import os
@@ -14,10 +14,20 @@ PATIENCE = 20  # seconds on the wall, after which nobody waits for it any longer
 MEMORY = 1 << 30  # bytes more than the process had before
 
 
+def forks() -> bool:
+    """May this process fork children? COURSE_FORK=on or off decides, too. Where it may not, children are started fresh.
+
+    Windows and a browser cannot fork. macOS can, but its libraries, NumPy's linear algebra among them, may crash or
+    hang after it.
+    """
+    wanted = os.environ.get("COURSE_FORK", "off" if sys.platform == "darwin" else "on")
+    return hasattr(os, "fork") and sys.platform != "emscripten" and wanted != "off"
+
+
 def aside(search: Callable[[], dict | None]) -> dict | None:
     """`search` in a forked child: an edit may keep C code busy for minutes or ask for gigabytes, as `rows.append(rows)`
-    before `np.stack(rows)` does, and no clock in Python stops that. Where a system cannot fork it runs here."""
-    if not hasattr(os, "fork") or sys.platform == "emscripten":
+    before `np.stack(rows)` does, and no clock in Python stops that. Where nothing forks it runs here."""
+    if not forks():
         return search()
     reader, writer = os.pipe()
     with warnings.catch_warnings():
@@ -52,6 +62,10 @@ def _limit() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU))
-        with open("/proc/self/statm") as file:
-            pages = int(file.read().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (address_space() + MEMORY,) * 2)
+
+
+def address_space() -> int:
+    """Bytes of address space that this process has now (Linux only): limits are counted from there."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
