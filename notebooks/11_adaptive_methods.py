@@ -85,7 +85,7 @@
 # \qquad \mu_t=\beta_1\big(1-\tfrac12\cdot0.96^{\,t\psi}\big),\;\psi=0.004 .
 # $$
 #
-# $\mu_t$ starts near $\beta_1/2$ and climbs to $\beta_1$.
+# $\mu_t$ starts near $\beta_1/2$ and climbs slowly towards $\beta_1$.
 # The products Π are modelled on Adam's $\beta_1^t$, but $m$ is still averaged with $\beta_1$, so the correction is not exact: you will measure it.
 
 # %%
@@ -211,7 +211,7 @@ print("step / lr at t = 1, 2, 3, 10, 20:", *(f"{sizes[t - 1]:.2f}" for t in (1, 
 
 
 # %% [markdown]
-# **Takeaway.** The products belong to weights μ, the average has weights $\beta_1$: from the second step to about the twentieth Nadam's steps are too short, by a quarter at worst. A small built-in warm-up, by accident.
+# **Takeaway.** The products belong to weights μ, the average has weights $\beta_1$: from the second step to about the twentieth Nadam's steps are too short, by a quarter at worst. That acts like a short warm-up.
 #
 # ### Halve the rate in torch
 #
@@ -329,14 +329,14 @@ for ax, problem in zip(axes, problems, strict=True):
         ax.semilogy(values, color=plots.color(name), label=name)
     ax.set(xlabel="step", ylabel="loss", title=problem, ylim=(1e-12, 1e2))
 axes[1].legend(fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-fig.suptitle("The order of the finish depends on the track", x=0.01, ha="left")
+fig.suptitle("Which methods lead depends on the problem", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Two tracks, two orders.
+# **Takeaway.** Two problems, two orders: momentum leads on Rosenbrock, Adagrad in the valley along the axes.
 # Do not read AdamW's place on the right as merit: its decay pulls towards 0, and there the minimum happens to lie.
 #
-# And a small network on digits: 64 → 24 → 10 with tanh, mini-batches of 64, four epochs, the same budget, **four seeds**.
+# And a small network on digits: 64 → 24 → 10 with tanh, mini-batches of 64, four epochs, every second rate of the same range (16 rates), **four seeds**.
 
 # %% tags=["hide-input"]
 x_train, y_train, x_test, y_test = data.digits()
@@ -402,7 +402,7 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** Between the leaders the seed decides. SGD without momentum is far behind after four epochs.
+# **Takeaway.** Momentum, Nesterov, Adam, Nadam and AdamW overlap: the seed decides between them. SGD without momentum is far behind after four epochs.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: Lion, a sign with memory
@@ -427,8 +427,8 @@ plt.show()
 # w\leftarrow w-\eta\,\frac{\lVert w\rVert}{\lVert u\rVert}\,u .
 # $$
 #
-# LARS (You et al. 2017) takes $u=g+\lambda w$ and momentum, for ResNets; LAMB (You et al. 2020) takes Adam's step plus $\lambda w$, and trained BERT in 76 minutes.
-# Both change every layer by the same *share* per step. Biases and normalisation parameters are left out of it.
+# LARS (You et al. 2017) takes $u=g+\lambda w$ (its paper divides by $\lVert g\rVert+\lambda\lVert w\rVert$) and momentum, for ResNets; LAMB (You et al. 2020) takes Adam's step plus $\lambda w$, and trained BERT in 76 minutes.
+# Both change every layer by about the same *share* per step. Biases and normalisation parameters are left out of it.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -491,7 +491,8 @@ trial(
 #
 # ### "An adaptive method is the better choice"
 #
-# In general, then? The papers differ, and so do our seeds.
+# In general, then? For each seed the best of the six adaptive methods meets the best of SGD, momentum and Nesterov.
+# The papers differ, and so do our seeds.
 
 # %%
 def adaptive_first(seed):
@@ -516,7 +517,7 @@ trial(
 
 
 # %% [markdown]
-# Schmidt et al. 2021 compared fifteen optimisers under equal budgets and found no winner for all problems. That is the answer to give. The best-known exception is language, and the long tail of tokens is one reason (question 10).
+# Schmidt et al. 2021 compared fifteen optimisers under equal budgets and found no winner for all problems. Say that. The best-known exception is language, and the long tail of tokens is one reason (question 10).
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: "Adam beats SGD on language", without any noise
@@ -585,9 +586,9 @@ trial(
 #
 # ### 三十秒回答
 #
-# "自适应是指每个参数根据自己历史梯度的大小有自己的学习率:Adagrad、Adadelta、RMSprop、Adam、Nadam、AdamW;动量法不算。
-# Nadam 给 Adam 加了 Nesterov 的前瞻;AdamW 把权重衰减从梯度里拿出来,不被二阶矩缩放。
-# Transformer 我用 AdamW 加 warmup 和余弦衰减;卷积网络也调一下 SGD 动量。"
+# "自适应指每个参数按自己历史梯度的大小有自己的学习率:Adagrad、Adadelta、RMSprop、Adam、Nadam、AdamW;动量法不算。
+# Nadam 加了 Nesterov 的前瞻;AdamW 把权重衰减移出梯度,不被二阶矩缩放。
+# Transformer 我用 AdamW 加 warmup 和余弦衰减;卷积网络也会调 SGD 动量来比较。要讲 Adam 为何更适合语言吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -596,7 +597,7 @@ trial(
 # - L2 and decay: write $(1-\eta\lambda)\theta-\eta g$ for SGD, and say why Adam breaks the equality: $\lambda\theta$ is divided by $\sqrt{\hat v}$.
 # - The paper's decay is independent of the base rate; in torch it is multiplied by `lr`, so halving `lr` halves the decay per step. The memory is $1/(\eta\lambda)$ steps.
 # - Nadam: in Adam's numerator replace $m_{t-1}$ by $m_t$ and correct each term.
-# - Why Adam on transformers: one reason is that rare tokens get tiny gradients, and a normalised step learns them as fast as frequent ones. Noise is not needed for that: it happens with full batches too.
+# - Why Adam on transformers: one reason is that rare tokens get small gradients, and dividing by $\sqrt{\hat v}$ makes up for it. Noise is not needed for that: Adam's lead is seen with full batches too.
 # - Choosing: transformers and modern convolutional recipes (ConvNeXt) AdamW with warm-up and cosine; classic ResNet recipes SGD with momentum; sparse features Adagrad or Adam; small deterministic problems L-BFGS.
 # - Rankings depend on the tuning budget (Choi et al. 2019, Schmidt et al. 2021). State yours.
 
@@ -637,7 +638,7 @@ trial(
 #
 # <details><summary>What do AMSGrad and RAdam change?</summary>
 #
-# AMSGrad divides by the largest $\hat v$ so far, so the rate never grows again: it repairs Reddi's counter-example (question 10). RAdam holds the adaptive rate back while $v$ rests on few samples: a warm-up by formula.
+# AMSGrad divides by the root of the largest $v$ so far, so the rate never grows again (apart from the bias correction): it repairs Reddi's counter-example (question 10). RAdam holds the adaptive rate back while $v$ rests on few samples: a warm-up by formula.
 #
 # </details>
 #
@@ -655,7 +656,7 @@ trial(
 #
 # <details><summary>Nadam or Adam?</summary>
 #
-# A small difference. On the network above the seeds of the two overlap; on smooth deterministic valleys the look-ahead can gain much, as Nesterov's does.
+# On the network above the seeds of the two overlap. Without noise it depends on the problem: in the valley above Nadam was far ahead of Adam, on Rosenbrock far behind.
 #
 # </details>
 
