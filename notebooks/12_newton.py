@@ -118,7 +118,7 @@
 # $$
 #
 # Newton takes the same step in any linear coordinates, so it needs no feature scaling. Gradient descent takes $M\tilde p=-\eta\,MM^\top g$, which depends on M.
-# Damping gives the property up, since τI is another matrix in other units. Using the Hessian is not the point: Gauss–Newton and the natural gradient are invariant too, and so is BFGS in the norm of question 14.
+# Damping gives the property up, since τI is another matrix in other units. The Hessian is not needed for it: steps of Gauss–Newton and of the natural gradient are invariant too, and so is BFGS's update (question 14).
 
 # %%
 import time
@@ -143,7 +143,7 @@ plots.style()
 #
 # - The inner mean is over labels *drawn from the model*. With the data's labels in their place it is the "empirical Fisher", another matrix.
 # - For softmax or sigmoid outputs with cross-entropy, $F$ equals the Gauss–Newton matrix; for logistic regression it equals the Hessian, so natural gradient, Newton and IRLS are one.
-# - K-FAC approximates $F$ layer by layer as a Kronecker product of two small matrices. Adam's $v$ is the diagonal of an empirical Fisher, but with a root.
+# - K-FAC approximates $F$ layer by layer as a Kronecker product of two small matrices. Adam's $v$ averages squares of mini-batch gradients; with batches of one sample that estimates the diagonal of the empirical Fisher, of which Adam takes the root.
 #
 # The check, at random weights of a logistic regression:
 
@@ -335,7 +335,7 @@ ax = plots.contours(
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** A step of Newton knows the walls' curvature and the floor's; one rate has to serve both.
+# **Takeaway.** Newton's step uses the curvature across the valley and along it. Gradient descent has one rate for both directions.
 # The level lines are those of $\log(1+f)$, so that the valley shows.
 
 # %% [markdown]
@@ -387,7 +387,7 @@ ax = plots.curves(
         "GD, the same (1/L)": np.array(gd_error[:31]),
         "Newton, x⁴": np.abs(quartic),
     },
-    "step", "distance to the minimum", "Newton squares the error, where the Hessian is regular", logy=True, legend="upper right",
+    "step", "distance to the minimum", "Newton squares the error where the Hessian is nonsingular", logy=True, legend="upper right",
 )
 ax.set_ylim(1e-9, 1e4)
 plt.show()
@@ -465,7 +465,7 @@ trial(
 
 
 # %% [markdown]
-# The steps shrink because the *gradient* does. $H^{-1}$ tends to the inverse of the minimum's own curvature, or grows without bound where that is zero; on a quadratic it is constant.
+# In these functions the steps shrink because the *gradient* does. $H^{-1}$ tends to the inverse of the minimum's own curvature, or grows without bound where that is zero; on a quadratic it is constant.
 #
 # ### "Newton converges quadratically: the correct digits double"
 #
@@ -572,7 +572,7 @@ trial(
 # ### 三十秒回答
 #
 # "牛顿法用二阶泰勒展开近似,解 Hp=−g,走一步 p。
-# 凸二次函数一步到位;在极小点附近,只要 Hessian 非奇异,有效数字每步翻倍。
+# 凸二次函数一步到位;在极小点附近,只要 Hessian 非奇异,正确的位数每步大约翻倍。
 # 代价是每步 d² 的内存和 d³ 的时间。
 # 它找的是驻点,可能跑到鞍点,离得远还会发散,所以实际要加阻尼直到 Cholesky 成功,再回溯线搜索。"
 
@@ -617,7 +617,7 @@ trial(
 #
 # <details><summary>Why is it not used in deep learning?</summary>
 #
-# A Hessian has d² entries; the table above has the figure for 25 million weights. The Hessian of a mini-batch is noisy, and its inverse amplifies that noise. The loss is not convex, so H is indefinite and needs damping anyway. ReLU networks are not twice differentiable everywhere. K-FAC approximates the Fisher matrix instead. (Shampoo approximates full-matrix Adagrad, question 07.)
+# A Hessian has d² entries; the table above has the figure for 25 million weights. The Hessian of a mini-batch is noisy, and inverting small eigenvalues amplifies that noise. The loss is not convex, so H is indefinite and needs damping anyway. ReLU networks are not twice differentiable everywhere. K-FAC approximates the Fisher matrix instead. (Shampoo approximates full-matrix Adagrad, question 07.)
 #
 # </details>
 #
@@ -643,7 +643,7 @@ trial(
 # ## Red flags
 #
 # - "I invert the Hessian." You solve a system.
-# - "Newton always converges faster." From 1.1 on $\sqrt{1+x^2}$ it does not converge at all.
+# - "Newton always converges, and faster." From 1.1 on $\sqrt{1+x^2}$ it does not converge at all.
 # - "The tangent of f gives the next point." The tangent of f′.
 # - "On a convex function it is safe." It needs a line search there too.
 # - "The inverse Hessian shrinks, so the step does." Constant on a quadratic, growing on $x^4$.
