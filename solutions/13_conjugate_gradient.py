@@ -510,6 +510,7 @@ trial(
 )
 
 # %% [markdown]
+# No κ between 3 and 100 was tried, so the trial does not say where the residual begins to rise: the condition is sufficient, and perhaps not sharp.
 # A rise is no sign of a bug.
 # Say: *the error falls in every step, in the A-norm by construction, in the Euclidean norm too (Hestenes & Stiefel 1952); the residual may jump*.
 # MINRES is the method that minimises the residual.
@@ -549,7 +550,7 @@ trial(
 #
 # <details><summary>What is preconditioning?</summary>
 #
-# Solve a kinder system with the same solution: with $M=LL^\top\approx A$, run CG on $L^{-1}AL^{-\top}$.
+# Solve a better conditioned system that gives the same solution: with $M=LL^\top\approx A$, run CG on $L^{-1}AL^{-\top}$.
 # The code only needs one solve $Mz=r$ per step; then $r^\top z$ takes the place of $r^\top r$, and $p=z+\beta p$.
 # The aim is a small κ or few clusters. The diagonal of $A$ is the cheapest choice, incomplete Cholesky a usual one.
 # The cell below measures the diagonal.
