@@ -496,7 +496,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** At inference only the diagonal is left.
-# In training the batch is one object: the mean couples all samples evenly, the variance couples the extreme ones.
+# In training all samples are coupled: by the mean evenly, by the variance in proportion to $\hat x_i\hat x_j$, so most between extreme ones.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: images
@@ -554,7 +554,7 @@ print("nothing exchanged:              equal to the whole batch:", np.allclose(a
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** The forward pass exchanges two numbers per feature (for μ and σ²), the backward pass two more: $\sum g$ and $\sum g\hat x$.
-# That is all there is to synchronised batch norm.
+# These are all the numbers that synchronised batch norm sends (and the counts, where the parts differ in size).
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: staged or closed, time and memory
@@ -610,7 +610,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** The arithmetic is cheap; what costs is reading and writing arrays of the size of `x`.
-# A fused kernel reads `dout` and `xhat` twice, once for the two sums and once for `dx`, and makes no temporary array at all.
+# A fused kernel reads `dout` and `xhat` twice, once for the two sums and once for `dx`, and needs no temporary array of that size.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -719,7 +719,7 @@ trial(
 # <details><summary>Must I keep the variance's term in dmu?</summary>
 #
 # Many write $d\mu=-\sum d\hat x_i/s-\frac{2}{m}\,d\sigma^2\sum(x_i-\mu)$. The second term is in the graph, and it is zero, because deviations from the mean sum to zero.
-# In floating point what is left of it is rounding.
+# In floating point only rounding errors are left of it.
 #
 # </details>
 #
@@ -741,7 +741,7 @@ trial(
 #
 # <details><summary>How do layer norm and RMS norm differ backwards?</summary>
 #
-# Layer norm has the same box, with the sums over the features of one sample.
+# Layer norm has the same box, with the sums over the features of one sample. There each feature has its own γ, so γ moves inside: read $\gamma_jg_j$ for $g_j$ in every term.
 # RMS norm does not subtract a mean, so the mean's term $\sum_j g_j$ is dropped. Question 44 writes both.
 #
 # </details>
