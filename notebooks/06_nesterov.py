@@ -25,14 +25,14 @@
 # - **Where.** The gradient is taken at $\theta-\mu v$, where the velocity is about to carry us, not at θ.
 # - **What it does.** On a coordinate of curvature λ it is momentum with $\mu(1-\eta\lambda)$: steep directions are braked more.
 # - **The rewritten form.** You can do the change of variable, and know which point a framework returns.
-# - **Theory.** $1/k^2$ for smooth convex functions (Nesterov 1983), and what that does not say.
+# - **Theory.** $1/k^2$ for smooth convex functions (Nesterov 1983), with exact gradients; it says nothing about noise or networks.
 # - **What it is not.** It has one learning rate for all coordinates: nothing for rare features.
 
 # %% [markdown]
 # ## The idea
 #
-# Momentum (question 05) knows before it looks that $-\mu v$ will be part of the step.
-# So look from there (Nesterov 1983; in this form Sutskever et al. 2013):
+# In momentum (question 05) the part $-\mu v$ of the next step is known before the gradient is.
+# So take the gradient there (Nesterov 1983; in this form Sutskever et al. 2013):
 #
 # $$
 # v_{t+1}=\mu v_t+\eta\,\nabla f(\theta_t-\mu v_t)
@@ -273,7 +273,7 @@ for k in range(1, 13):
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Not equal, and yet one algorithm: $w=\theta-\mu v$ to the last digits (thin lines: $-\mu v$, from θ to $w$).
+# **Takeaway.** The two paths are not equal, and yet it is one algorithm: $w=\theta-\mu v$ to rounding (thin lines: $-\mu v$, from θ to $w$).
 # torch hands you $w$. At the end, when $v\to0$, the two points meet.
 
 # %% [markdown]
@@ -341,8 +341,8 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** At η·λ = 1 the brake is total: $\mu'=0$, one step and the coordinate is done.
-# Beyond 1 the brake turns into a push the other way, and at $1+\frac1{1+2\mu}=1.36$ it diverges. Plain momentum goes on to 3.8.
+# **Takeaway.** At η·λ = 1 the brake is complete: $\mu'=0$, and one step takes the coordinate to the minimum.
+# Beyond 1 $\mu'$ is negative, and at $1+\frac1{1+2\mu}=1.36$ it diverges. Plain momentum goes on to 3.8.
 # Where η·λ is tiny, at the left edge, the two are alike: on the flat floor Nesterov gains nothing.
 
 # %% [markdown] tags=["deeper"]
@@ -377,7 +377,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Order $1/k$ against $1/k^2$: to halve the error costs twice the steps, or 1.4 times.
-# No method that only sees gradients has a better order for this whole class, as long as the steps are fewer than the dimensions.
+# No method that only sees gradients has a better order for this whole class, as long as the steps are fewer than about half the dimensions (Nesterov 2004).
 # That is why it is called *accelerated*: the name refers to a theorem.
 
 # %% [markdown]
@@ -432,7 +432,7 @@ trial(
 
 
 # %% [markdown]
-# The sentence belongs to Adagrad.
+# The sentence describes Adagrad (question 07).
 # Say: *momentum and Nesterov have one rate for all coordinates; adaptive methods have one for each*.
 #
 # ### "Nesterov brakes earlier than momentum"
@@ -520,9 +520,9 @@ trial(
 )
 
 # %% [markdown]
-# The heavy ball's $1-\frac2{\sqrt\kappa+1}$ is the better rate, and it usually shows on functions that are no quadratics too.
-# In a network nobody knows these constants, and there it can be otherwise: Sutskever et al. 2013 (§1) find that the look-ahead is more stable and sometimes a distinct improvement.
-# What Nesterov sells is the *guarantee*: its constants converge for every smooth, strongly convex function. The heavy ball's may circle, as on Lessard's, and no choice of heavy-ball constants accelerates on the whole class (question 05).
+# On quadratics the heavy ball's $1-\frac2{\sqrt\kappa+1}$ is the better rate, and it was first in the six logistic runs too.
+# In a network these constants are not known, and there it can be otherwise: Sutskever et al. 2013 (§1) find that the look-ahead is more stable and sometimes distinctly better.
+# What Nesterov's method offers is the *guarantee*: with its constants it converges for every smooth, strongly convex function. The heavy ball may circle, as on Lessard's, and no choice of heavy-ball constants accelerates on the whole class (question 05).
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -530,14 +530,14 @@ trial(
 # "Nesterov takes the gradient where the velocity is about to carry us: at θ minus μ v.
 # That lowers the momentum on steep directions and keeps it on flat ones, so it overshoots less.
 # Its learning rate has less room.
-# In theory it accelerates every smooth convex function: one over k squared.
+# In theory, with exact gradients, it accelerates every smooth convex function: one over k squared.
 # Frameworks hold the look-ahead point; shall I show that it's the same algorithm?"
 #
 # ### 三十秒回答
 #
 # "Nesterov 不在当前点求梯度,而在动量将要带我们去的那一点求。
 # 效果相当于曲率大的方向动量自动变小,平缓方向保持不变,所以过冲更小;但允许的学习率上限也更低。
-# 理论上对所有光滑凸函数能加速到 1/k²。
+# 理论上,用精确梯度时,对所有光滑凸函数误差都能加速到 1/k²。
 # 框架里保存的就是前瞻点,代码里看不到向前看,换元后两者等价。"
 
 # %% [markdown]
@@ -545,11 +545,11 @@ trial(
 #
 # - Write $v\leftarrow\mu v+\eta\nabla f(\theta-\mu v)$, $\theta\leftarrow\theta-v$, and draw the ring, the square and the two arrows.
 # - One coordinate: $v\leftarrow\mu(1-\eta\lambda)v+\eta\lambda x$. That is the whole difference.
-# - Rate $\sqrt{\mu(1-\eta\lambda)}$ against $\sqrt\mu$; dead stop at $\eta\lambda=1$; diverges at $1+\frac1{1+2\mu}$.
+# - Where the roots are complex: rate $\sqrt{\mu(1-\eta\lambda)}$ against $\sqrt\mu$; at the minimum in one step at $\eta\lambda=1$; diverges at $1+\frac1{1+2\mu}$.
 # - The change of variable: $w=\theta-\mu v$, $v=\eta b$; from $v_{t+1}-\mu v_t=\eta g$ follows $w\leftarrow w-\eta(g+\mu b)$. Needs constant η and μ.
 # - Constants for strongly convex functions: $\eta=1/L$, $\mu=\frac{\sqrt\kappa-1}{\sqrt\kappa+1}$, not squared; on a quadratic the rate is $1-1/\sqrt\kappa$.
 # - Without strong convexity: momentum $\frac{t-1}{t+2}$, error of order $1/k^2$ against $1/k$.
-# - Honest: with mini-batch noise, or on a network, the theorem does not apply; there I would compare the two.
+# - Limits: with mini-batch noise, or on a network, the theorem does not apply; there I would compare the two.
 
 # %% [markdown]
 # ## Follow-ups
@@ -566,7 +566,7 @@ trial(
 # <details><summary>So which point do I have after training with torch?</summary>
 #
 # $w=\theta-\mu v$, the look-ahead point. θ is $w+\mu\eta b$.
-# Near convergence they are the same; in the middle of a run with a large lr they differ by up to $\mu v$.
+# Near convergence, when $v\to0$, they are the same; in the middle of a run they differ by $\mu v$.
 #
 # </details>
 #
@@ -578,7 +578,7 @@ trial(
 #
 # <details><summary>Is it a second-order method?</summary>
 #
-# No, it evaluates gradients only. But by differencing along the path it feels curvature:
+# No, it evaluates gradients only. But the difference of gradients along the path contains curvature:
 # $\nabla f(\theta-\mu v)\approx\nabla f(\theta)-\mu Hv$, and $Hv$ is the brake.
 # (And Nesterov is a person; there is no Newton in it.)
 #
@@ -587,7 +587,7 @@ trial(
 # <details><summary>Does the 1/k² hold for SGD with Nesterov momentum?</summary>
 #
 # Not as it stands. The theorem is about exact gradients and a certain schedule of lr and momentum.
-# With noise of constant size the error ends at a level that the noise sets.
+# With a constant lr and noise of constant size the error ends at a level that both set.
 #
 # </details>
 #
@@ -608,16 +608,17 @@ trial(
 # %% [markdown]
 # ## Red flags
 #
-# - "It gives rare features larger updates." That is Adagrad's paragraph.
+# - "It gives rare features larger updates." That is Adagrad.
 # - "Newton momentum." Nesterov is a person.
 # - "It needs two gradients per step."
-# - "It is more stable, so I can raise the learning rate." It is better damped, but the limit is lower.
+# - "It is more stable, so I can raise the learning rate." It is better damped, but on a quadratic its limit is lower.
 # - Rewritten form without the extra μ; or $\mu b$ with the *old* buffer, which is plain momentum again.
 
 # %% [markdown]
 # ## References
 #
 # - Y. Nesterov. *A method for solving the convex programming problem with convergence rate $O(1/k^2)$.* Doklady Akademii Nauk SSSR 269, 1983.
+# - Y. Nesterov. *Introductory Lectures on Convex Optimization.* Kluwer, 2004: the lower bound for methods that only see gradients.
 # - I. Sutskever, J. Martens, G. Dahl, G. Hinton. *On the importance of initialization and momentum in deep learning.* ICML 2013: the look-ahead form, and the momentum $\mu(1-\eta\lambda)$.
 # - L. Lessard, B. Recht, A. Packard. *Analysis and Design of Optimization Algorithms via Integral Quadratic Constraints.* SIAM Journal on Optimization 26(1), 2016.
 # - S. Ruder. *An overview of gradient descent optimization algorithms.* arXiv:1609.04747, 2016, §4.3: the paragraph on rare features, under Adagrad.
