@@ -33,7 +33,7 @@
 # ## The idea
 #
 # SGD has one rate for all parameters.
-# But a word that occurs in every sentence gets a gradient all the time, and a rare word once in a thousand steps.
+# But the weight of a word that occurs in every sentence gets a gradient all the time, that of a rare word perhaps once in a thousand steps.
 # One rate is too large for the first or too small for the second.
 #
 # Adagrad (Duchi, Hazan & Singer 2011, the diagonal form) keeps for each parameter the sum of its squared gradients:
@@ -69,7 +69,7 @@
 # $$
 #
 # There is the root, and there is the reason for one rate per parameter: each coordinate has its own $G_T$.
-# And η is a length: it should be about the distance to go.
+# And η is a length: it should be about the distance that θ has to go.
 
 # %% [markdown]
 # ### Two things to have ready
@@ -81,8 +81,8 @@
 # \qquad\text{in all}\quad \sum_{s=1}^t\frac{\eta}{\sqrt s}\approx2\eta\sqrt t .
 # $$
 #
-# **The unit of a coordinate.** Multiply one coordinate's gradients by $c>0$: $\sqrt{G}\to c\sqrt{G}$, and $c$ cancels (up to $\varepsilon$).
-# Adagrad sees neither the scale of the loss nor that of a single coordinate.
+# **The scale of a coordinate's gradient.** Multiply one coordinate's gradients by $c>0$: $\sqrt{G}\to c\sqrt{G}$, and $c$ cancels (up to $\varepsilon$).
+# So neither the scale of the loss nor that of one coordinate's gradient matters. The unit of θ itself does matter, since η is a length in it (question 08).
 
 # %%
 import matplotlib.pyplot as plt
@@ -178,7 +178,7 @@ for t in range(1, 10_001):
 print(f"distance after 10000 steps: {abs(theta[0]) / 0.1:.1f} lr, and 2√t = {2 * np.sqrt(10_000):.0f}")
 
 # %% [markdown]
-# As derived. The size of the gradient, 3, plays no part.
+# As derived. The size of the gradient, 3, does not matter.
 #
 # ### Four stories of an accumulator
 #
@@ -218,7 +218,7 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** Steady gradients and noise: the rate falls like $1/\sqrt t$, noise or not.
 # The bowl: the gradients fade, the sum stands still, and so does the rate.
-# The burst: ten bad steps at the start, and the parameter pays for them ever after.
+# The burst: ten large gradients at the start keep the rate low in all 10 000 steps.
 
 # %% [markdown]
 # ### Rare and frequent features
@@ -271,8 +271,8 @@ plt.show()
 # %% [markdown]
 # (Mean of 20 streams; the band is one standard deviation.)
 #
-# **Takeaway.** At the rate that the frequent weight likes, SGD has hardly moved the rare one.
-# Adagrad has carried it several times as far, with the frequent one as good as before.
+# **Takeaway.** At the best rate for the frequent weight, SGD has hardly moved the rare one, to 0.08.
+# Adagrad has moved it about five times as far, to 0.4, which is still less than half of the way; the frequent one is as good as before.
 #
 # ### How sharply must the rate be tuned?
 #
@@ -302,14 +302,14 @@ plt.show()
 # %% [markdown]
 # (Rings: the best rate for each weight, on a grid of half decades.)
 #
-# **Takeaway.** SGD's best rates lie three grid steps apart, a factor of about 30; Adagrad's are neighbours, so one rate can serve both.
-# But the curves are no flatter: a wrong global rate hurts Adagrad as it hurts SGD.
+# **Takeaway.** SGD's best rates lie three grid steps apart, a factor of about 30; Adagrad's are neighbours, so one rate is nearly best for both.
+# But the rate still has to be tuned: a much too small one is as bad as with SGD; a much too large one hurts too, though less than with SGD.
 
 # %% [markdown]
 # ### Along the axes, and turned
 #
 # A valley with curvatures 1 and $\kappa$, once along the axes and once turned by 45°.
-# Adagrad is blind to the unit of a coordinate, so along the axes $\kappa$ should not matter to it. And turned?
+# The scale of a coordinate's gradient cancels, so along the axes $\kappa$ should not matter to Adagrad. And turned?
 #
 # A third method shows what is missing: *full-matrix* Adagrad, $G_t=\sum gg^\top$ and the step $-\eta\,G_t^{-1/2}g_t$.
 
@@ -358,15 +358,15 @@ for degrees, words in [(0, "along the axes"), (45, "turned by 45°")]:
 
 # %% [markdown]
 # **Takeaway.** Along the axes each coordinate has its own curvature, and Adagrad divides it out.
-# Turned, both coordinates look alike, and there is nothing to divide out: Adagrad is no better than SGD.
-# The full matrix does not care about the angle, but needs $d^2$ numbers and a matrix root in every step.
+# Turned, both coordinates look alike, and there is nothing to divide out: at κ = 10 and 100 Adagrad needs about one and a half times the steps of SGD here.
+# With the full matrix the angle does not matter, but it needs $d^2$ numbers and a matrix root in every step.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the paths along the axes, and turned
 
 # %% tags=["deeper", "hide-input"]
 fig, axes = plt.subplots(2, 1, figsize=(8.5, 7.4), layout="constrained")
-titles = ["Along the axes (κ = 100): Adagrad does not see the valley", "Turned by 45°: Adagrad is as slow as SGD"]
+titles = ["Along the axes (κ = 100): Adagrad does not see the valley", "Turned by 45°: Adagrad is slower than SGD"]
 for ax, title, degrees, reach in zip(axes, titles, (0, 45), ((-5.2, 1.5), (-4.2, 1)), strict=True):
     h, _ = valley(degrees, 100)
     paths = {f"{name} ({len(best[100, degrees, name]) - 1} steps)": best[100, degrees, name][:61] for name in ("SGD", "Adagrad")}
@@ -386,9 +386,9 @@ plt.show()
 # P\leftarrow P+AA^\top,\qquad Q\leftarrow Q+A^\top A,\qquad W\leftarrow W-\eta\,P^{-1/4}A\,Q^{-1/4} .
 # $$
 #
-# The full sum is bounded by the Kronecker product of $P^{1/2}$ and $Q^{1/2}$, and Adagrad takes the inverse *root* of it: hence the quarter powers.
+# The full sum is bounded by a multiple of the Kronecker product of $P^{1/2}$ and $Q^{1/2}$ (the multiple is the gradients' rank), and Adagrad takes the inverse *root* of it: hence the quarter powers.
 # SOAP (Vyas et al. 2024) keeps the eigenvectors of $P$ and $Q$, turns the gradient into that basis and runs Adam there.
-# And if Shampoo forgets everything but the present gradient, its step is $UV^\top$ for $A=U\Sigma V^\top$: all singular values become 1. That is Muon's step (question 01). The check:
+# And if Shampoo forgets everything but the present gradient, its step is $UV^\top$ for $A=U\Sigma V^\top$: all singular values become 1. Without its momentum, that is Muon's step (question 01). The check:
 
 # %% tags=["deeper"]
 A = np.random.default_rng(0).normal(size=(3, 3))
@@ -460,7 +460,7 @@ trial(
 
 
 # %% [markdown]
-# The rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher. For a feature 50 times rarer that is about $\sqrt{50}\approx7$: Adagrad makes up for the *root* of the rarity, not for all of it.
+# The rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher. For a feature 50 times rarer, with gradients of the same size where it is present, that is $\sqrt{50}\approx7$: Adagrad makes up for the *root* of the rarity, not for all of it.
 # (Nesterov's method has one rate for all features; the sentence is tried there in question 06.)
 #
 # ### "The learning rate decays towards zero, like $1/\sqrt t$"
@@ -490,7 +490,7 @@ trial(
 
 
 # %% [markdown]
-# With mini-batches gradients do not vanish, so in deep learning the rate does decay.
+# Mini-batch gradients usually do not vanish, so in deep learning the rate usually does decay.
 #
 # ### "So Adagrad stops before it arrives"
 #
@@ -515,7 +515,7 @@ trial(
 )
 
 # %% [markdown]
-# Say: *it does not stop, it slows down, and it cannot forget.* Too small an η, or an early burst of large gradients (which makes every later step short), and it never gets there.
+# Say: *it does not stop, but it slows down, and it forgets nothing.* With too small an η, or after an early burst of large gradients, it does not arrive in the steps you have.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -536,11 +536,11 @@ trial(
 # ## Answer in 2 minutes
 #
 # - Write the two lines: $G\leftarrow G+g^2$, then $\theta\leftarrow\theta-\eta\,g/(\sqrt G+\varepsilon)$, entry by entry.
-# - Why the root: one coordinate's regret is at most $D^2/2\eta+\eta G/2$, smallest at $\eta=D/\sqrt G$. Taking the sum so far costs $\sqrt2$.
-# - Rare features: the rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher, about 7 for a feature 50 times rarer. Per update; in total they still move less.
-# - Units: scale one coordinate's gradient by $c$, and nothing changes. It is a diagonal preconditioner: a valley along the axes vanishes, a turned one stays.
-# - Drawback: step $\eta/\sqrt t$ for steady or noisy gradients; a burst at the start spoils the rate for good. RMSprop and Adadelta average instead.
-# - η: tuning per coordinate is spared, the global rate is not. eps: outside the root in torch, 1e-10.
+# - Why the root: one coordinate's regret is at most $D^2/2\eta+\eta G/2$, smallest at $\eta=D/\sqrt G$. Taking the sum so far costs a factor of $\sqrt2$ in the bound.
+# - Rare features: the rate is $\sqrt{G_\text{freq}/G_\text{rare}}$ times higher, about 7 for a feature 50 times rarer. That is per update; in total a rare weight still moves less.
+# - Scale: multiply one coordinate's gradient by $c$, and nothing changes. It is a diagonal preconditioner: it removes a valley along the axes, not a turned one.
+# - Drawback: step $\eta/\sqrt t$ for steady or noisy gradients; a burst at the start keeps the rate low for a very long time. RMSprop and Adadelta average instead.
+# - η: the rates per coordinate come by themselves, the global rate has to be tuned. eps: outside the root in torch, 1e-10.
 
 # %% [markdown]
 # ## Follow-ups
@@ -548,8 +548,8 @@ trial(
 # <details><summary>Why do RMSprop and Adadelta forget?</summary>
 #
 # In a network the gradients of the start say little about the curvature later on.
-# A running mean of $g^2$ follows the last $1/(1-\rho)$ steps only, so its step does not fade: for a steady gradient it tends to η instead of $\eta/\sqrt t$.
-# The price: with gradient noise it hovers at a distance set by η, and it needs a schedule; Adagrad has its schedule built in.
+# A running mean of $g^2$ follows mainly the last $1/(1-\rho)$ steps, so its step does not fade: for a steady gradient it tends to η instead of $\eta/\sqrt t$.
+# The price: with gradient noise it hovers at a distance set by η, and it needs a schedule; Adagrad has a falling rate built in.
 #
 # </details>
 #
@@ -564,7 +564,7 @@ trial(
 # <details><summary>And `lr_decay`?</summary>
 #
 # A second decay on top: torch uses $\eta/(1+(t-1)\cdot\text{lr\_decay})$.
-# The default is 0, and one decay is mostly enough.
+# The default is 0: Adagrad's own decay is left alone.
 #
 # </details>
 #
@@ -600,7 +600,7 @@ trial(
 # <details><summary>Is the decay a feature or a bug?</summary>
 #
 # For convex online problems a feature: with noise SGD needs a rate that falls, and $1/\sqrt t$ is the one for convex losses without more structure.
-# In long training of networks a bug: the landscape changes, and the rate cannot rise again.
+# In long training of networks it is often a drawback: the curvature changes, and the rate cannot rise again.
 #
 # </details>
 
@@ -608,10 +608,10 @@ trial(
 # ## Red flags
 #
 # - "Adagrad averages the squared gradients." It sums them; averaging is RMSprop.
-# - "The rate becomes zero and training stops." It falls like $1/\sqrt t$, and the way has no bound.
+# - "The rate becomes zero and training stops." It falls like $1/\sqrt t$, and the sum of such steps has no bound.
 # - "Nesterov gives rare features larger updates." It has one rate for all.
 # - "No learning rate to tune."
-# - "It handles any ill-conditioned problem." Only along the axes.
+# - "It handles any ill-conditioned problem." Only where the axes are the directions of unequal curvature.
 # - Dividing before the sum is updated: the first step divides by eps.
 
 # %% [markdown]
