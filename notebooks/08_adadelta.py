@@ -27,7 +27,7 @@
 # - **The numerator.** The RMS of the *earlier changes* of θ is in the place of η.
 # - **Units.** You can argue why SGD's step has the wrong units and Newton's the right ones.
 # - **Two states, one order.** Gradient average, step, change average.
-# - **Honesty about eps.** Nothing moves without it, and it sets the size of the steps.
+# - **The role of eps.** Nothing moves without it, and it sets the size of the steps.
 
 # %% [markdown]
 # ## The idea
@@ -88,13 +88,13 @@
 # ### And the steps after it?
 #
 # Drop the ε below (large gradients), put $\Delta_t$ into the line of $D_t$, write $D_t=\varepsilon\,d_t$ and divide by ε: $\;d_t=\rho\,d_{t-1}+(1-\rho)(d_{t-1}+1)\,g_t^2/G_t$ with $d_0=0$.
-# There is no ε left in it. And
+# There is no ε left in it. With $D_{t-1}+\varepsilon=\varepsilon\,(d_{t-1}+1)$ the step is
 #
 # $$
 # \Delta_t=\sqrt{\varepsilon}\;\cdot\;\sqrt{d_{t-1}+1}\;\frac{g_t}{\sqrt{G_t}} .
 # $$
 #
-# **Along the same gradients every step is proportional to $\sqrt\varepsilon$, not only the first.** $\sqrt\varepsilon$ does what η did.
+# **For the same large gradients every step is proportional to $\sqrt\varepsilon$, not only the first.** $\sqrt\varepsilon$ does what η did.
 #
 # For a steady gradient $G_t\to g^2$, so in the end $d_t=d_{t-1}+(1-\rho)$.
 # The step grows like $\sqrt{\varepsilon\,(1-\rho)\,t}$, where Adagrad's falls like $1/\sqrt t$.
@@ -185,7 +185,7 @@ for rho, eps in [(0.9, 1e-6), (0.95, 1e-6), (0.9, 1e-4)]:
     print(f"ρ = {rho:<4}, eps = {eps:g}: formula {np.sqrt(eps / (1 - rho)):.5f}   measured", " ".join(f"{length:.5f}" for length in lengths))
 
 # %% [markdown]
-# All whose gradient is well above $\sqrt\varepsilon$. Below it the two roots cancel, and the step is $g$ itself: SGD with rate 1.
+# All whose gradient is well above $\sqrt{\varepsilon/(1-\rho)}$. Well below it the two roots cancel, and the step is $g$ itself: SGD with rate 1.
 #
 # ### The steps after the first
 #
@@ -210,8 +210,8 @@ plt.show()
 # %% [markdown]
 # (Solid: gradient 1. White dots on it: gradient 1000, the same to the eye. Discs: $\sqrt{\varepsilon/(1-\rho)}$.)
 #
-# **Takeaway.** The curves never meet: a hundred times the eps means ten times the step, always.
-# The size of the gradient plays no part.
+# **Takeaway.** The curves do not meet: a hundred times the eps means ten times the step, over all 10 000 steps.
+# Between 1 and 1000 the size of the gradient does not matter.
 
 # %% [markdown]
 # ### One bowl, five values of eps
@@ -229,7 +229,7 @@ ax.legend(title="eps", loc="lower right")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** From a handful of steps to "not in this figure", by eps alone. And ρ?
+# **Takeaway.** eps alone decides between a few steps and more than the 1500 of this figure. And ρ?
 
 # %%
 print("steps until |x| < 0.01   " + "  ".join(f"eps = {eps:<6g}" for eps in (1e-8, 1e-6, 1e-4)))
@@ -242,7 +242,7 @@ for rho in (0.9, 0.95, 0.99):
 
 
 # %% [markdown]
-# Whether ρ is 0.9 (torch; Ruder's "around 0.9") or 0.95 hardly matters; eps does.
+# Whether ρ is 0.9 (torch; Ruder's "around 0.9") or 0.95 changes the count by about a fifth at most; a hundred times the eps divides it by about five.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: Adagrad fades, Adadelta recovers
@@ -282,7 +282,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** The burst leaves a sum of ten million in Adagrad for good; in Adadelta it fades by a factor of 0.9 in each step, and after some 150 steps it is gone.
-# A window also forgets to slow down: under steady noise Adagrad's falling rate gets nearer in the end, unless Adadelta's eps is lowered.
+# The price: nothing makes the step fall, so with gradient noise θ goes on moving, unless eps or torch's lr is lowered.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -336,21 +336,21 @@ trial(
 )
 
 # %% [markdown]
-# From zero it never holds, however small eps is: eps is the only length there is, and it does not know metres from millimetres.
+# From zero averages it held in no run, however small eps was: $\sqrt\varepsilon$ is then the only length there is, and it stays the same number when the unit of θ changes.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "Adadelta replaces Adagrad's growing sum by a running mean of squared gradients, so the step doesn't fade.
 # And it replaces the learning rate by the RMS of its own earlier changes, which gives the step the unit of the parameters, as in Newton's method.
-# But it starts from zero, so epsilon makes the first step and scales all later ones.
+# But both averages start at zero, so epsilon makes the first step, and for large gradients it scales all later ones.
 # The learning rate isn't gone: root epsilon plays its part."
 #
 # ### 三十秒回答
 #
 # "Adadelta 把 Adagrad 的累加和换成梯度平方的滑动平均,步长不再衰减到零;
 # 再用以往更新量的均方根代替学习率,这样更新量的单位和参数一致,跟牛顿法一样。
-# 但它从零起步,第一步由 ε 决定,之后每一步也都正比于 √ε。
+# 但它从零起步,第一步由 ε 决定;梯度较大时,之后每一步也都正比于 √ε。
 # 所以学习率并没有消失,只是换成了 √ε。"
 
 # %% [markdown]
@@ -359,9 +359,9 @@ trial(
 # - Write the four lines in order: $G$, $\Delta$ from the old $D$ and the new $G$, $D$, θ. eps inside both roots.
 # - Units: SGD $[f]/[\theta]$, Adagrad 1, Newton $[\theta]$. From Newton, $1/f''=\Delta/f'$; take the RMS of both.
 # - First step $\sqrt{\varepsilon/(1-\rho)}$, 0.00316 with torch's defaults, whatever the gradient.
-# - Given the gradients, *every* step is proportional to $\sqrt\varepsilon$; for a steady gradient steps grow like $\sqrt{\varepsilon(1-\rho)t}$.
+# - For given large gradients *every* step is proportional to $\sqrt\varepsilon$; for a steady gradient steps grow like $\sqrt{\varepsilon(1-\rho)t}$.
 # - Invariant to the scale of the loss while gradients are far above $\sqrt\varepsilon$. Not invariant to the unit of θ: eps carries that unit.
-# - It recovers from a burst that stops Adagrad; near a minimum of curvature above 2 it does not settle.
+# - It recovers from a burst that leaves Adagrad with tiny steps; near a minimum of curvature above 2 it does not settle.
 # - torch has lr = 1.0, ρ = 0.9, eps = 1e-6. Price: two numbers more for each parameter.
 
 # %% [markdown]
@@ -376,7 +376,7 @@ trial(
 #
 # <details><summary>How is it related to RMSprop?</summary>
 #
-# The denominator is the same. RMSprop has η above where Adadelta has $\mathrm{RMS}[\Delta]$ (question 09). The two were found independently at about the same time.
+# The denominator is the same, up to the place of ε. RMSprop has η above where Adadelta has $\mathrm{RMS}[\Delta]$ (question 09). The two were found independently at about the same time.
 #
 # </details>
 #
@@ -395,13 +395,13 @@ trial(
 #
 # <details><summary>Does the ratio estimate the diagonal of the inverse Hessian?</summary>
 #
-# It has its unit, and between coordinates roughly the right proportions. The common factor is whatever eps and the history made it, so do not call it a second-order method.
+# It has its unit, and hardly more. For steady gradients the ratio is proportional to $1/|g|$, which is proportional to $1/f''$ only between coordinates that are equally far from the minimum. Its size comes from eps and the history. So do not call it a second-order method.
 #
 # </details>
 #
 # <details><summary>Would you use it today?</summary>
 #
-# Rarely. Its promise was no tuning; Adam with a default rate and a schedule fills that place. Where I inherit it, I sweep eps or torch's lr.
+# Rarely. It promised less tuning, and for that I would start with Adam and a schedule. In old code that uses it I would sweep eps or torch's lr.
 #
 # </details>
 
@@ -412,7 +412,7 @@ trial(
 # - "eps only prevents a division by zero." Here it is also what starts the motion.
 # - Putting the RMS of the current change above, or feeding $D$ with gradients.
 # - Updating $G$ after the step: the first step would then be the gradient itself, $\sqrt\varepsilon/\sqrt\varepsilon\cdot g$.
-# - "It approximates Newton." In unit and proportion, not in size.
+# - "It approximates Newton." It has the same unit, not the same size.
 
 # %% [markdown]
 # ## References
