@@ -23,17 +23,17 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **One word:** it *forgets*. Adagrad's sum becomes a running mean.
+# - **It forgets.** Adagrad's sum becomes a running mean.
 # - **Root mean square** is what the name says, and you can write the mean as weights on past gradients.
 # - **It keeps no velocity.** It rescales each coordinate; it is not momentum.
 # - **You know where the numbers come from:** 0.9 is from Hinton's slides, 0.001 is from Ruder's survey.
-# - **You know its first step**, and that it is longer than the learning rate.
+# - **You know its first step**, $\eta/\sqrt{1-\rho}$: it is longer than the learning rate.
 
 # %% [markdown]
 # ## The idea
 #
 # Adagrad divides each coordinate's gradient by the root of the *sum* of its squares.
-# The sum only grows, so the step dies like $1/\sqrt t$ even where the gradient stays large.
+# The sum only grows, so under a steady gradient the step falls like $1/\sqrt t$, however large the gradient is.
 # RMSprop replaces the sum by a running mean (Hinton, lecture 6e of 2012; ε as torch places it):
 #
 # $$
@@ -63,7 +63,7 @@
 #
 # Adadelta has the same running mean of $g^2$ below, and puts the running RMS of its own past steps above, in place of η.
 # Take the numerator away and write η instead: that is RMSprop.
-# The two were found at the same time and independently, from the same complaint about Adagrad.
+# The two were found at about the same time and independently. Ruder's survey (§4.5) presents both as answers to Adagrad's falling rate; Hinton's slides themselves start from Rprop (see the follow-ups).
 
 # %%
 import matplotlib.pyplot as plt
@@ -162,7 +162,7 @@ lengths = {
 times = np.arange(1, 1001)
 ax = plots.curves(
     {name: (times, values) for name, values in lengths.items()},
-    "step t", "length of the step / η", "Adagrad's step dies, RMSprop's lives", logx=True, logy=True,
+    "step t", "length of the step / η", "Adagrad's step falls like 1/√t, RMSprop's stays at η", logx=True, logy=True,
 )
 plt.show()
 
@@ -209,8 +209,8 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** With a constant η it ends at a distance of the order of η, like a sign method.
-# First it comes much closer (the curves are cut at $10^{-5}$); then the mean has forgotten the large gradients, and the next small one makes a step of full length again.
-# A schedule cures that: RMSprop does not save you from one.
+# First it comes much closer (the curves are cut at $10^{-5}$); then the mean has forgotten the large gradients, and even small ones make steps of full length again.
+# With η = 0.1/√t the distance goes on falling: RMSprop does not replace a schedule.
 
 # %% [markdown]
 # ### Two coordinates in two units
@@ -225,12 +225,12 @@ paths = {
 }
 ax = plots.contours(
     lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
-    "RMSprop walks the diagonal; SGD crawls along the floor", minimum=(0, 0),
+    "RMSprop moves along both axes alike; SGD is slow along the floor", minimum=(0, 0),
 )
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Each coordinate moves by about η a step, however flat it is.
+# **Takeaway.** After the first steps each coordinate moves by about η a step, however flat it is.
 # That is a diagonal rescaling of the gradient, not an average of gradients: there is no velocity in it.
 
 # %% [markdown]
@@ -259,7 +259,7 @@ trial(
 
 # %% [markdown]
 # Same problem, same η, only the sum replaced by a mean.
-# What it gives up is Adagrad's guarantee: with a step that never shrinks nothing makes it converge, as the last figure showed. A schedule does.
+# What it gives up is Adagrad's guarantee. With a constant η it ended in a jitter, as the figure above showed. A schedule helped there, but it is no guarantee either: Reddi et al. 2018 (Theorem 1) give an online convex problem where RMSprop fails with $\eta/\sqrt t$.
 #
 # ### "RMSprop allows larger learning rates than SGD"
 #
@@ -290,7 +290,7 @@ trial(
 
 # %% [markdown]
 # The condition is a matter of *units*, and that is the answer. SGD's limit is $2/c$, a property of the valley. RMSprop's η *is* the length of a step, so its limit is about the distance $s$ that is to be covered.
-# The two numbers cannot be compared. What RMSprop does give: its usable rates do not change when the loss is multiplied by a constant.
+# The two numbers have different units, so comparing them says nothing. What RMSprop does give: its usable rates do not change when the loss is multiplied by a constant (as long as gradients are far above ε).
 #
 # ### "Its average has the same effect as momentum"
 #
@@ -329,16 +329,16 @@ trial(
 # ## Answer in 30 seconds
 #
 # "RMSprop is Adagrad that forgets: a running mean of squared gradients in place of the sum, and each coordinate's gradient divided by its root.
-# So the step no longer dies: under a steady gradient it stays at the learning rate.
+# So the step no longer fades: under a steady gradient it tends to the learning rate.
 # It isn't momentum, since squares don't cancel.
-# The price: a constant rate ends in a jitter, so it needs a schedule. Adam adds momentum and corrects the start. Shall I show that?"
+# The price: a constant rate can end in a jitter, so I use a schedule. Adam adds momentum and corrects the start. Shall I show that?"
 #
 # ### 三十秒回答
 #
 # "RMSprop 就是会遗忘的 Adagrad:把梯度平方的累加换成滑动平均,每个参数的梯度除以它的平方根。
-# 所以步长不会衰减到零:梯度稳定时,步长就等于学习率。
+# 所以步长不会一直衰减:梯度稳定时,步长趋于学习率。
 # 它不是动量,平方不会正负抵消。
-# 代价是学习率不变时,最后会在最优点附近抖动,所以要配学习率调度。Adam 在它上面加了动量和偏差校正。"
+# 代价是学习率不变时,最后可能在最优点附近抖动,所以要配学习率调度。Adam 在它上面加了动量和偏差校正。"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -346,7 +346,7 @@ trial(
 # - Write the two lines, ε outside the root.
 # - Unroll the mean: weights $(1-\rho)\rho^k$, memory about $1/(1-\rho)$ steps.
 # - First step $\eta/\sqrt{1-\rho}$, because the mean starts at zero and is not corrected. Adam corrects it, and adds momentum.
-# - What it fixes: Adagrad's $1/\sqrt t$. What it does not: with constant η it ends in a jitter of about η.
+# - What it fixes: Adagrad's $1/\sqrt t$. What it does not: with constant η it can end in a jitter of about η.
 # - What it is not: momentum. torch's `momentum=` adds a velocity of already scaled gradients, which is another algorithm than Adam.
 # - Relation to Rprop: with a memory of one step it would be the sign of the gradient; the memory makes that usable with mini-batches.
 # - Relation to Adadelta: RMSprop is its lower half, with η in place of the running RMS of past steps.
@@ -356,19 +356,19 @@ trial(
 #
 # <details><summary>Who recommends 0.9 and 0.001?</summary>
 #
-# The slides of Hinton's lecture 6e have 0.9 for the running mean. The 0.001 is called a good default in Ruder's survey (§4.5). The slides have no ε and no bias correction. torch's defaults are 0.99 and 0.01.
+# The slides of Hinton's lecture 6e have 0.9 for the running mean. The 0.001 is called a good default in Ruder's survey (§4.5). As I remember the slides, they have no ε and no bias correction. torch's defaults are ρ = 0.99 and η = 0.01.
 #
 # </details>
 #
 # <details><summary>Where is ε, and does it matter?</summary>
 #
-# torch: outside the root. The optimiser of TensorFlow 1 has it inside, and starts the mean at 1; Keras starts it at zero. With ε = 1e-8 nobody notices unless gradients are tiny; with ε = 1.0, as Inception used it, the two are different methods.
+# torch: outside the root. The optimiser of TensorFlow 1 has it inside, and starts the mean at 1; Keras starts it at zero. With ε = 1e-8 outside, it matters only where gradients are about that small, inside from about 1e-4 on. With ε = 1.0, as the Inception networks used it, the two are different methods.
 #
 # </details>
 #
 # <details><summary>What is the centred variant?</summary>
 #
-# It keeps a running mean of the gradient too and divides by the running standard deviation $\sqrt{v-\bar g^2}$. Where the gradient is steady the steps become longer, so it needs a smaller rate, and a second state.
+# It keeps a running mean of the gradient too and divides by the running standard deviation $\sqrt{v-\bar g^2}$. Where the gradient is steady the steps become longer, so it may need a smaller rate; and it keeps a second state.
 #
 # </details>
 #
@@ -386,7 +386,7 @@ trial(
 #
 # <details><summary>Does it converge?</summary>
 #
-# Not in general with a constant rate. Reddi et al. 2018 give an online convex problem where running averages of squares fail (question 10).
+# Not in general, not even with $\eta/\sqrt t$: Reddi et al. 2018 (Theorem 1, with $\beta_1=0$, which is RMSprop) give an online convex problem where it fails (question 10).
 #
 # </details>
 
@@ -397,7 +397,7 @@ trial(
 # - "It needs no learning rate." That was Adadelta's claim; RMSprop has one.
 # - "Hinton recommends 0.001." The slides give 0.9 and no learning rate.
 # - "The first step has length η." It is $\eta/\sqrt{1-\rho}$.
-# - "Larger learning rates are always safe with it." The two rates have different units.
+# - "It allows larger learning rates than SGD." The two rates have different units.
 
 # %% [markdown]
 # ## References
