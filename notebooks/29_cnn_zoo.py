@@ -27,7 +27,7 @@
 # - **Where each sits.** Multiply-adds in the early, large maps; parameters in the late, wide layers and above all in fully connected ones.
 # - **The factor two.** What papers call FLOPs are mostly multiply-adds. FLOPs in the strict sense are twice that.
 # - **One protocol, one recipe.** Errors compare only under the same crops, the same images, and the same training.
-# - **A choice with a reason.** First the constraint, then the network; ResNet-50 is the default that has to be beaten, and it has been.
+# - **A choice with a reason.** First the constraint, then the network; ResNet-50 is the usual baseline; name one that beats it at its cost.
 
 # %% [markdown]
 # ## The idea
@@ -47,18 +47,18 @@
 # A linear layer is the case $k = H' = W' = 1$: one multiply-add per weight.
 #
 # So weights used at many positions cost arithmetic, weights used once cost memory.
-# Everything about VGG follows from that line.
+# That is why VGG's arithmetic is in its convolutions and its parameters are in its linear layers.
 
 # %% [markdown]
-# ### Conventions, and six traps
+# ### Conventions and traps
 #
 # - One multiply-add (MAC) is one multiplication and one addition. FLOPs are then twice the MACs; torch's own counter means that, papers mostly write "FLOPs" and mean MACs (ResNet's 3.8 G, ResNeXt's 4.1 G).
 # - Biases, batch norm, ReLU, pooling are left out. They are few multiplications, but not little memory traffic.
-# - Parameters are what is learnt. Running means and variances are buffers. (Keras lists them: 25,636,712 for ResNet-50, where you count 25,557,032.)
+# - Parameters are what is learnt. Running means and variances are buffers. (Keras lists them, and its convolutions have biases: 25,636,712 for ResNet-50, where you count 25,557,032.)
 # - *Activations* are the numbers that leave convolutions and linear layers. What autograd keeps for the backward pass is more (question 28).
 # - One image, in evaluation mode: auxiliary heads, which are used in training only, do not run.
 # - One name, two networks: the paper's ResNet-50 has its stride on the first 1×1 (3.86 G), everybody's code on the 3×3 (v1.5, 4.09 G).
-# - The input's size: the cost grows with the square of the side, the parameters not at all. Inception reads 299 pixels.
+# - The input's size: the cost of convolutions grows about with the square of the side; with global pooling before the classifier the parameters stay the same. Inception reads 299 pixels.
 # - Protocols: ten crops or many scales lower an error by up to four points. Inception's papers also left out some 1,700 validation images that are on a blacklist for poor bounding boxes.
 
 # %% [markdown]
@@ -252,11 +252,12 @@ for name in KNOWN_BY_HEART:
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# ### Error against cost: one evaluation, three origins
+# ### Error against cost: one evaluation, several origins
 #
 # All points are evaluated by torchvision on one centre crop. They were *trained* by different people:
-# filled, torchvision's simple recipe; hollow, the authors' weights, ported (DenseNet, GoogLeNet, Inception v3, EfficientNet); stars, torchvision's modern recipe.
-# Inside a family the comparison is fair; between hollow and filled it is not quite.
+# filled, torchvision's simple recipe; hollow, ported weights (of the authors for DenseNet, GoogLeNet and Inception v3, of timm for EfficientNet); stars, torchvision's modern recipe.
+# "Simple" is torchvision's word, and it is not one recipe: its README trains ResNet and VGG for 90 epochs, ResNeXt for 100, MobileNetV2 for 300, MobileNetV3 for 600 with more augmentation.
+# So the comparison is fair for VGG and ResNet, nearly so for ResNeXt, and less so beyond.
 # Even the evaluation differs a little: images are resized to 256 pixels for V1 weights and to 232 for V2 (236 for ConvNeXt-T) before the crop of 224; Inception v3 has a crop of 299.
 
 # %%
@@ -287,7 +288,7 @@ for family, names in FAMILIES.items():
     tint, costs, errors = TINTS[family], [counted[n][1] / 1e9 for n in names], [one_crop[n].top1 for n in names]
     ax.plot(costs, errors, linestyle="none" if family == "for phones" else "-", color=tint, linewidth=1.2, alpha=0.7)
     for n, cost, error in zip(names, costs, errors, strict=True):
-        modern, ported = one_crop[n].trained == "torchvision, modern recipe", one_crop[n].trained == "the authors, ported"
+        modern, ported = one_crop[n].trained == "torchvision, modern recipe", one_crop[n].trained.endswith("ported")
         ax.plot(cost, error, "*" if modern else "o", color=tint, markerfacecolor="white" if ported else tint, markersize=13 if modern else 7,
                 label=family if n == names[0] else None)
         shift, ha, va = PLACES[side_of.get(n, "above")]
@@ -298,7 +299,7 @@ for n in ("resnet50", "resnext50-32x4d", "resnet152"):
     ax.plot(cost, new, "*", color=TINTS["ResNeXt" if "next" in n else "ResNet"], markersize=13)
 ticks = (0.2, 0.5, 1, 2, 5, 10, 20)
 ax.set(xscale="log", xlim=(0.17, 26), ylim=(16.5, 32.6), xlabel="multiply-adds for one image, G", ylabel="top-1 error, % (one centre crop)",
-       title="The arrows are nothing but training: a modern recipe is worth more than most architectures")
+       title="The arrows are a newer recipe: worth more than the step from ResNet-50 to 152")
 ax.set_xticks(ticks, ticks)
 ax.minorticks_off()
 ax.legend(loc="lower left", ncols=2, fontsize=9)
@@ -306,8 +307,8 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** Under one recipe (filled points) VGG-16 needs nearly four times ResNet-50's arithmetic for a higher error, and ResNeXt gets the most for its arithmetic.
-# The networks for phones reach ResNet-34 to 50 with a tenth of the arithmetic.
+# **Takeaway.** Under nearly one recipe VGG-16 needs almost four times ResNet-50's arithmetic for a higher error, and ResNeXt-50 has 1.5 points less than ResNet-50 at about its cost.
+# With longer training MobileNetV3-Large passes ResNet-34 at a seventeenth of its arithmetic.
 # The dotted arrows, old recipe to new, are 4.7 points for ResNet-50; going from 50 to 152 layers is 2.2.
 # So before you change the network, look at how it was trained. (A little of the arrows is the resize: 232 instead of 256.)
 
@@ -318,15 +319,15 @@ plt.show()
 # |---|---|---|
 # | no special constraint | ResNet-50 with modern weights | the reference for everything; 19.1 % |
 # | a server, accuracy counts | ConvNeXt, or a vision transformer if pretrained on much | 17.5 % at ResNet-50's arithmetic |
-# | a phone | MobileNetV3 or EfficientNet-B0 | 26.0 % for 0.22 G, 22.3 % for 0.39 G; designed for latency |
-# | a limit on the file (download, flash) | EfficientNet-B0, DenseNet-121 | 5 and 8 M parameters |
-# | little memory for training | ResNet-18 or 34 | DenseNet keeps the most maps (question 28) |
+# | a phone | MobileNetV3 or EfficientNet-B0 | 26.0 % for 0.22 G, 22.3 % for 0.39 G; found by search, the first for latency on a phone, the second for multiply-adds |
+# | a limit on the file (download, flash) | MobileNetV2, EfficientNet-B0, DenseNet-121 | 3.5, 5 and 8 M parameters |
+# | little memory for training | ResNet-18 or 34 | 21 and 31 MiB of maps for one image, DenseNet-121 keeps 124 (question 28) |
 # | a detector or a segmenter | ResNet-50 or ConvNeXt with a feature pyramid | exact halves at strides 4 to 32, and everybody's weights |
 # | a few hundred images | any of them pretrained, the smaller first; train the head, then more | a few thousand new parameters, not millions |
 # | 28×28 digits | LeNet-5 | 62 thousand parameters do |
 # | perceptual losses, style transfer | VGG-16 or 19 | custom: the methods were built on its maps |
 #
-# (ResNeXt-50 gained 1.5 points over ResNet-50 under the old recipe and gains 0.3 under the new one, and its grouped convolutions are slower than their count: question 27.)
+# (ResNeXt-50 gained 1.5 points over ResNet-50 under the old recipe and gains 0.3 under the new one, and its grouped convolutions take more time than their multiply-adds suggest: question 27.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the whole table
@@ -394,8 +395,8 @@ axes[1].tick_params(axis="x", rotation=45)
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** Global average pooling, from GoogLeNet on, did away with the lower picture.
-# It made networks small, not fast.
+# **Takeaway.** Global average pooling (Network in Network, then GoogLeNet) removed the large linear layers of the lower picture.
+# It saved parameters and hardly any arithmetic.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the traps, counted
@@ -459,7 +460,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Read along a row: crops and scales move an error by up to nearly four points, the training recipe by four to five.
-# Read down a column of one colour: the architectures of a generation differ by less.
+# Read down one colour: from ResNet-50 to ResNet-152 it is about two points.
 # ResNet-152 against Inception v4: 23.0 and 20.0 % with one crop each, 19.4 and 17.7 % with many; but a careless 19.4 against 20.0 turns the order round.
 
 # %% [markdown] tags=["deeper"]
@@ -523,14 +524,14 @@ for ax, (label, values) in zip(axes, axis_of.items(), strict=True):
     ax.minorticks_off()
 axes[0].set_ylabel("latency, ms")
 key = "   ".join(f"{letter} {models.PUBLISHED[name].title}" for name, letter in letters.items())
-fig.suptitle("Latency follows multiply-adds, roughly, and parameters not at all", x=0.01, ha="left")
+fig.suptitle("On this processor latency follows multiply-adds, roughly; parameters tell little", x=0.01, ha="left")
 fig.supxlabel(key.replace("   F", "\nF"), fontsize=9)
 plt.show()
 
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** The order is nearly that of the multiply-adds, and within a factor of two or three they tell the time; the rest is memory traffic and the number of small operations.
-# On a GPU, with its far higher arithmetic peak, the rest is larger.
+# **Takeaway.** For these seven networks, on one thread, the order is nearly that of the multiply-adds, and they tell the time within a factor of two or three; memory traffic and many small operations are likely reasons for the rest.
+# On a GPU, with its far higher arithmetic peak, expect a larger rest.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: what a detector gets, and what is left to train
@@ -612,7 +613,7 @@ trial(
 )
 
 # %% [markdown]
-# Inside a family it is nearly a law, between families a tendency with glaring exceptions: VGG-11 has three times the parameters of ResNet-101 and less arithmetic.
+# Inside a family it held in all 30 pairs, between families in 90 %. An exception to remember: VGG-11 has three times the parameters of ResNet-101 and less arithmetic.
 
 # %% [markdown]
 # ### "More parameters means more accurate"
@@ -629,6 +630,7 @@ trial(
 )
 
 # %% [markdown]
+# Between families the order of the parameters told less than a coin would: 120 of 270.
 # VGG-16 has more than five times ResNet-50's parameters, and four and a half points more error.
 
 # %% [markdown]
@@ -645,7 +647,8 @@ trial(
 )
 
 # %% [markdown]
-# Depth is one axis. Width (DenseNet-161), cardinality (ResNeXt), resolution and the recipe are others.
+# So add the condition that these two tables suggest: without shortcuts more layers did worse, with shortcuts better.
+# And depth is one axis. Width (DenseNet-161), cardinality (ResNeXt), resolution and the recipe are others.
 
 # %% [markdown]
 # ### "Multiply-adds predict latency"
@@ -661,21 +664,22 @@ trial(
 )
 
 # %% [markdown]
-# Say instead: *multiply-adds give the order within a factor of two or three. For the answer, measure on the device, with its batch size and its library.*
+# Say instead: *multiply-adds are a first guess. I measure on the device, with its batch size and its library.*
+# (For seven networks on one thread of a processor the guess was right within a factor of two or three, as the folded measurement above shows. Depthwise networks on a GPU can lie further off.)
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "My default is ResNet-50 with a modern recipe: 25.6 million parameters, 4.1 G multiply-adds, 19 percent top-1 error. The recipe alone was worth 4.7 points.
-# At the same cost ConvNeXt-T has 17.5; for a phone I take MobileNetV3 or EfficientNet, with a tenth of the arithmetic.
+# "My default is ResNet-50 with a modern recipe: 25.6 million parameters, 4.1 G multiply-adds, 19 percent top-1 error. The recipe was worth 4.7 points.
+# At nearly the same cost ConvNeXt-T has 17.5; for a phone I take MobileNetV3 or EfficientNet, with a tenth of the arithmetic.
 # Parameters, multiply-adds, activations and latency are four budgets; none replaces another.
 # I compare errors under one protocol and measure latency on the device.
 # What is your constraint?"
 #
 # ### 三十秒回答
 #
-# "默认选 ResNet-50 加现代训练方法:2560 万参数,41 亿次乘加,top-1 错误率 19%,光训练方法就值 4.7 个点。
-# 同样计算量 ConvNeXt-T 是 17.5%;手机上选 MobileNetV3 或 EfficientNet,计算量只有十分之一。
+# "默认选 ResNet-50 加现代训练方法:2560 万参数,41 亿次乘加,top-1 错误率 19%,新训练方法值 4.7 个点。
+# 计算量相近的 ConvNeXt-T 是 17.5%;手机上选 MobileNetV3 或 EfficientNet,计算量只有十分之一。
 # 参数量、乘加、激活和延迟是四笔账,互相不能代替。
 # 错误率要在同一评测协议下比,延迟要在目标设备上测。
 # 您的限制是什么?"
@@ -685,7 +689,7 @@ trial(
 #
 # - Counting: weights times output positions. Early layers cost arithmetic, late ones parameters. FLOPs are twice the multiply-adds that papers call so.
 # - LeNet-5, 1998: convolution, pooling; 60 thousand parameters. AlexNet, 2012: ReLU, dropout, GPUs; 61 M, nearly all in linear layers, 0.7 G; 15.3 % top-5 against 26.2 %.
-# - VGG-16, 2014: only 3×3; 138 M and 15.5 G, the most expensive; second in ILSVRC. GoogLeNet won with 6.67 %: parallel branches, 1×1 reductions, average pooling; 7 M and 1.6 G.
+# - VGG-16, 2014: only 3×3; 138 M and 15.5 G, the most expensive of this list; second in ILSVRC. GoogLeNet won with 6.67 %: parallel branches, 1×1 reductions, average pooling; 7 M and 1.6 G.
 # - Inception v2 to v4: batch norm, factorised kernels, label smoothing; v3 has 24 M and 5.7 G at 299 pixels.
 # - ResNet, 2015: shortcuts; 50 layers have 25.6 M and 4.1 G; 3.57 % and first place. ResNeXt: groups, second in 2016. SENet: channel gates, first in 2017 with 2.25 %.
 # - DenseNet: concatenation; 121 has 8 M and 2.8 G, and keeps more maps for the backward pass than ResNet-50.
@@ -698,7 +702,7 @@ trial(
 #
 # <details><summary>A design task: images of 1024×768, 5 ms on a phone, 2,000 labels. Sketch the network and its cost on paper.</summary>
 #
-# *Budget first.* A phone's accelerator does perhaps 100 to 500 G useful multiply-adds a second on small batches, so 5 ms are about 0.5 to 2.5 G; plan for 0.5 G and measure.
+# *Budget first.* State an assumption: the phone's accelerator reaches 100 to 500 G multiply-adds a second on one image. Then 5 ms are 0.5 to 2.5 G. Plan for 0.5 G and measure.
 # *Resolution.* MobileNetV2 costs 0.30 G at 224². At 1024×768, 15.7 times the pixels, it would cost 4.7 G: too much. Does the task need the pixels? If not, resize to 320×240 (1.5 times the pixels of 224²): 0.46 G.
 # *Shapes.* Stem 3×3, stride 2: 32×120×160. Inverted residuals, stride 2 each: 24×60×80, 32×30×40, 96×15×20, 320×8×10. Global average, linear.
 # Check one layer: depthwise 3×3 on 144 channels at 60×80 is $9\cdot144\cdot4800 = 6$ M; the 1×1 from 144 to 24 there is $144\cdot24\cdot4800 = 17$ M. The 1×1 dominate.
@@ -711,7 +715,7 @@ trial(
 # <details><summary>Why is VGG so large and yet so simple to run fast?</summary>
 #
 # 89 % of its parameters are in three linear layers, 103 M of them in the first, because it follows a 7×7×512 map.
-# Its convolutions are few, large and regular, which every library likes: it does more multiply-adds a second than most.
+# Its convolutions are few, large and regular, which libraries run well: in the measurement above it did the most multiply-adds a second of the seven.
 #
 # </details>
 #
@@ -745,7 +749,7 @@ trial(
 #
 # <details><summary>What about the attention of a transformer: does your function count it?</summary>
 #
-# No. It sees layers with weights, and $QK^\mathsf{T}$ has none: it is a product of two activations.
+# No. It sees `nn.Conv2d` and `nn.Linear` only, and $QK^\mathsf{T}$ is neither: it is a product of two activations.
 # A counter on the level of operations, as torch's, sees it.
 #
 # </details>
@@ -766,7 +770,7 @@ trial(
 #
 # <details><summary>What is a Pareto front?</summary>
 #
-# The networks that no other beats in both, error and cost. It depends on the cost you plot: see the two figures.
+# The networks that no other beats in both, error and cost. It depends on the cost you plot: multiply-adds and latency give different fronts.
 #
 # </details>
 

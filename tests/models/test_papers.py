@@ -110,10 +110,11 @@ def test_traffic_and_activations_of_one_layer():
 
 
 def test_every_error_says_who_trained():
-    """One evaluation is not one recipe: torchvision's V1 column holds weights of three origins."""
+    """One evaluation is not one recipe: torchvision's V1 column holds weights of four origins."""
     v1 = [e for row in models.PUBLISHED.values() for e in row.errors if "V1" in e.protocol]
 
-    assert {"torchvision, simple recipe", "torchvision, modern recipe", "the authors, ported"} == {
+    assert {"torchvision, simple recipe", "torchvision, modern recipe", "the authors, ported", "timm, ported"} == {
         e.trained for e in v1
     }
+    assert ["timm, ported"] == [e.trained for e in models.PUBLISHED["efficientnet-b0"].errors if "V1" in e.protocol]
     assert all(e.resize for e in v1)

@@ -58,6 +58,8 @@ OPTION_A = partial(Error, protocol="10 crops, option A")
 OPTION_B = partial(Error, protocol="10 crops, option B")
 # torchvision evaluates all of its weights in one way, but did not train all of them, nor all by one recipe.
 OLD, NEW, PORTED = "torchvision, simple recipe", "torchvision, modern recipe", "the authors, ported"
+# EfficientNet-B0 to B4: torchvision's README of training recipes names Ross Wightman's timm, not the authors.
+PORTED_TIMM = "timm, ported"
 TV = partial(Error, protocol="one centre crop, torchvision's V1 weights", trained=OLD, resize=256)
 TV2 = partial(Error, protocol="one centre crop, torchvision's V2 weights (newer recipe)", trained=NEW, resize=232)
 TV_PORTED = partial(TV, trained=PORTED)
@@ -227,7 +229,7 @@ PUBLISHED = {
     "efficientnet-b0": Published("EfficientNet-B0", 2019, RGB224, parameters=5_288_548, macs=385_814_752,
         idea="gated inverted residuals found by search; depth, width and resolution scaled together",
         counted=TORCHVISION, source="Tan & Le 2019, table 2", paper_parameters="5.3 M", paper_cost="0.39 G",
-        errors=(Error(22.9, 6.7, "one crop"), TV_PORTED(22.308, 6.468))),
+        errors=(Error(22.9, 6.7, "one crop"), TV(22.308, 6.468, trained=PORTED_TIMM))),
     "convnext-t": Published("ConvNeXt-T", 2022, RGB224, parameters=28_589_128, macs=4_455_531_264,
         idea="a ResNet in a Transformer's proportions: depthwise 7×7, layer norm, GELU, one of each in a block",
         counted=TORCHVISION, source="Liu et al. 2022, table 1", paper_parameters="29 M", paper_cost="4.5 G",
