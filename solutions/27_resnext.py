@@ -28,7 +28,7 @@
 # - **The equivalence.** Sum of paths = early concatenation = grouped convolution. You can show it with block matrices.
 # - **The arithmetic.** $C\,(256d + 9d^2 + 256d)$: at the same price a higher cardinality gives a wider middle.
 # - **What the 1×1 are for.** A grouped convolution never mixes its groups; the 1×1 around it do.
-# - **Sober figures.** 1.7 points over ResNet-50 in the paper, 0.3 with today's recipe. Multiply-adds fall by the number of groups, time does not.
+# - **Sober figures.** An error 1.7 points below ResNet-50's in the paper, 0.3 with torchvision's newer recipe. Multiply-adds fall by the number of groups, time falls by less.
 
 # %% [markdown]
 # ## The idea
@@ -95,7 +95,7 @@
 # $$ 9C\,d^2 + 512\,C\,d = B \qquad\Rightarrow\qquad d = \frac{-512\,C + \sqrt{(512\,C)^2 + 36\,C\,B}}{18\,C} $$
 #
 # More paths, narrower each. But the middle as a whole, $C\cdot d$, becomes *wider*, because the 3×3 has become cheap.
-# The limit is $d = 1$: one channel for each path, a *depthwise* convolution. Depthwise 3×3 plus 1×1 costs $1/C_\text{out} + 1/9$ of a dense 3×3: that is MobileNet's step, question 49.
+# The limit is $d = 1$: one channel for each path, a *depthwise* convolution. A depthwise 3×3 followed by a 1×1 costs $1/C_\text{out} + 1/9$ of a dense 3×3 (equal channels in between): that is MobileNet's step, question 49.
 
 # %%
 import time
@@ -346,7 +346,7 @@ ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** From 1 to 32 paths the middle doubles, from 64 to 128 channels. Beyond that almost nothing is left to gain:
+# **Takeaway.** From 1 to 32 paths the middle doubles, from 64 to 128 channels. Beyond that the middle can hardly grow:
 # the 3×3 costs next to nothing already, the 1×1 cost all the rest, and with 134 paths each would be one channel wide.
 
 # %% [markdown]
@@ -510,8 +510,8 @@ trial(
 )
 
 # %% [markdown]
-# Each figure is one run, so a gain of 0.1 may be noise.
-# The gain shrinks with every step: the authors call it saturation, and go no narrower than 4.
+# Read the verdict with care: the condition was found on these same four steps, and the paper prints no spread, so 0.1 may be noise.
+# The gains shrink: 0.9, 0.4, 0.3, 0.1 at 50 layers, 0.3, 0.3, 0.1, 0.1 at 101. The authors call it saturation, and go no narrower than 4.
 # One-channel paths are no mistake, though: MobileNet, EfficientNet and ConvNeXt use them, with other widths around.
 
 # %% [markdown]
@@ -538,14 +538,14 @@ trial(
 # %%
 trial(
     "with groups, equal multiply-adds take equal time",
-    published=[published("Xie et al. 2017, §5.1", "ResNeXt-101 32×4d and ResNet-101 have the same multiply-adds; a training step took 0.95 s against 0.70 s on 8 GPUs", holds=False)],
+    published=[published("Xie et al. 2017, §5.1", "ResNeXt-101 32×4d and ResNet-101 have about the same multiply-adds; a training step took 0.95 s against 0.70 s on 8 GPUs", holds=False)],
     expect="does not hold",
 )
 
 # %% [markdown]
-# So the arithmetic does not tell the time.
+# So the arithmetic alone does not tell the time.
 # The multiply-adds of a grouped convolution fall exactly by $g$; input and output stay as large as they were, so the memory traffic hardly falls.
-# Where memory is the limit, the clock cannot follow the arithmetic.
+# Where memory is the limit, the time cannot fall as the arithmetic does. (The paper names another cause: its implementation of grouped convolution was not made for parallel hardware.)
 
 # %% [markdown]
 # ### "ResNeXt is the best ResNet variant"
@@ -563,8 +563,8 @@ trial(
 )
 
 # %% [markdown]
-# (SENet is squeeze-and-excitation on a ResNeXt-152: question 49.)
-# And how much of it was the block? The same two networks, trained by torchvision twice, once with the recipe of the papers (V1) and once with a modern one (V2):
+# (SENet is squeeze-and-excitation on a ResNeXt-152: question 49. In timm's table the first two read larger images than the ResNeXt does.)
+# And how much of the gain was the block? The same two networks, trained by torchvision twice, once with a simple recipe near that of the papers (V1: 90 epochs for ResNet, 100 for ResNeXt) and once with a modern one (V2):
 
 # %%
 V1, V2 = "one centre crop, torchvision's V1 weights", "one centre crop, torchvision's V2 weights (newer recipe)"
@@ -582,13 +582,13 @@ print(f"the block gains      {gaps[0]:7.2f} {gaps[1]:7.2f}")
 print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V2):.1f} points")
 
 # %% [markdown]
-# **Takeaway.** The most telling figures of this page: 1.5 points under the old recipe, 0.3 under the new one, at equal cost.
+# **Takeaway.** At nearly equal cost the block gains 1.5 points under the old recipe and 0.3 under the new one, one training each.
 # (A little of the recipe's 4.7 points is evaluation: V1 weights are tested on images resized to 256 pixels, V2 weights on 232.)
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "At equal cost ResNeXt-50 beat ResNet-50 by 1.7 points in the paper; with today's training recipe 0.3 are left.
+# "At equal cost ResNeXt-50 beat ResNet-50 by 1.7 points in the paper; with torchvision's newer recipe 0.3 are left.
 # The middle of the bottleneck becomes many parallel paths of one shape, added up. Their number is the cardinality.
 # By block matrices that is a grouped 3×3 between two ordinary 1×1.
 # Groups make the 3×3 cheap, so the middle can be twice as wide.
@@ -596,7 +596,7 @@ print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V
 #
 # ### 三十秒回答
 #
-# "同等计算量下,论文里 ResNeXt-50 的错误率比 ResNet-50 低 1.7 个点;换成现在的训练方法,差距只剩 0.3。
+# "同等计算量下,论文里 ResNeXt-50 的错误率比 ResNet-50 低 1.7 个点;换成 torchvision 较新的训练方法,差距只剩 0.3。
 # 做法是把 bottleneck 的中间换成许多条结构相同的并行支路再相加,支路数就是 cardinality。
 # 用分块矩阵可以证明,它等价于两个 1×1 之间夹一个分组 3×3。
 # 分组省下计算,中间可以加宽一倍。
@@ -610,7 +610,7 @@ print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V
 # - Costs: $C\,d\,(c_\text{in} + 9d + c_\text{out})$. 32×4d: 70,144; ResNet's 1×64d: 69,632. The 3×3's share falls from 53 % to 7 %.
 # - The 1×1 are needed: grouped convolutions never mix their groups.
 # - The limit $d=1$ is depthwise convolution: MobileNet, Xception.
-# - Multiply-adds fall by $g$, memory traffic does not, so time falls by less: 0.95 s a step against ResNet-101's 0.70.
+# - In a grouped layer multiply-adds fall by $g$, memory traffic hardly, time by less than $g$. At about equal multiply-adds a step took 0.95 s against ResNet-101's 0.70.
 # - Figures: at one cost 23.9, 23.0, 22.6, 22.3, 22.2 % for 1, 2, 4, 8, 32 paths: it saturates. At twice the cost: deeper 21.7, wider 21.3, more paths 20.4 %. Second in ILSVRC 2016 with 3.03 %.
 # - "Best variant": in its time. A newer recipe moves ResNet-50 by 4.7 points, the block by 1.5 then and 0.3 now.
 
@@ -640,7 +640,7 @@ print(f"the recipe moves ResNet-50 by {top1('resnet50', V1) - top1('resnet50', V
 # <details><summary>Why does the equivalence fail for a basic block?</summary>
 #
 # With only two layers, path $i$ is $E_i\,\sigma(A_i x)$. Stacked, that is one dense layer up to the middle and one dense layer down: just a wide block, no groups left.
-# There must be a layer *between* two of the paths' own layers; hence depth 3 or more.
+# A path needs a layer in its middle that reads only the path's own channels; hence depth 3 or more.
 #
 # </details>
 #
