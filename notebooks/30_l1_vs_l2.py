@@ -52,7 +52,7 @@
 # %% [markdown]
 # ### The best constant: mean and median
 #
-# Predict the same $c$ for the targets $y_1, \dots, y_n$. With L2 the slope is $\frac2n\sum_i(c-y_i) = 2(c-\bar y)$, so the minimum is the **mean**.
+# Predict the same $c$ for the targets $y_1, \dots, y_n$, and let $J(c)$ be the mean loss. With L2 the slope is $\frac2n\sum_i(c-y_i) = 2(c-\bar y)$, so the minimum is the **mean**.
 #
 # With L1 each target below $c$ contributes the slope $+1$ and each target above it $-1$.
 # Let $n_<$, $n_=$, $n_>$ count the targets below $c$, equal to it and above it. The slopes to the right and to the left are
@@ -69,7 +69,7 @@
 # %% [markdown]
 # ### Where the two losses come from
 #
-# Suppose $y_i = f_i + \text{noise}$ with independent noise, and take minus the log of the likelihood.
+# Suppose $y_i = f_i + \text{noise}$, with $f_i$ the model's prediction and independent noise of a fixed scale, and take minus the log of the likelihood.
 # Gaussian noise gives $\frac{1}{2\sigma^2}\sum_i (y_i-f_i)^2$ plus a constant, which is L2.
 # Laplace noise, with density $\frac{1}{2b}e^{-|y-f|/b}$, gives $\frac1b \sum_i |y_i-f_i|$ plus a constant, which is L1.
 # Laplace has the heavier tails: it expects a large error now and then.
@@ -89,7 +89,7 @@
 # \frac{1/2}{1-s}\ \text{of the clean targets: the 62.5 % quantile for } s = 20\,\%\text{, the 83 % quantile for } s = 40\,\%
 # $$
 #
-# With outliers on both sides this bias cancels.
+# With as many outliers below as above, this bias cancels.
 
 # %% [markdown]
 # ### What the corner does to training
@@ -98,7 +98,7 @@
 #
 # - From far off, L1 needs about $|d|/\eta$ steps. L2 needs a number of steps that grows with the logarithm of $|d|$ only.
 # - Inside $|d| < \frac12$ the gradient of L1 is the larger one.
-# - L1 never gets closer than about one step: it hops across the target. So the step must shrink, for example like $1/\sqrt t$.
+# - With a constant step L1 does not settle: it hops across the target, about one step wide. So the step must shrink, for example like $1/\sqrt t$.
 # - L2 diverges for $\eta > 1$. L1 only hops.
 #
 # So the loss alone does not decide which one "converges faster". Start, tolerance and learning rate decide too.
@@ -244,7 +244,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** The losses cross at |d| = 1, the gradients already at |d| = ½.
-# L2 stops caring about small errors. L1 pulls as hard on the last thousandth as on the first metre.
+# L2's gradient fades with the error. L1's is as large for an error of a thousandth as for an error of one.
 
 # %% [markdown]
 # ### Fitting a line
@@ -326,7 +326,7 @@ plt.show()
 # %% [markdown]
 # **Takeaway.** L2 averages the answers, and the average may be no answer: straight into the obstacle.
 # L1 picks the majority and forgets the minority.
-# For a blurred image it is the same: L2 paints the mean of all possible pictures, L1 the median.
+# For images the same holds in each pixel: L2 paints the mean of all possible pictures, L1 the median.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the landscape of the best constant
@@ -409,7 +409,7 @@ ax.legend(loc="lower left")
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** A constant step of 0.01 trains L1 well enough for most uses; it does not converge. A shrinking step does.
+# **Takeaway.** With a constant step of 0.01 L1 ends within 0.01 of the target and stays there, hopping. With a shrinking step it converges.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -480,7 +480,7 @@ trial(
 
 # %% [markdown]
 # One-sided outliers shift the median long before the breakdown at one half: that is the bias of the derivation above.
-# On the clean data L2 is slightly *better*, even by L1's own measure. Robustness is an insurance, and it has a price.
+# On the clean data L2 is slightly *better*, even by L1's own measure: 0.585 against 0.596, a mean over five splits.
 #
 # Say: *"L1 is robust to a moderate share of outliers in the targets. It is biased if they are one-sided, and it does not help against outliers in the inputs."*
 #
@@ -605,7 +605,7 @@ trial(
 )
 
 # %% [markdown] tags=["deeper"]
-# Isola et al. prefer L1 to L2 because it blurs *less*, and they still add an adversarial loss (we quote this paper from memory; it is not checked here).
+# Isola et al. prefer L1 to L2 because it blurs *less*, and they still add an adversarial loss.
 # In our toy L1 does stay sharp for the smallest shifts, and mostly not beyond.
 # Say: *"L2 answers an ambiguity with the mean, L1 with the median. Neither can choose one of several pictures."*
 
@@ -630,7 +630,7 @@ trial(
 # - Write both losses and both gradients, with the 1/n. Say that at 0 you return 0, one of the subgradients in [−1, 1].
 # - Derive the mean: $2(c - \bar y) = 0$. Derive the median: at most half of the targets on either side.
 # - Name the noise models, and what follows: the median of Gaussian data scatters π/2 times as much, in variance.
-# - Give a number: diabetes data, 10 % of the targets + 15 sd. L2's test error nearly triples, L1's hardly moves.
+# - Give a number: diabetes data, 15 sd added to 10 % of the targets. L2's mean absolute error on clean rows nearly triples, from 0.59 to 1.6 sd; L1's stays at 0.60.
 # - Give the limits: outliers in the inputs get through. One-sided outliers bias the median long before it breaks down at one half.
 # - Training: with a constant step L1 hops around the minimum by about one step. Decay the step, or use smooth L1.
 # - Ambiguous targets: L2 gives the mean, which may be no valid answer. L1 gives the median, which forgets minorities.
@@ -690,7 +690,7 @@ trial(
 # <details><summary>How would you deal with outliers in the inputs?</summary>
 #
 # Look at the data first: check ranges and units. Then clip or rank-transform features, or fit with RANSAC or another high-breakdown method.
-# The loss cannot help, because a point with leverage makes its own residual small.
+# L1 and other convex losses do not help: a point with leverage pulls the fit until its own residual is small.
 #
 # </details>
 #
