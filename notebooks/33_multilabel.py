@@ -45,7 +45,7 @@
 #
 # The weight $w$ (`pos_weight`, one for each label, usually 1) multiplies the first term only: every positive entry then costs $w$ times as much.
 #
-# The mean of K binary losses is just that, whatever the labels do.
+# This mean assumes nothing about how the labels depend on each other: each $p_k$ can be the right probability of its label.
 # Independence comes in elsewhere: if you multiply the $p_k$ to get the probability of a *set* of labels, you assume that the labels are independent given the image.
 # Suppose that in images which look alike two labels are both there in half of the cases, and both missing in the other half.
 # The product says ¼ for "both", and the truth is ½.
@@ -75,7 +75,7 @@
 # $$
 #
 # With $w=1$ the numerator is $p-y$: the derivative of the sigmoid has cancelled.
-# A sum in the place of the mean has the same minimum and a gradient N·K times as large, so the learning rate belongs to the reduction.
+# A sum in the place of the mean has the same minimum and a gradient N·K times as large, so plain SGD needs another learning rate.
 
 # %% [markdown]
 # ### Why softmax cannot say yes twice
@@ -465,10 +465,10 @@ trial(
 )
 
 # %% [markdown]
-# It depends. After 30 or 40 steps the gain is about 4 to 16 points: the rare positives have had little influence so far, and the weight gives them more. After 400 steps it is mostly below 3 points.
-# In a model with a single feature the order cannot change at all, because the score stays monotone in that feature.
+# It depends. After 30 or 40 steps the gain is about 4 to 16 points (a likely reason: the rare positives have had little influence so far, and the weight gives them more). After 400 steps it is below 3 points in six of seven cases.
+# In a model with a single feature the order cannot change as long as its weight keeps its sign, because the score stays monotone in that feature.
 #
-# Say: *"pos_weight shifts the logit by log w. It buys recall at ½ and costs calibration. It may help the ranking when the model is small or training is short; I would measure that."*
+# Say: *"pos_weight shifts the logit by log w. It buys recall at ½ and costs calibration. It may help the ranking when training is short; I would measure that."*
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -480,7 +480,7 @@ trial(
 #
 # ### 三十秒回答
 #
-# "多标签就是多个独立的是非题,所以每个标签用一个 sigmoid,损失取各个二元交叉熵的平均,直接从 logits 计算。
+# "多标签就是多个是非题,所以每个标签用一个 sigmoid,损失取各个二元交叉熵的平均,直接从 logits 计算。
 # softmax 会让标签互相竞争,两个输出不可能同时大于 0.5。
 # 对稀有标签,我先给每个标签单独调阈值,再考虑 pos_weight 或 focal loss,这两个都会影响概率校准。
 # 要我写出数值稳定的形式吗?"
@@ -493,7 +493,7 @@ trial(
 # - Write the gradient $p-y$, and with a weight $(1-y)p-wy(1-p)$. Divide by N·K.
 # - Prove in one line that softmax fails: two outputs above ½ would sum to more than 1.
 # - Add the honest part: with a known number of labels, taking the largest softmax outputs works, and one large study of pre-training on hashtags preferred softmax.
-# - Mean or sum: same minimum, gradients apart by N·K, so the learning rate belongs to the reduction.
+# - Mean or sum: same minimum, gradients apart by the factor N·K, so plain SGD needs another learning rate.
 # - Imbalance: pos_weight moves the logit by $\log w$. Recall at ½ rises, and calibration goes.
 # - Metrics: not per-label accuracy, which rewards "always no". Average precision for each label, thresholds on validation data.
 
@@ -541,7 +541,7 @@ trial(
 # <details><summary>How do you choose the thresholds?</summary>
 #
 # For each label on validation data: the threshold that gives the best F1, or the precision that the product needs.
-# With costs and calibrated probabilities: say yes when $p > c_{FP}/(c_{FP}+c_{FN})$.
+# With calibrated probabilities and the costs $c_{FP}$ of a false yes and $c_{FN}$ of a false no: say yes when $p > c_{FP}/(c_{FP}+c_{FN})$.
 # Very rare labels have few positives, so share a threshold or shrink towards a common one.
 #
 # </details>
