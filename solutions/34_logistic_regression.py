@@ -47,7 +47,7 @@
 # \log\frac{p}{1-p} = z
 # $$
 #
-# The last equation names the model: it is a *linear regression of the log-odds*.
+# The last equation gives the model its name: it is *linear in the log-odds*.
 
 # %% [markdown]
 # ### The loss is maximum likelihood
@@ -105,7 +105,7 @@
 # $$
 #
 # With $l_2>0$ there is always one optimum. (The ½ is a convention: without it the gradient has $2\,l_2 w$.)
-# As priors, L2 is a Gaussian with $l_2 = 1/(n\tau^2)$ and L1 a Laplace density with $l_1 = 1/(nb)$.
+# As priors on each weight, L2 is a Gaussian with standard deviation $\tau$, $l_2 = 1/(n\tau^2)$, and L1 a Laplace density with scale $b$, $l_1 = 1/(nb)$.
 #
 # At $w_j=0$ the absolute value has every slope in $[-1,1]$ as a subgradient, and $\mathrm{sign}(0)=0$ is one of them. So $w_j=0$ is optimal exactly when $\lvert \partial_j J\rvert \le l_1$:
 # the data must pull a weight harder than $l_1$ to get it off zero. With L2 any pull will do, however weak.
@@ -123,7 +123,7 @@
 # | $e^{-m}$ | exponential (AdaBoost) | mistakes cost exponentially much, so wrong labels hurt |
 # | $(1-m)^2$ | squared | also punishes samples for being too right |
 #
-# All of them are convex, lie above the 0-1 loss and fall at $m=0$. That is enough for minimising them to give the best decisions with unlimited data (Bartlett et al. 2006).
+# All of them are convex, lie above the 0-1 loss and have a negative slope at $m=0$. With unlimited data and any function allowed, convexity and that slope suffice: minimising the loss gives the best decisions (Bartlett et al. 2006).
 
 # %%
 import matplotlib.pyplot as plt
@@ -698,8 +698,8 @@ trial(
 #
 # <details><summary>Logistic or hinge loss?</summary>
 #
-# Both are convex stand-ins for the 0-1 loss. Hinge is exactly zero beyond the margin, so the solution depends on the support vectors only, and kernels stay cheap; its score is no probability.
-# The logistic loss is smooth, uses every sample and gives probabilities. In accuracy they are usually close.
+# Both are convex stand-ins for the 0-1 loss. Hinge is exactly zero beyond the margin, so the solution depends on the support vectors only, and a kernel machine has to keep only these; its score is no probability.
+# The logistic loss is smooth, uses every sample and gives probabilities. In accuracy they are often close (experience; not measured here).
 # On separable data, gradient descent on the unregularised logistic loss turns towards the direction of the hard-margin SVM (Soudry et al. 2018).
 #
 # </details>
@@ -740,7 +740,7 @@ trial(
 #
 # </details>
 #
-# <details><summary>scikit-learn's C against λ?</summary>
+# <details><summary>How does scikit-learn's C relate to $l_2$?</summary>
 #
 # $C = 1/(n\,l_2)$: large $C$ is weak regularisation. Its default is $C=1$, so a plain `LogisticRegression()` *is* regularised, with $l_2 = 1/n$.
 # In the current API L1 is `l1_ratio=1`, and no penalty is `C=np.inf`; the argument `penalty` is deprecated.
@@ -778,7 +778,7 @@ trial(
 #
 # <details><summary>L1 and L2 together?</summary>
 #
-# The elastic net. Strictly convex because of L2, sparse because of L1, and correlated features come in as a group instead of one by chance.
+# The elastic net. Strictly convex because of L2, sparse because of L1, and correlated features tend to come in together.
 #
 # </details>
 
@@ -789,8 +789,8 @@ trial(
 #   It regresses the log-odds of a class. A threshold on the probability makes a classifier of it.
 # - "The sigmoid's variable lies in (0, 1)." That is its output. Its input is any real number.
 # - "The loss is squared error on the sigmoid."
-# - "Convex, so it has a unique optimum." Neither unique nor existing follows.
-# - "The gradient of L1 is λ." It has a sign, and at 0 it has a whole interval.
+# - "Convex, so it has a unique optimum." Convexity promises neither that an optimum exists nor that it is the only one.
+# - "The gradient of $l_1\lvert w\rvert$ is $l_1$." It has a sign, and at 0 it has a whole interval.
 # - "L2 makes weights zero." It makes them small.
 # - `-np.log(p + 1e-12)`.
 # - "No regularisation, I use scikit-learn's default." The default is L2 with C = 1.
