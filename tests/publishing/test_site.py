@@ -13,7 +13,8 @@ from utils.publishing.site import SiteError, build_site
 
 ROOT = Path(__file__).parents[2]
 HEAVY = 1_500_000  # bytes of a page and its own pictures
-PAGES = ["index", "study", "practice", "folklore", "zoo", "mistakes", "symbols", "glossary", "references", "teaching"]
+PAGES = ["index", "study", "practice", "install", "folklore", "zoo", "mistakes", "symbols", "glossary", "references",
+         "teaching"]  # fmt: skip
 
 
 @cache

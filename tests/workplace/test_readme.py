@@ -1,14 +1,27 @@
-"""The README's figures are those of the course."""
+"""The README's figures are those of the course, and what it points to is there."""
 
 import json
 import re
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from utils.cli.course import VERBS
 from utils.grading import catalogue
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALL = (ROOT / "book" / "install.md").read_text(encoding="utf-8")
+# A teacher's and an author's have pages of their own; the others are met on the way.
+ELSEWHERE = {"class", "dev", "learn", "hint", "solution", "torch"}
+
+
+def test_the_readme_fits_on_a_screen():
+    """A newcomer's door: a picture of a verdict, how to start, and where to read on."""
+    assert len(README.splitlines()) <= 60
+    assert "](book/images/lite.png)" in README
+    assert "make learn" in README
 
 
 def test_the_table_of_chapters_counts_right():
@@ -29,10 +42,29 @@ def test_the_table_of_chapters_counts_right():
     assert total in README
 
 
-def test_every_link_of_the_readme_leads_somewhere():
-    """Files only; addresses of others are not asked."""
-    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", README):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "book/install.md"])
+def test_every_link_leads_somewhere(page):
+    """To a file that exists, and to a heading that it has; addresses of others are not asked."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", re.sub(r"(?s)```.*?```|`[^`\n]*`", "", text))
+    for target, heading in links:
+        if not target.startswith("https://"):
+            path = (ROOT / page).parent / target if target else ROOT / page
+            assert path.exists(), target
+            assert not heading or heading in _anchors(path), f"{target}#{heading}"
+
+
+def _anchors(page):
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_verb_of_the_learner_is_on_the_page_of_commands():
+    """And the page names none that `course` does not have."""
+    named = set(re.findall(r"(?m)^course (\w+)", INSTALL))
+
+    assert named <= set(VERBS)
+    assert set(VERBS) - named <= ELSEWHERE
 
 
 def test_the_images_use_the_same_pins():
@@ -45,6 +77,6 @@ def test_the_images_use_the_same_pins():
 
 def test_the_line_for_colab_changes_nothing_that_is_installed_there():
     """Only the course itself comes; a notebook's check needs NumPy alone (tests/test_tree.py)."""
-    (line,) = re.findall(r"`(%pip install .*?)`", README)
+    (line,) = re.findall(r"`(%pip install .*?)`", INSTALL)
 
     assert "--no-deps git+https://REPOSITORY" in line

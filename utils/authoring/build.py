@@ -217,7 +217,7 @@ def derived(root: Path = ROOT, slugs: Collection[str] | None = None) -> dict[Pat
 
 def _toc(entries: dict[str, dict]) -> str:
     lines = ["# Derived by `course dev build`.", "format: jb-book", "root: index", "parts:",
-             *_part("Start here", ["study", "practice"])]  # fmt: skip
+             *_part("Start here", ["study", "practice", "install"])]  # fmt: skip
     for chapter, (english, _) in catalogue.CHAPTERS.items():
         stems = [stem for stem, entry in entries.items() if entry["chapter"] == chapter]
         lines += _part(f"{chapter} · {english}", [f"questions/{stem}" for stem in stems]) if stems else []
