@@ -28,7 +28,7 @@
 # - **The formula, with $p_t$.** The factor $(1-p_t)^\gamma$ looks at how easy an example is, and $\alpha_t$ at its class.
 # - **The product rule.** The factor depends on the logit too, so it is differentiated as well.
 # - **The start.** The last bias is set so that every output begins at a small probability.
-# - **The price.** Focal loss is not a proper loss: its probabilities are not calibrated.
+# - **The price.** Focal loss is not a proper score: its minimum does not lie at the true probability, so its outputs are not calibrated.
 # - **Alternatives with their order**: the metric and the threshold first, then weights or sampling, then hard-example mining or focal loss.
 
 # %% [markdown]
@@ -216,7 +216,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** On the left all curves meet at $p_t=0$: hopeless examples keep their weight.
-# On the right the pull is *not* largest there for γ > 0: at $p_t$ near 0.1 the factor itself falls fast, and the term $\gamma p_t\log p_t$ adds to the pull.
+# On the right the pull is *not* largest there for γ > 0: near $p_t=0.05$ (for γ = 2 and 5) the factor still falls fast as $p_t$ grows, and the term $\gamma p_t\log p_t$ adds to the pull.
 
 # %% [markdown]
 # ### Who is heard in the sum?
@@ -256,7 +256,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** A weight for the class cannot tell easy from hard: with α = 0.75 the easy negatives still own nearly two thirds of the gradient.
-# The factor can. It hears hard negatives so well that α = 0.25, a *smaller* weight for the rare class, became the best choice beside γ = 2.
+# The factor can. In RetinaNet it silenced the easy negatives so well that α = 0.25, a *smaller* weight for the rare class, was the best choice beside γ = 2 (Lin et al. 2017, table 1b).
 
 # %% [markdown]
 # ### A small dense detector
@@ -318,7 +318,7 @@ for (name, track), hue, dash in zip(starts.items(), ["wrong", "wrong", "right", 
     ax.semilogy(track, dash, color=plots.color(hue), label=name)
 ax.axhline(np.log(2), color="0.6", linewidth=1)
 ax.text(60, np.log(2) * 1.1, "log 2: no idea", color="0.4")
-ax.set(xlabel="step", ylabel="cross-entropy, mean over all windows", title="From bias 0 the first steps are one large shove of the background")
+ax.set(xlabel="step", ylabel="cross-entropy, mean over all windows", title="From bias 0 the background makes one large push in the first steps")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
@@ -350,14 +350,14 @@ ax.plot([0, 1], [0, 1], ":", color="0.5", label="calibrated")
 for alpha, gamma, hue, dash in ((None, 1.0, "adagrad", "-"), (None, 2.0, "adam", "-"), (None, 5.0, "nesterov", "-"), (0.25, 2.0, "adam", "--")):
     label = f"γ = {gamma:g}" + ("" if alpha is None else f", α = {alpha}")
     ax.plot(p, true_share(p, alpha, gamma), dash, color=plots.color(hue), label=label)
-ax.set(xlabel="probability $p$ at the minimum of the loss", ylabel="true share $q$ of positives", title="Focal loss pulls every probability towards ½")
+ax.set(xlabel="probability $p$ at the minimum of the loss", ylabel="true share $q$ of positives", title="Focal loss without α pulls every probability towards ½")
 ax.legend()
 plt.show()
 
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** The curve rises, so the *order* of the scores is kept: focal loss is consistent for ranking and for classification with α = ½.
-# But the numbers are wrong in a known way, whatever the amount of data. With α = 0.25 the crossing moves to the left, and from there on they are too small.
+# **Takeaway.** The curve rises, so the *order* of the scores is kept: at the minimum focal loss ranks as the true probabilities do, and without α (or with α = ½) it also decides alike at ½.
+# But the numbers are wrong in a known way, whatever the amount of data. With α = 0.25 and γ = 2 the curve crosses the diagonal at 0.34, and above that the probabilities are too small.
 
 # %% [markdown]
 # ## Folklore on trial
@@ -414,9 +414,9 @@ trial(
 )
 
 # %% [markdown]
-# On COCO it did, by three points. On our toy it is the other way round: cross-entropy with the bias at the prior and a tuned rate wins in every row.
+# On COCO it did, by three points. On our toy it is the other way round: cross-entropy with the bias at the prior and a tuned rate has the best mean AP on both canvases.
 # A small network with 169 windows and 300 steps is no RetinaNet. We did not measure why; a likely reason is that its easy negatives are soon silent by themselves, so that the factor mostly slows it down.
-# Random negatives are the weakest, as one would expect: three for each positive rarely hit a hard one.
+# Random negatives are among the weakest (γ = 5 is level with them on the small canvas): three for each positive rarely hit a hard one.
 # So say what is known: *three points in a dense one-stage detector*. "Fixes class imbalance" everywhere is more than anyone measured.
 #
 # ### "It must be γ = 2: even γ = 1 is a point of AP worse"
@@ -482,8 +482,8 @@ trial(
 
 # %% [markdown]
 # It is no accident of training: the minimum itself is in the wrong place (the deeper part above has the curve).
-# Mukhoti et al. 2020 use just that against *over*confident networks, where pulling towards ½ is a cure: on CIFAR-10 with a ResNet-50 the calibration error fell from 4.35 % to 1.55 % (their table 1).
-# Two wrongs may meet in the middle, but nothing makes them. Calibrate on held-out data before you use the numbers as probabilities.
+# Mukhoti et al. 2020 use just that against *over*confident networks, where a pull towards the middle helps: on CIFAR-10 with a ResNet-50 the calibration error fell from 4.35 % to 1.55 % (their table 1).
+# There the two errors cancel in large part, but nothing guarantees it. Calibrate on held-out data before you use the numbers as probabilities.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -517,7 +517,7 @@ trial(
 #
 # First the metric: precision-recall, not accuracy (question 52). Then the threshold: for calibrated probabilities it is a cost ratio and needs no new training.
 # Then weights or resampling, which move the logits by a known constant (question 33) and help a model that is stopped early or too small.
-# Then selection or focal loss, where *easy* negatives are the trouble and not rarity alone. More data of the rare class beats all of them.
+# Then selection or focal loss, where *easy* negatives are the trouble and not rarity alone. Where more data of the rare class can be had, that may help more than any of these.
 #
 # </details>
 #
@@ -532,7 +532,7 @@ trial(
 # <details><summary>Why must the bias start at the prior?</summary>
 #
 # At $b=0$ the summed gradient on the shared bias is $\sum(p-y)\approx\tfrac12\cdot10^5$: one giant push by the background in the first steps.
-# At $p=\pi$ the sum is $\pi N-N_+$, small from the start. It is the same idea as starting a regression at the mean of its targets.
+# At $p=\pi$ the sum is $\pi N-N_+$: with π = 0.01 and 50 positives 950 in place of 50,000, for cross-entropy. It is the same idea as starting a regression at the mean of its targets.
 #
 # </details>
 #
@@ -567,7 +567,7 @@ trial(
 # <details><summary>When does focal loss hurt?</summary>
 #
 # With noisy labels: a wrongly labelled example is the hardest of all, and it keeps its full weight.
-# When the probabilities are used as numbers. And when classes are balanced and easy: it slows the last part of training down, as γ = 5 shows above.
+# When the probabilities are used as numbers. And where cross-entropy already does well, as in our small detector: there AP was lowest at γ = 5.
 #
 # </details>
 #
@@ -580,7 +580,7 @@ trial(
 # %% [markdown]
 # ## Red flags
 #
-# - "The positives get α = 0.25 because they are *less* important." No: γ has already silenced the negatives.
+# - "The positives get α = 0.25 because they are *less* important." No: γ has already silenced the easy negatives.
 # - $(1-p)^\gamma$ for negatives too. Then easy negatives keep their weight and hard ones lose it.
 # - A gradient of $\alpha_t(1-p_t)^\gamma(p-y)$: the factor was not differentiated.
 # - `log(sigmoid(z) + 1e-8)`.
