@@ -24,9 +24,9 @@
 # ## What the interviewer listens for
 #
 # - **The two roundings of RoI pooling**: of the box, and of the bins. At stride 16 half a cell is 8 pixels.
-# - **Align rounds nothing**: regular sampling points, bilinear values, their mean.
+# - **RoI Align rounds nothing**: regular sampling points, bilinear values, their mean.
 # - **The half pixel.** A pixel's centre lies half a pixel inside its corner, so a coordinate becomes an index by subtracting ½.
-# - **The borders**: clamp for interpolation, zero for what is far outside.
+# - **The borders**: points near the map are clamped to it, points far outside count zero.
 # - **Which of the two changes mattered**: the alignment, not the interpolation. The paper has the ablation.
 # - **Where the gradient goes**: to four neighbours by their weights, or to the maximum alone.
 
@@ -37,7 +37,7 @@
 #
 # **RoI pooling** (Girshick 2015) makes whole numbers of everything.
 # The corners are rounded, 6.25 → 6. The box then has $h$ rows of cells, and bin $i$ of $n$ takes the rows from $\lfloor ih/n\rfloor$ to $\lceil(i+1)h/n\rceil$, so that neighbours may share a row. In each bin it takes the maximum.
-# Rounding moves an edge by up to half a cell, which is 8 pixels of the image. A class label does not care. A box or a mask does.
+# Rounding moves a corner by up to half a cell, which is 8 pixels of the image. A class label hardly suffers from that. A box or a mask does.
 #
 # **RoI Align** (He et al. 2017) keeps 6.25. It divides the box into $n\times n$ equal bins, places $s\times s$ points regularly in each, reads the map *between* its cells at every point, and takes the mean.
 
@@ -252,13 +252,14 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** RoI pooling reads whole cells: its region is not the box, and its bins are not quarters.
-# The middle column belongs to two bins, because $h/n$ is no whole number. Align's points divide the box as it is.
+# Here it also reaches further to the right and down, because both ends of the rounded box belong to it.
+# The middle column and the middle row belong to two bins each, because 7/2 and 5/2 are no whole numbers. Align's points divide the box as it is.
 
 # %% [markdown]
 # ### Slide the box
 #
 # A map whose value is the column's centre, 0.5, 1.5, 2.5, … A box 4 cells wide slides to the right in small steps, one bin.
-# The honest answer is the box's own centre. What do the two say?
+# The right answer is the box's own centre. What do the two say?
 
 # %%
 ramp = np.tile(np.arange(12) + 0.5, (12, 1))[None]
@@ -278,7 +279,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Between two jumps the box moves by 16 pixels of the image, and RoI pooling does not notice.
-# Align follows exactly, for bilinear values and regular points are exact on a ramp. (The constant offset of pooling is the maximum against the mean.)
+# Align follows exactly, for bilinear values and regular points are exact on a ramp. (That pooling lies higher is no error: it takes the maximum, and its region is a column wider.)
 
 # %% [markdown]
 # The same box with the half pixel forgotten:
@@ -302,14 +303,14 @@ for samples in (1, 2, 3, 4, 8):
     print(f"{samples} × {samples} samples: typical error {error:.2f} (the map's spread is 1)")
 
 # %% [markdown] tags=["deeper"]
-# For bins of two to four cells, two samples a side are a coarse mean of a rough map. `sampling_ratio=0` in torchvision takes ceil(bin size) samples, so that no cell is skipped.
+# For these bins of one to five cells a side, two samples a side are a coarse mean of a rough map. `sampling_ratio=0` in torchvision takes ceil(bin size) samples, so that no cell is skipped.
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "RoI pooling's rounding costs accuracy"
 #
-# He et al. measured it with everything else equal. Beside their table, a small test of what a head can still know.
+# He et al. measured it. Beside their tables, a small test of what a head can still know.
 # A digit's box is moved by up to 4 pixels. From the 4 × 4 feature of the moved box a linear model has to say how far it was moved.
 # Features are averages over cells of 4 or 8 pixels (the ink and its two slopes). Digits are 8 or 16 pixels tall.
 
@@ -369,7 +370,8 @@ trial(
 )
 
 # %% [markdown]
-# The coarser the stride, the dearer the rounding: 3.4 points of mask AP at stride 16 and 7.3 at stride 32.
+# RoI pooling and RoI Align differ in more than rounding: in our test also in maximum against mean, and in interpolation. The trial below takes these apart by the paper's table.
+# The coarser the stride, the more RoI pooling costs: 3.4 points of mask AP at stride 16 and 7.3 at stride 32.
 # It shows most where position is judged strictly: AP75 gains 5 points where AP50 gains 2.4. With FPN's finer maps the gain shrinks to 1.5 mask AP and 0.5 box AP (their §4.2).
 #
 # ### "It is the bilinear interpolation that helps"
@@ -381,37 +383,37 @@ trial(
     "bilinear interpolation is what makes RoI Align better than RoI pooling",
     published=[
         published("He et al. 2017, table 2c", "rounded box with bilinear values (RoIWarp): 27.2 mask AP, RoI pooling 26.9, RoI Align 30.2 (all with max)", holds=False),
-        published("He et al. 2017, table 2c", "RoI Align with mean 30.3, with max 30.2: the way of pooling does not matter", holds=False),
+        published("He et al. 2017, table 2c", "RoI Align with mean 30.3, with max 30.2: the way of pooling hardly matters", holds=False),
     ],
     expect="does not hold",
 )
 
 # %% [markdown]
-# So the order of the reasons is: no rounding first, then everything else.
+# So of the 3.4 points 3.0 came with not rounding, 0.3 with bilinear values and 0.1 with the mean.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "RoI pooling rounds the box to whole cells and rounds its bins again. At stride 16 that moves edges by up to eight pixels.
+# "RoI pooling rounds the box to whole cells, then its bins. At stride 16 the first step moves corners by up to eight pixels.
 # RoI Align rounds nothing: it divides the box into equal bins, reads the map bilinearly at regular points in each, and averages.
-# Coordinates lose half a pixel, because centres lie inside cells.
+# Coordinates lose half a cell, because a value stands for its cell's centre.
 # It gained three points of mask AP at stride 16, seven at 32. Shall I write the sampling?"
 #
 # ### 三十秒回答
 #
-# "RoI Pooling 先把候选框取整到特征图的格子,再把每个 bin 取整;步长 16 时边界最多偏 8 个像素。RoI Align 完全不取整:把框等分成 bin,在每个 bin 里规则取点做双线性插值再求平均,坐标要减半个像素。步长 16 时 mask AP 提高约 3 个点,步长 32 时约 7 个点。要我写一下采样吗?"
+# "RoI Pooling 先把候选框取整到特征图的格子,再把每个 bin 取整;步长 16 时仅第一次取整就可能使边界偏 8 个像素。RoI Align 完全不取整:把框等分成 bin,在每个 bin 里规则取点做双线性插值再求平均,坐标要减半个格子。步长 16 时 mask AP 提高约 3 个点,步长 32 时约 7 个点。要我写一下采样吗?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - Draw the grid and a box. Name both roundings, and the half cell that each may cost: half a cell times the stride, in pixels.
+# - Draw the grid and a box. Name both roundings. The box's costs up to half a cell in each corner, times the stride in pixels; floor and ceiling of the bins cost up to a cell more.
 # - Write the four weights of bilinear interpolation. Say what happens at the border.
 # - Write the sample points with the half-pixel shift, and say why: centres are at index + ½.
 # - State torchvision's border rule, and that the mean is over all samples.
 # - Give the ablation: RoIWarp interpolates and still rounds, 27.2 against 26.9; Align 30.3.
-# - Say where it matters: AP75, masks, keypoints, coarse strides, small boxes. For a class label hardly.
+# - Say where it matters: AP75, masks, keypoints, coarse strides. With FPN's finer maps the gain in box AP was half a point.
 # - Gradient: Align spreads it over four cells a sample, pooling sends it to the maximum of the bin.
-# - Test: on a ramp $a+bx+cy$ the answer is the value at the bin's centre, exactly.
+# - Test: on a ramp $a+bx+cy$ the answer is the value at the bin's centre, exactly, while the bin lies inside the map.
 
 # %% [markdown]
 # ## Follow-ups
@@ -426,7 +428,7 @@ trial(
 #
 # <details><summary>Why does mask AP gain more than box AP?</summary>
 #
-# A mask is judged pixel by pixel, and the mask head has no second stage that could repair a shift. A box regressor can learn the mean shift away, though not the random part.
+# A likely reason: a mask is judged pixel by pixel, and the mask head has no second stage that could repair a shift. A box regressor can at least learn the mean shift away.
 # At stride 32: mask +7.3, box +5.8; at high overlap (AP75) +10.5 and +9.5 (He et al. 2017, table 2d).
 #
 # </details>
@@ -470,7 +472,7 @@ trial(
 # %% [markdown]
 # ## Red flags
 #
-# - "RoI Align uses bilinear interpolation, that is why it is better." The alignment is why.
+# - "RoI Align uses bilinear interpolation, that is why it is better." Most of the gain comes from not rounding.
 # - Bilinear weights the wrong way round, or floor and ceiling as the two neighbours: at whole numbers both weights vanish.
 # - `int(x)` for negative coordinates: it rounds up.
 # - Samples on the bin's corners.
