@@ -42,7 +42,7 @@
 # n_{\text{out}}=(n-1)\,s-2p+d\,(k-1)+\text{output padding}+1 .
 # $$
 #
-# A convolution with stride 2 takes 13 and 14 pixels both to 7. Going back, `output_padding` says which of the two was meant.
+# A convolution with kernel 3, stride 2 and padding 1 takes 13 and 14 pixels both to 7. Going back, `output_padding` says which of the two was meant.
 
 # %% [markdown]
 # **The checkerboard.** Count the kernels that cover one output pixel, along one axis: for $k=3$, $s=2$ it is 1, 2, 1, 2, … In two dimensions 1, 2 and 4, a checkerboard (Odena et al. 2016).
@@ -50,7 +50,7 @@
 # But look at the weights: output pixels at the same place within a block of $s\times s$ use the same weights, and pixels at different places use *disjoint* ones.
 # So it is $s^2$ small convolutions side by side, and nothing forces them to answer alike. Even with equal coverage random or badly learnt weights make a pattern.
 #
-# **Pixel shuffle** (Shi et al. 2016) says this openly: compute $r^2$ channels with an ordinary convolution and lay them out as blocks of $r\times r$.
+# **Pixel shuffle** (Shi et al. 2016) makes these small convolutions explicit: compute $r^2$ channels with an ordinary convolution and lay them out as blocks of $r\times r$.
 #
 # **Resize, then convolve.** Enlarge by nearest or bilinear interpolation, then convolve with stride 1: the same weights everywhere, so no pattern of period $s$ for a constant input.
 
@@ -69,7 +69,7 @@
 # r\leftarrow r+d\,(k-1)\,J,\qquad J\leftarrow J\,s,\qquad r_0=J_0=1 .
 # $$
 #
-# The number of weights stays. So does the resolution, and with it the memory. And not every pixel within the field need be seen.
+# Dilation adds no weights. In place of a stride it keeps the resolution, and with it the cost in memory. And not every pixel within the field need be seen.
 
 # %%
 import matplotlib.pyplot as plt
@@ -185,7 +185,7 @@ check(bilinear_resize)
 # %% [markdown] tags=["hint"]
 # <details><summary>Hint 1: one axis, twice</summary>
 #
-# Interpolation along rows and along columns do not disturb each other. Write the neighbours and the share for one axis, use it for both.
+# Interpolation along rows and interpolation along columns are independent. Write the neighbours and the share for one axis, use it for both.
 #
 # </details>
 
@@ -275,15 +275,15 @@ for ax, (name, dilations) in zip(axes, stacks.items(), strict=True):
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     ax.set_title(f"dilations {name}", fontsize=10, loc="center")
-fig.suptitle("Equal dilations see a grid; rising ones fill the field (grey: never seen)", x=0.01, ha="left")
+fig.suptitle("2, 2, 2 sees a grid; 1, 2, 3 fills its field; 1, 2, 9 leaves gaps (grey: never seen)", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** With 2, 2, 2 seven tenths of the field are invisible, and neighbouring outputs look at four separate grids: *gridding*.
-# The field is filled if no dilation is larger than the field of the smaller ones: 1, 2, 3 passes, and 9 is more than the 7 of 1 and 2, so 1, 2, 9 leaves gaps again.
+# **Takeaway.** With 2, 2, 2 seven tenths of the field are not seen, and the outputs fall into four groups that look at four separate grids: *gridding*.
+# With 3 × 3 kernels the field is filled if no dilation is larger than the field of the smaller ones together: 1, 2, 3 passes, and 9 is more than the 7 of 1 and 2, so 1, 2, 9 leaves gaps again.
 
 # %% [markdown] tags=["deeper"]
-# ### Deeper: pixel shuffle is a transposed convolution in other clothes
+# ### Deeper: pixel shuffle after a convolution is a transposed convolution
 #
 # A convolution to $r^2$ channels and a shuffle is a transposed convolution with stride $r$ whose kernel is $r$ times as large. Here for 1 × 1 convolutions, so kernel = stride.
 
@@ -336,7 +336,7 @@ trial(
 
 # %% [markdown]
 # It brings back the *shape*. What always holds is $\langle Cx,y\rangle=\langle x,C^\top y\rangle$: the definition of a transpose.
-# It is an inverse only if the filters are orthonormal, as wavelets are. Hence the name "deconvolution" is a bad one.
+# It is an inverse only if $C^\top C=I$, as for the orthonormal filters of the control or of a wavelet. Hence the name "deconvolution" is a bad one.
 
 # %%
 weight, x = rng.normal(size=(3, 2, 3, 3)), rng.normal(size=(1, 2, 9, 9))
@@ -347,7 +347,7 @@ print(f"⟨Cx, y⟩ = {np.sum(forward(x, weight, 2) * y):.4f}   ⟨x, Cᵀy⟩ =
 # %% [markdown]
 # ### "Choose a kernel that the stride divides, and the checkerboard is gone"
 #
-# That is the usual advice from Odena et al. 2016, for the overlap. We ask for the pattern that is left on a constant input at random initial weights, 16 channels in: the spread of the output over a block of stride × stride, relative to its size.
+# It is one of the remedies in Odena et al. 2016, for the overlap. We measure the pattern that is left on a constant input at random initial weights, 16 channels in: the spread of the output over a block of stride × stride, relative to its size.
 # The control has equal weights.
 
 # %%
@@ -371,12 +371,13 @@ trial(
 )
 
 # %% [markdown]
-# Dividing removes *one* cause, the overlap. Aitken et al. 2017 name the start at random as another, and Odena et al. found a third: the gradient of strided convolutions and max pooling has the same pattern.
+# Such a kernel removes *one* cause, the uneven overlap. Aitken et al. 2017 name random initialisation as another, and Odena et al. found a third: the gradient of strided convolutions and max pooling can have the same pattern.
+# This is the pattern at the start of training; how much of it is left at the end, we did not measure.
 # Say: *resize-convolution, or a kernel that the stride divides, started with equal sub-kernels.*
 #
 # ### "Dilation enlarges the receptive field for free"
 #
-# Free of weights it is. Is it free of loss too? That depends on the task, so we take one where the near pixels matter: predict a pixel of a photograph from noisy pixels around it.
+# It costs no weights. Does it cost accuracy? That depends on the task, so we take one where the near pixels matter: predict a pixel of a photograph from noisy pixels around it.
 # Both sides get the best linear predictor (least squares) from 7 × 7 taps, the centre left out, next to each other or $d$ pixels apart.
 
 # %%
@@ -406,16 +407,16 @@ trial(
 )
 
 # %% [markdown]
-# Near pixels say most about a pixel, and dilation skips them; only under overwhelming noise do far ones help.
+# Near pixels say most about a pixel, and dilation skips them. Under overwhelming noise, as in the control, far ones do about as well.
 # The verdict is about such a local task and no other. Semantic labels of large objects need the field, and DeepLab uses dilation for that, beside dense layers and with several rates at once.
-# The price is paid in resolution kept: no stride means all later maps at full size.
+# Dilation in place of a stride has another price: all later maps keep the larger size.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "A transposed convolution puts a kernel down for each pixel, stride apart: the size is (n − 1)s − 2p + d(k − 1) + output padding + 1. It is the transpose, not the inverse.
 # Checkerboards come from uneven overlap when the stride does not divide the kernel, and from sub-kernels that disagree.
-# Safer is resizing and then convolving. Dilation enlarges the field without weights, but skips pixels.
+# Safer is resizing and then convolving. Dilation enlarges the field without more weights, but skips pixels.
 # Shall I draw the overlap?"
 #
 # ### 三十秒回答
@@ -430,7 +431,7 @@ trial(
 # - Two pictures: scatter, or zeros inserted (stride − 1 between pixels) and correlation with the flipped kernel, padded by $k-1-p$.
 # - Coverage 1, 2, 1, 2 for kernel 3 and stride 2; squared in two dimensions.
 # - Phases: $s^2$ sub-kernels. Equal coverage does not make them equal. ICNR does, at the start.
-# - Half-pixel centres against aligned corners: mixing the two shifts a map by up to half a pixel.
+# - Half-pixel centres against aligned corners: mixing the two shifts a map by up to half a pixel of the small map.
 # - Dilation: span $d(k-1)+1$, field with jumps, gridding, rates without gaps.
 # - What I take: bilinear and 3 × 3 for dense prediction; pixel shuffle for super-resolution, because all the work is done at low resolution.
 
@@ -440,7 +441,7 @@ trial(
 # <details><summary>What does resize-convolution cost?</summary>
 #
 # The convolution runs at the high resolution: $s^2$ times the work of the same kernel at the low one. Nearest keeps edges and bilinear is smoother; Odena et al. found nearest to work best for them.
-# It constrains the map to be smooth at the scale of $s$, which is the point, and the limit.
+# It ties the weights of neighbouring output pixels and so discourages high frequencies (Odena et al. 2016). That helps against the checkerboard, and can hurt fine detail.
 #
 # </details>
 #
@@ -453,7 +454,7 @@ trial(
 #
 # <details><summary>Why does U-Net need skips?</summary>
 #
-# Enlarging a map cannot bring back where exactly an edge was: downsampling has dropped it. The skip hands over the encoder's map of the same resolution.
+# Enlarging a map cannot bring back where exactly an edge was: downsampling has largely lost it. The skip hands over the encoder's map of the same resolution.
 # The decoder then knows *what* from below and *where* from the side. U-Net joins them as channels; the original uses unpadded convolutions and crops (Ronneberger et al. 2015).
 #
 # </details>
@@ -467,26 +468,26 @@ trial(
 # <details><summary>And anti-aliased down-sampling?</summary>
 #
 # Stride without a low-pass filter aliases: fine stripes come back as coarse ones, and a shift by a pixel changes the output. BlurPool filters before it drops pixels (Zhang 2019).
-# For images: `interpolate(…, antialias=True)`, or your model sees other pixels than PIL made for the training set.
+# When you shrink images: `interpolate(…, antialias=True)`, or the model sees other pixels than PIL, which filters, made for the training set.
 #
 # </details>
 #
 # <details><summary>Where else does the checkerboard appear?</summary>
 #
-# In gradients. The backward pass of a strided convolution *is* a transposed convolution, so saliency maps and adversarial patterns show it, with kernel 3 and stride 2 in particular.
+# In gradients. The backward pass of a strided convolution *is* a transposed convolution, so saliency maps and adversarial patterns can show it, with kernel 3 and stride 2 in particular.
 #
 # </details>
 #
 # <details><summary>align_corners: which one, and what goes wrong?</summary>
 #
-# False, with half-pixel centres, is what image libraries do, and it does not depend on the size: enlarging twice by two is close to once by four. True spaces the pixels by $(n_{in}-1)/(n_{out}-1)$ and is exact only for networks that were trained so.
+# False, with half-pixel centres, is what image libraries do, and its spacing $n_{in}/n_{out}$ depends on the factor alone. True spaces the pixels by $(n_{in}-1)/(n_{out}-1)$ and is exact only for networks that were trained so.
 # Mixed in one model, masks shift by up to half a pixel at the border; at stride 32 that is 16 image pixels.
 #
 # </details>
 #
 # <details><summary>What is unpooling?</summary>
 #
-# Max pooling remembers where each maximum was, and unpooling puts values back there with zeros elsewhere (SegNet). Sharp borders, sparse maps.
+# Max pooling remembers where each maximum was, and unpooling puts values back there with zeros elsewhere (SegNet). Maxima return to their exact places, and the map is sparse.
 #
 # </details>
 #
