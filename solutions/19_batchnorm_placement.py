@@ -38,11 +38,12 @@
 # |---|---|---|
 # | conv → BN → ReLU | the sum $z$ | Ioffe & Szegedy 2015 §3.2, ResNet §3.4 |
 # | conv → ReLU → BN | the activation $a$ | some reimplementations; part of a public CaffeNet benchmark |
-# | BN → ReLU → conv | the input of the next layer, before its ReLU | pre-activation ResNet, DenseNet |
+# | BN → ReLU → conv | the block's input, before the ReLU | pre-activation ResNet, DenseNet |
 #
 # The paper argues for the first order.
-# $z$ is a sum of many terms, so its distribution is more symmetric and less sparse than that of $a$.
-# Fixing its mean and variance is therefore more likely to make it stable.
+# $z$ is a sum of many terms, so its distribution is likely to be more symmetric and less sparse than that of $a$.
+# Fixing its mean and variance is therefore more likely to make the distribution stable.
+# (This is an argument; the paper does not measure it.)
 #
 # The argument for the second order is that the next layer sees $a$, so $a$ is what should have a fixed mean and variance.
 
@@ -57,7 +58,7 @@
 #
 # Hence $\hat z$ does not depend on $b$, and every derivative with respect to $b$ is zero.
 #
-# The backward pass must agree. Question 16 derives it; with $g_i$ for the upstream gradient and $s=\sqrt{\sigma^2+\varepsilon}$:
+# The backward pass must agree. Question 16 derives it; with $L$ for the loss, $g_i$ for the upstream gradient, $N$ samples and $s=\sqrt{\sigma^2+\varepsilon}$:
 #
 # $$
 # \frac{\partial L}{\partial z_i} = \frac1s\Big(g_i - \frac1N\sum_j g_j - \hat z_i\,\frac1N\sum_j g_j \hat z_j\Big)
@@ -68,8 +69,10 @@
 # $$
 # \frac{\partial L}{\partial b} = \sum_i \frac{\partial L}{\partial z_i} = 0
 # \qquad\text{and}\qquad
-# \frac{\partial L}{\partial W} = x^\top \frac{\partial L}{\partial z} .
+# \frac{\partial L}{\partial W} = x^\top \frac{\partial L}{\partial z} ,
 # $$
+#
+# where in the second formula the samples are the rows of $x$, and $z = xW + b$ as in exercise 2.
 #
 # The shift that the bias was for is now the task of β.
 
@@ -139,7 +142,7 @@ check(make_block)
 # ### Exercise 2: watch the bias die
 #
 # NumPy. Go backwards through `z = x @ weight + bias` and then batch norm of `z` without γ and β.
-# Compute `dbias` honestly, as a sum over the batch, and look at the result.
+# Compute `dbias` as a sum over the batch (do not just return zeros), and look at the result.
 
 # %%
 def linear_bn_gradients(x, weight, bias, dout, eps=1e-5):
@@ -239,7 +242,8 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** conv-bn-relu passes on values that are never negative, with a mean well above 0.
-# conv-relu-bn passes on mean 0 and a variance near 1, but with spikes: these are the entries that ReLU had set to zero.
+# conv-relu-bn passes on mean 0. Its variance is 1 in most channels; it is only 0.78 over all, because in a few channels ReLU passes almost nothing, and ε is large against their variance.
+# The spikes are the entries that ReLU had set to zero, one value for each channel.
 # bn-relu-conv passes on the convolution's raw output, and the *next* block will normalise it.
 
 # %% [markdown]
@@ -319,7 +323,7 @@ trial(
 )
 
 # %% [markdown]
-# Nobody has settled it.
+# The published runs disagree.
 # One public table of single runs points one way for CaffeNet and the other way for GoogLeNet, where the net without any BN was best.
 # Our small nets cannot decide it either.
 #
@@ -329,7 +333,7 @@ trial(
 #
 # For a plain stack that is open, as we have just seen.
 # In a residual block the order decides what is added to the shortcut.
-# He et al. (2016) trained all orders of the same parts on CIFAR-10:
+# He et al. (2016) compared five orders of the same parts on CIFAR-10. Here are three of them against the original order:
 
 # %%
 table = "He et al. 2016, Identity Mappings, table 2 (CIFAR-10, error of ResNet-110 and ResNet-164)"
@@ -344,10 +348,11 @@ trial(
 )
 
 # %% [markdown]
-# For the first two there is a plausible reason (He et al. give it, too).
+# The fourth, ReLU alone before the convolution, came out like the original (6.71 and 5.91 %).
+# For the first two rows He et al. give a plausible reason.
 # A branch that ends in ReLU can only add to the signal, never subtract from it.
 # BN after the addition rescales the shortcut itself.
-# That is why ResNet's branch ends in BN (version 1) or in a convolution (version 2); questions 25 and 26 go on from here.
+# Neither happens in the usual blocks: ResNet's branch ends in BN (version 1) or in a convolution (version 2). Questions 25 and 26 go on from here.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: watch the shortcut grow
@@ -395,13 +400,13 @@ plt.show()
 # %% [markdown]
 # ## Answer in 2 minutes
 #
-# - State the full order, and the paper's argument: the sum $z$ is more symmetric and less sparse than the activation.
+# - State the full order, and the paper's argument: the sum $z$ is likely to be more symmetric and less sparse than the activation.
 # - Give the other side: the next layer sees the activation, so normalise that.
 # - Give the figures and their weight. With scale and bias CaffeNet has 47.8 % before and 49.3 % after ReLU; GoogLeNet has 60.3 % before and 59.6 % after. These are single runs.
 # - Derive the dead bias in two lines: $z-\mu$ does not contain $b$.
 # - Say where a bias is alive: where a ReLU stands between the convolution and BN, or where no BN follows.
 #   In a pre-activation net the *next* block begins with BN and takes the bias out, so those nets usually do without it, too.
-# - In residual blocks the order is measured: BN after the addition or a branch that ends in ReLU costs accuracy, and pre-activation gains.
+# - In residual blocks the order was measured (He et al. 2016, CIFAR-10): BN after the addition or a branch that ends in ReLU costs accuracy, and full pre-activation gains.
 # - At inference only conv → BN folds into the convolution in front (question 17).
 
 # %% [markdown]
@@ -417,7 +422,7 @@ plt.show()
 # <details><summary>Where does BN go in a residual block?</summary>
 #
 # Version 1: conv-BN-ReLU-conv-BN, add, ReLU. Version 2: BN-ReLU-conv twice, add, nothing after it.
-# BN after the addition is worse, because it alters the signal on the shortcut: on ImageNet a ResNet-101 went from 23.6 % to 24.6 % top-1 error (He et al. 2016, §5).
+# BN after the addition was worse: on ImageNet a ResNet-101 went from 23.6 % to 24.6 % top-1 error (He et al. 2016, §5). Their reason is that it alters the signal on the shortcut.
 #
 # </details>
 #
@@ -436,7 +441,7 @@ plt.show()
 #
 # <details><summary>What about batch norm on the input image?</summary>
 #
-# It can replace standardising the data set, but it ties the scale of the input to the batch in training.
+# It can replace standardising the data set, but in training the input's scale then depends on the batch.
 # Means and standard deviations of the training set are the usual choice.
 #
 # </details>
@@ -452,7 +457,7 @@ plt.show()
 # ## Red flags
 #
 # - "After the convolution", without saying on which side of the activation.
-# - "After ReLU, everybody does that now." The usual order is still BN before ReLU, and no side has been shown to be better.
+# - "After ReLU, everybody does that now." The usual order is still BN before ReLU, and the published runs disagree.
 # - Keeping `bias=True` in front of BN and not noticing.
 # - Quoting one benchmark as if it settled the question.
 # - "The bias is dropped because it is small." It is dropped because its gradient is zero.
