@@ -69,7 +69,7 @@
 #
 # The sum runs over those $(i,j)$ for which $r-s\,i$ and $t-s\,j$ are taps of the kernel.
 # At the end cut the padding off: $dx[n,c,r,t]=d\tilde x[n,c,\,r+p,\,t+p]$.
-# The zeros of the padding had a gradient too, but nobody wants it.
+# The zeros of the padding get a gradient too, but it is thrown away.
 
 # %% [markdown]
 # ### Scatter or gather: where the flip comes from
@@ -94,7 +94,7 @@
 # %% [markdown]
 # ### As convolutions
 #
-# Put $s-1$ zeros between the entries of $g$: $\hat g[s\,i,s\,j]=g[i,j]$, all else 0. Then $i$ and $j$ disappear from the index of $w$:
+# Put $s-1$ zeros between the entries of $g$: $\hat g[s\,i,s\,j]=g[i,j]$, all else 0. Then $i$ and $j$ disappear from the index of $w$ (images and channels are left out here):
 #
 # $$
 # d\tilde x[r,t]=\sum_{u,\,v}\hat g[r-u,\;t-v]\;w[u,v]
@@ -116,7 +116,7 @@
 # ### As matrices: im2col and col2im
 #
 # Copy every window into a column: $X_{\text{col}}$ has $C k_H k_W$ rows and one column for each output position.
-# With the filters as rows of $W$ the layer is one matrix product, and you know the backward pass of that:
+# With the filters as rows of $W$ the layer is one matrix product, and you know the backward pass of that ($G$ is $g$ in the shape of $Y$):
 #
 # $$
 # Y=W X_{\text{col}}
@@ -364,7 +364,7 @@ coarse = numeric_gradient(lambda x: np.sum(dout * forward_conv(x, inputs["weight
 print("h = 1: largest error below 1e-12:", np.max(np.abs(coarse - dx)) < 1e-12)
 
 # %% [markdown]
-# **Takeaway.** For a linear layer take a *large* step in the gradient check: there is nothing to bend, and less rounding.
+# **Takeaway.** For a linear layer take a *large* step in the gradient check: a linear function has no curvature that could falsify the difference, and a large step loses fewer digits to rounding.
 
 # %% [markdown]
 # ### On a tie
@@ -379,9 +379,9 @@ print("central differences:", numeric_gradient(lambda x: forward_pool(x, 2).sum(
 gradcheck(lambda x: forward_pool(x, 2), lambda dout, x: max_pool2d_backward(dout, x, 2), dict(x=tie))
 
 # %% [markdown]
-# Up by $h$, the maximum rises by $h$; down by $h$, it stays: the two-sided slope is ½ for each of the four, and they add up to 2. That is no subgradient.
-# Entry by entry a check cannot tell, as it says. But move all four together, and the maximum moves with them: the shares must add up to 1.
-# So it does find the two classical bugs, everybody gets all and nobody gets any:
+# Move one pixel up by $h$, and the maximum rises by $h$; move it down by $h$, and the maximum stays. So the two-sided slope is ½ for each of the four, and they add up to 2. That is no subgradient.
+# Entry by entry the check cannot judge, as its report says. But move all four together, and the maximum moves with them: the shares must add up to 1.
+# So the check does find two common bugs: every winner gets the whole gradient, or no pixel gets any.
 
 # %%
 for name, share in {"everybody": 1.0, "nobody": 0.0, "a quarter each": 0.25}.items():
@@ -639,14 +639,14 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Two functions of a dozen lines, and a convolutional network learns.
-# In the first layer `dx` was computed and thrown away: a framework does not even compute it, because nobody needs the gradient of the picture.
+# In the first layer `dx` was computed and thrown away. A framework does not even compute it, because training does not need the gradient of the picture.
 
 # %% [markdown]
 # ## Folklore on trial
 #
 # ### "The backward pass of a convolution is a convolution"
 #
-# We let the *forward* function do it, in the way people say it: `dout` with $k-1$ zeros around it and the flipped kernel gives dx. Does it, without a word on the stride?
+# We take the sentence literally and use the *forward* function: `dout` with $k-1$ zeros around it, correlated with the flipped kernel. Does that give dx, although nothing is done about the stride?
 
 # %%
 def is_plain_convolution(kernel, stride, rest):
@@ -670,7 +670,7 @@ trial(
 
 # %% [markdown]
 # Say: *dx is a full convolution of the dilated dout with the flipped kernel, padded where rows were left over; dweight is a correlation of x with the dilated dout.*
-# Good libraries do not multiply by the inserted zeros. They are a way to write it, not a way to compute it.
+# Good libraries do not multiply by the inserted zeros. The zeros make the formula simple; they are not how it is computed.
 
 # %% [markdown]
 # ### "Where maxima tie, they share the gradient"
@@ -678,17 +678,17 @@ trial(
 # %%
 trial(
     "where maxima tie, they share the gradient",
-    only_if=("the function is amax or amin, not a pooling", lambda function: function in ("amax", "amin")),
+    only_if=("the function is amax, amin, or a max or min over all entries", lambda function: function in ("amax", "amin", "max over all", "min over all")),
     published=[
-        published("torch's documentation, torch.amax", "amax and amin distribute the gradient evenly between equal values", holds=True, inside=True),
-        published("torch's documentation, torch.amax", "max(dim) and min(dim) propagate the gradient to a single index", holds=False, inside=False),
+        published("torch's documentation, torch.amax", "amax and amin, and max and min without dim, distribute the gradient evenly between equal values", holds=True, inside=True),
+        published("torch's documentation, torch.amax", "max and min along one axis propagate the gradient to the indexed element only", holds=False, inside=False),
     ],
-    expect="holds only if the function is amax or amin, not a pooling",
+    expect="holds only if the function is amax, amin, or a max or min over all entries",
 )
 
 # %% [markdown]
-# Both are subgradients. Pooling remembers *one index* for each window, which is cheaper than a mask.
-# It hardly matters: after a ReLU most ties are ties of zeros, and there the ReLU stops the gradient, whoever gets it.
+# Both are subgradients. torch's pooling gives everything to one pixel, as the check of exercise 2 confirmed: it remembers *one index* for each window, which is cheaper than a mask.
+# The choice seldom matters: after a ReLU ties are mostly ties of zeros, and there the ReLU stops the gradient, whichever pixel gets it.
 
 # %% [markdown]
 # ### "The backward pass of a convolution costs twice the forward pass"
@@ -735,7 +735,7 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "The backward pass costs twice the forward pass. I write the forward pass with indices and ask who used each number.
+# "Backward costs about twice the forward pass. I write the forward pass with indices and ask which outputs used each number.
 # dbias sums dout over images and positions.
 # dweight correlates the padded input with dout.
 # dx is a full convolution: dout dilated by the stride, zeros around it, the kernel turned by 180 degrees; then cut the padding off.
@@ -744,7 +744,7 @@ trial(
 #
 # ### 三十秒回答
 #
-# "反向的计算量是前向的两倍。推导只靠一行前向公式:看每个数被谁用过。
+# "反向的计算量大约是前向的两倍。推导只靠一行前向公式:看每个数被哪些输出用过。
 # dbias 是 dout 对样本和位置求和。
 # dweight 是补零后的输入与 dout 做互相关。
 # dx 是全卷积:dout 按步长插零、四周补零,再和旋转 180° 的卷积核做互相关,最后裁掉 padding。
@@ -853,7 +853,7 @@ trial(
 #
 # - V. Dumoulin, F. Visin. *A guide to convolution arithmetic for deep learning.* arXiv:1603.07285, 2016: transposed convolutions, zeros between and
 #   around, with drawings.
-# - A. Odena, V. Dumoulin, C. Olah. *Deconvolution and Checkerboard Artifacts.* Distill, 2016: why kernel and stride should divide.
+# - A. Odena, V. Dumoulin, C. Olah. *Deconvolution and Checkerboard Artifacts.* Distill, 2016: why the stride should divide the kernel size.
 # - K. Chellapilla, S. Puri, P. Simard. *High Performance Convolutional Neural Networks for Document Processing.* IWFHR 2006: convolution unrolled into
 #   a matrix product.
 # - PyTorch documentation: `torch.amax`, on how it and `torch.max` treat ties in the backward pass; `torch.nn.ConvTranspose2d`, on `output_padding`.
