@@ -66,7 +66,7 @@
 # %% [markdown]
 # ### Where the shape of that matrix comes from
 #
-# You need not postulate sharing. Ask of a linear layer that it treats all places alike.
+# Sharing need not be assumed: it follows if a linear layer has to treat all places alike.
 # Let $T$ shift an image by one pixel (take an image without end, or one that wraps round). Demand
 #
 # $$ M\,T = T\,M \qquad\text{(first shift, then apply the layer = first apply, then shift)} $$
@@ -84,7 +84,7 @@
 #
 # $$ (Mx)[i]=\sum_a w[a]\,x[i+a] $$
 #
-# **Linear and the same everywhere means: a convolution.** In two dimensions the argument runs through twice.
+# **A linear layer that treats all places alike is a convolution.** In two dimensions the same argument applies to each axis.
 # Locality, $w[a]=0$ for large $a$, is a second and separate assumption.
 
 # %% [markdown]
@@ -97,7 +97,7 @@
 # 1. **A grid whose neighbours belong together.** The useful patterns are small: edges, strokes, a phoneme in a spectrogram.
 # 2. **The same statistics at every place** (stationarity). A pattern that is worth detecting here is worth detecting there, by the same weights.
 #
-# Images, sound and text have both, roughly. The columns of a table have neither: shuffle them, and nothing is lost.
+# Images, sound and text have both, roughly. The columns of a table have neither: reorder them, and no information is lost.
 
 # %% [markdown]
 # ### What is equivariant, and what breaks it
@@ -105,7 +105,7 @@
 # - A convolution: $f(Tx)=Tf(x)$. So is anything that acts on each pixel alone (bias, ReLU), and any chain of such layers.
 # - **Borders.** The zeros around the image do not move with it. Near the border $f(Tx)\neq Tf(x)$.
 # - **Stride and pooling by** $s$. Only shifts by multiples of $s$ survive: shift the input by $s$, and the output shifts by 1. Other shifts change the values.
-# - **Global average pooling** turns equivariance into *invariance*: a mean does not care where.
+# - **Global average pooling** turns equivariance into *invariance*: a mean does not depend on where the values stand.
 # - **Flatten and a linear layer** end both. There every place has weights of its own again.
 
 # %%
@@ -229,7 +229,7 @@ for ax, matrix, name in zip(axes, [full_matrix, local_matrix, conv_matrix], name
         ax.axvline(edge - 0.5, color="0.8", linewidth=0.8)
 axes[-1].set_xlabel("pixel, row by row (a line after each image row of five)")
 fig.colorbar(shown, ax=axes, shrink=0.6, label="weight")
-fig.suptitle("First take connections away, then tie what is left", x=0.01, ha="left")
+fig.suptitle("First remove connections, then share the weights that are left", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
@@ -349,14 +349,14 @@ for place, world in enumerate(WORLDS):
         ax.bar(at, np.mean(values), width=0.25, color=plots.color(tint), alpha=0.75, label=kind if place == 0 else None)
         ax.plot(np.full(len(values), at), values, "o", color="black", markersize=3)
 ax.set_xticks(range(3), WORLDS)
-ax.set(ylim=(40, 100), ylabel="test accuracy (%)", title="The shuffle costs the convolution alone; where digits move, sharing pays")
+ax.set(ylim=(40, 100), ylabel="test accuracy (%)", title="The shuffle hurts mainly the convolution; where digits move, sharing pays")
 ax.legend(loc="lower left", frameon=True)
 ax.grid(False, axis="x")
 plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** The shuffle costs the convolution two points: it must use *one* filter for 64 neighbourhoods that have nothing in common any more.
+# **Takeaway.** The shuffle costs the convolution two points: it must use the *same* filters in 64 neighbourhoods that have nothing in common any more.
 # The two nets without sharing hardly notice.
 # Where the digits move, sharing is all that distinguishes the first two bars, and it is worth more than ten points: what is learnt about a stroke at one place serves at all others.
 # The fully connected net, which sees the whole canvas at once, lies between.
@@ -427,7 +427,7 @@ for name, row in zip(("convolution", "locally connected", "fully connected"), co
 
 # %% tags=["deeper", "hide-input"]
 series = dict(zip(("fully connected", "locally connected", "convolution"), ((sides, row) for row in counts.T[::-1]), strict=True))
-plots.curves(series, "side of the image (pixels)", "parameters", "Only the convolution does not care how large the image is", logx=True, logy=True)
+plots.curves(series, "side of the image (pixels)", "parameters", "Only the convolution's count does not depend on the image's size", logx=True, logy=True)
 plt.show()
 
 # %% [markdown] tags=["deeper"]
@@ -510,9 +510,9 @@ trial(
 )
 
 # %% [markdown]
-# For a fully connected net the shuffle renames the columns of the first matrix, and random numbers in another order are just as random: it *cannot* care.
+# For a fully connected net the shuffle only reorders the columns of the first matrix, and random initial weights in another order are just as random: on average it *cannot* matter.
 # This is what "consistent data distribution" must mean here: consistent over *places*, not over training and test set.
-# Where it is half true, the sharing is made half: faces that are always aligned were once recognised with locally connected layers (Taigman et al. 2014).
+# Where places differ in a known way, one can share less: faces that are always aligned were recognised with locally connected layers (Taigman et al. 2014).
 
 # %% [markdown]
 # ### "CNNs win because they are more expressive"
@@ -527,8 +527,8 @@ trial(
 )
 
 # %% [markdown]
-# It is the other way round. They win because they are *less* expressive, in the right place:
-# to learn a 64×64 matrix takes 64 images or more, while a single 8×8 image gives 64 equations for the nine shared weights of a 3×3.
+# The usual explanation is the opposite: they win because they are *less* expressive, in a way that fits images.
+# An example: to learn a 64×64 matrix from inputs and outputs takes at least 64 images, while a single 8×8 image gives 64 equations for the nine shared weights of a 3×3.
 # With very much data the advantage shrinks; a vision transformer presumes less and needs more pictures (question 48).
 
 # %% [markdown]
@@ -543,7 +543,7 @@ trial(
 #
 # "VGG's first layer has 1,792 parameters; a fully connected layer between the same maps would have 483 billion.
 # A convolution is a fully connected layer with two restrictions: each output sees a small window, and all outputs share one set of weights.
-# Sharing makes it equivariant to shifts, away from borders and strides.
+# Sharing makes it equivariant to shifts, except for borders and strides.
 # It is right where neighbours belong together and all places have the same statistics.
 # Shall I draw it as a matrix?"
 #
@@ -552,7 +552,7 @@ trial(
 # "VGG 第一层只有 1792 个参数,同样大小的特征图之间接全连接要 4830 亿个。
 # 卷积就是加了两条限制的全连接:每个输出只看一个小窗口,所有位置共享同一组权重。
 # 共享带来平移等变性,边界和步长除外。
-# 前提是相邻像素有关联,而且各处的统计规律一致;把像素固定打乱,卷积就失去优势。
+# 前提是相邻像素有关联,而且各处的统计规律一致;把像素按固定顺序打乱,小卷积网络的准确率会下降,全连接不受影响。
 # 要我把它画成矩阵吗?"
 
 # %% [markdown]
@@ -563,8 +563,8 @@ trial(
 #   million, 483 billion.
 # - Where it comes from: a linear map that commutes with shifts has $M[i,r]=M[i-1,r-1]$, so it *is* a convolution.
 # - Equivariance: $f(Tx)=Tf(x)$. Zero padding breaks it at the border, a stride of $s$ for shifts that are no multiple of $s$.
-# - Invariance is another thing: it needs a global pooling or data. Max pooling only makes features a little less sensitive.
-# - Precondition: local patterns, and the same statistics everywhere. Experiment: a fixed shuffle of the pixels costs a small CNN points on digits, and a fully connected net nothing.
+# - Invariance is another thing: it needs a global pooling, or has to be learnt from data. Max pooling only makes features a little less sensitive.
+# - Precondition: local patterns, and the same statistics everywhere. Experiment: a fixed shuffle of the pixels costs a small CNN about two points on digits, and a fully connected net nothing.
 # - So not for tables. And where places differ, untie: locally connected layers, or coordinates as extra channels.
 # - Not more expressive but less: a strong assumption that saves data where it is true.
 # - The line is thin: a kernel as large as its input is a fully connected layer, a 1×1 kernel is one across channels.
@@ -598,7 +598,7 @@ trial(
 #
 # Yes, more than one would think. Zero padding marks the border, and a deep enough net carries that mark inwards; a flattening layer has weights for
 # each place anyway.
-# With wrapping padding and a global mean it cannot.
+# With wrapping padding, stride 1 everywhere and a global mean it cannot.
 #
 # </details>
 #
@@ -611,7 +611,7 @@ trial(
 #
 # <details><summary>Is a convolution equivariant to rotations or scalings too?</summary>
 #
-# No. The argument above used shifts, nothing else. Demand that the layer commutes with a larger group, and you get more sharing: group convolutions, in
+# Not in general (only with special kernels, such as symmetric ones). The argument above used shifts, nothing else. Demand that the layer commutes with a larger group, and you get more sharing: group convolutions, in
 # which rotated copies of a filter are tied.
 #
 # </details>
@@ -619,7 +619,7 @@ trial(
 # <details><summary>Along which axes are text and sound convolved?</summary>
 #
 # Where all places are alike: along time. In a spectrogram a pattern means the same a second later, but only roughly the same two octaves higher.
-# Most audio CNNs convolve spectrograms in two dimensions all the same, with kernels or strides that treat frequency differently.
+# Many audio CNNs convolve spectrograms in two dimensions all the same.
 #
 # </details>
 #
