@@ -63,7 +63,7 @@
 # - **Overlapping pooling**: windows of 3×3 with stride 2.
 # - **Augmentation**: random crops, mirror images, shifts of colour.
 #
-# You write the single-tower variant of 2014: other widths, no groups, no response normalisation.
+# You write the single-tower variant as torchvision has it (after Krizhevsky 2014): other widths, no groups, no response normalisation.
 
 # %% [markdown]
 # ### VGG, 2014
@@ -419,7 +419,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** *Parameter* memory is in the dense layers, arithmetic in the convolutions.
-# In training it is the maps that fill the memory: VGG-16 keeps 13.6 million numbers an image behind its layers, most of them in the first two stages, so "most memory in the early convolutions, most parameters in the late dense layers".
+# In training it is the maps that fill the memory: VGG-16's layers with weights put out 13.6 million numbers for each image, most of them in the first two stages. So most activation memory is in the early convolutions, and most parameters are in the late dense layers.
 # And time? On a single image a dense layer must fetch each weight for one multiplication, so it takes more than its share of the arithmetic (question 29).
 # Later nets replaced the dense layers by global average pooling and lost most of their parameters at once.
 
@@ -627,7 +627,7 @@ print(f"outputs on 28×28, kept for the backward pass: {kept[0]:,} against {kept
 #
 # ### "Three 3×3 are better than one 7×7: they see the same with fewer parameters"
 #
-# The VGG paper trained the control: its net B, and B with each pair of 3×3 made one 5×5.
+# The VGG paper trained a control, though with 5×5 and not 7×7: its net B, against B with each pair of 3×3 replaced by one 5×5.
 
 # %%
 kernels = models.PAPERS["vgg-kernels"]
@@ -638,8 +638,8 @@ trial(
 )
 
 # %% [markdown]
-# Why, the paper can only suggest: more ReLUs between, and a restriction that works like a regulariser (§2.3).
-# Say the price too: three maps to store and three layers one after the other.
+# That is one comparison in one paper. Why it came out so, the paper can only suggest: more ReLUs between the layers, and a restriction that works like a regulariser (§2.3).
+# Say the price of three 3×3 too: three maps to store, and three layers that must run one after the other.
 # (With depthwise kernels the arithmetic changes, and 7×7 has come back: ConvNeXt, question 49.)
 
 # %% [markdown]
@@ -678,7 +678,7 @@ trial(
 # %% [markdown]
 # ### "VGG-19 is better than VGG-16"
 #
-# From 11 to 16 layers each step gains about a point and more, in every protocol. And the last step?
+# From 11 to 13 to 16 layers each step gains about a point or more, in the paper's table 3 and in torchvision's weights. And the last step?
 
 # %%
 depth = models.PAPERS["vgg-depth"]
@@ -702,14 +702,14 @@ trial(
 
 # %% [markdown]
 # The gains shrink, and the sign of the last one depends on the protocol.
-# What came next was not shortcuts alone: batch norm and better initial weights carried Inception to 22 layers and beyond without them; shortcuts brought the next order of magnitude (question 25).
+# Greater depth did not need shortcuts at once: GoogLeNet had 22 layers without them, and in 2014 without batch norm too; with batch norm Inception v3 reached 42, by its paper's count. Shortcuts brought the next order of magnitude (question 25).
 
 # %%
 depth
 
 # %% [markdown]
 # B against C against D is a control experiment in the paper: C has 1×1 where D has 3×3.
-# C beats B, so more nonlinearity helps; D beats C, so spatial context is "also important" (one run each, and D has 4.7 million weights more).
+# C beats B, from which the authors conclude that more nonlinearity helps; D beats C, so spatial context matters too (one run each, and D has 4.7 million weights more).
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -719,7 +719,7 @@ depth
 # AlexNet scales it a thousandfold, with ReLU, dropout and two GPUs.
 # VGG uses only 3×3 kernels: three see what a 7×7 sees with 27 C² weights instead of 49.
 # Of its 138 million parameters 124 million are dense.
-# Shall I derive that?"
+# Shall I derive these counts?"
 #
 # ### 三十秒回答
 #
@@ -736,9 +736,9 @@ depth
 # - **LeNet-5, 1998.** 32×32 input. Conv 5×5, pool, conv 5×5, pool, then 120, 84, 10. Tanh, average pooling. Local fields, shared weights, subsampling. The original has trainable pooling, a partly connected C3 and an RBF output: 60,000 parameters. What people write today has 61,706.
 # - **AlexNet, 2012.** Five convolutions, three dense layers, 60 million parameters. ReLU for tanh. Dropout of one half at the first two dense layers. Heavy augmentation. Two GPUs, which means two groups in convolutions 2, 4 and 5. Also response normalisation and overlapping pooling, both given up soon. First kernel 11×11 with stride 4: 55×55 maps come from 227, or from 224 with padding 2. First in ILSVRC 2012 with 15.3 % top-5, for an ensemble; the runner-up had 26.2 %.
 # - **VGG, 2014.** One rule: 3×3, padding 1, ReLU; 2×2 pooling; double the width. Depth 11 to 19. Second in classification with 7.3 % (GoogLeNet 6.67), first in localisation.
-# - **Why 3×3.** $n$ layers see $1 + 2n$ pixels. Three see 7, for $27C^2$ instead of $49C^2$, with three ReLUs. The paper's control with 5×5 is 7 points worse. Price: three maps to store.
+# - **Why 3×3.** $n$ layers see $1 + 2n$ pixels. Three see 7, for $27C^2$ instead of $49C^2$, with three ReLUs. In the paper's control, one 5×5 for each pair of 3×3 is 7 points worse. Price: three maps to store.
 # - **Where things sit.** VGG-16: 138 million parameters, nine tenths in the dense layers, one matrix alone 103 million. 15.5 billion multiply-adds, 99 percent in convolutions; activations mostly in the first stages. So GoogLeNet and ResNet dropped the dense layers for global average pooling.
-# - **Limits.** From 16 to 19 layers little was gained. Batch norm, better initialisation and then shortcuts took it from there.
+# - **Limits.** From 16 to 19 layers little was gained. Batch norm, better initialisation and then shortcuts made deeper nets trainable.
 
 # %% [markdown]
 # ## Follow-ups
@@ -764,7 +764,7 @@ depth
 #
 # <details><summary>Why was local response normalisation given up?</summary>
 #
-# VGG's configuration A was trained with and without it: no gain, more memory and time. It has no learnt parameters and depends on the order of the maps, which means nothing. Batch norm does far more.
+# VGG's configuration A was trained with and without it: no gain, more memory and time. It has no learnt parameters, and it depends on the order of the maps, although that order has no meaning.
 #
 # </details>
 #
@@ -782,7 +782,7 @@ depth
 #
 # <details><summary>Why does VGG with batch norm keep the convolutions' biases?</summary>
 #
-# For no good reason: batch norm takes the mean away, β puts one back. The published weights have them, so the counts do. VGG-16 would lose 4,224 parameters.
+# They are superfluous: batch norm takes the mean away, and β puts one back (question 19). The published weights have them, so the counts do. VGG-16 would lose 4,224 parameters.
 #
 # </details>
 #
@@ -798,9 +798,9 @@ depth
 #
 # </details>
 #
-# <details><summary>How would you cut VGG-16's parameters by 90 %, and what does it cost?</summary>
+# <details><summary>How would you cut VGG-16's parameters by almost 90 %, and what does it cost?</summary>
 #
-# Replace 7×7×512 → 4096 → 4096 → 1000 by global average pooling and one linear layer, 512 → 1000: 14.7 + 0.5 million parameters. Multiply-adds hardly change, because they are in the convolutions.
+# Replace 7×7×512 → 4096 → 4096 → 1000 by global average pooling and one linear layer, 512 → 1000: 14.7 + 0.5 million parameters. Multiply-adds hardly change, because they are in the convolutions. What it costs in accuracy must be measured after training again; we did not.
 #
 # </details>
 #
