@@ -24,8 +24,8 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **The axis.** Each query shares one unit of weight over the keys: softmax over the last axis of the `(T, S)` scores.
-# - **The reason for √d.** A sum of $d$ products has variance $d$; without the root the softmax starts saturated and its gradient is small.
+# - **The axis.** The weights of each query sum to 1 over the keys: softmax over the last axis of the `(T, S)` scores.
+# - **The reason for √d.** A sum of $d$ products has variance $d$; without the root the softmax starts saturated for large $d$, and its gradient is small.
 # - **The softmax's row term** in the backward pass, and where $1/\sqrt d$ appears in it.
 # - **A mask before the softmax**, as −∞, with True meaning what your library means by it.
 # - **What the layer does not know:** order and neighbourhood. Both must be put in, and a CNN has them built in.
@@ -43,7 +43,7 @@
 # In *self*-attention all three are linear maps of the same tokens.
 #
 # **Why √d.** If the entries of $q$ and $k$ are independent with mean 0 and variance 1, then $q\cdot k$ has variance $d$.
-# With $d=64$ the scores differ by about 8, and $e^8\approx 3000$: one key takes nearly all the weight.
+# With $d=64$ their standard deviation is 8, and $e^8\approx 3000$: one key takes most of the weight.
 # Divided by $\sqrt d$ they have variance 1 for every $d$.
 
 # %% [markdown]
@@ -60,12 +60,12 @@
 # It also equals $\sum_j G_{tj} O_{tj}$, which is how FlashAttention computes it without keeping $A$.
 
 # %% [markdown]
-# **Several heads.** Split the $D$ channels of queries, keys and values into `heads` consecutive slices of width $D/h$, let each slice attend for itself, put the results side by side, and mix them with one matrix.
+# **Several heads.** Split the $D$ channels of queries, keys and values into $h$ consecutive slices (`heads` in code) of width $D/h$, let each slice attend for itself, put the results side by side, and mix them with one matrix.
 # The cost in parameters is $4D^2$, whatever the number of heads.
 #
-# **Two facts without positions.** Permute the tokens and the outputs are permuted the same way: $\mathrm{attention}(PX) = P\,\mathrm{attention}(X)$, because $P$ passes through the linear maps, and $P^\top P = I$ cancels inside.
-# And a patch embedding is a convolution whose stride is its kernel size.
-# Both are identities, so code must show them up to rounding.
+# **No order without positions.** Let the rows of $X$ be the tokens and $P$ a permutation of them. The outputs are permuted the same way: $\mathrm{attention}(PX) = P\,\mathrm{attention}(X)$, because $P$ passes through the linear maps, and $P^\top P = I$ cancels inside.
+#
+# **Patches.** Cut the image into squares of side $p$ and map each by the same matrix: that is a convolution whose stride is its kernel size.
 
 # %%
 import matplotlib.pyplot as plt
@@ -259,12 +259,12 @@ axes[0].text(2, 5.05, "all 32 keys alike: 5 bits", color="0.35", va="bottom")
 axes[0].set(xscale="log", xlabel="width d of query and key", ylabel="entropy of the weights (bits)", ylim=(0, 5.6))
 axes[1].set(xscale="log", xlabel="width d of query and key", ylabel="gradient at the scores (norm of a row)", ylim=(0, None))
 axes[0].legend(loc="lower left")
-fig.suptitle("Without √d one key takes all the weight as d grows, and the softmax stops passing gradient", x=0.01, ha="left")
+fig.suptitle("Without √d one key takes nearly all the weight as d grows, and little gradient passes", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Divided by √d, entropy and gradient do not depend on $d$.
-# Without it the gradient shrinks with $d$: where a row of $A$ is one-hot, $a(da-\sum a\,da)$ is 0.
+# **Takeaway.** Divided by √d, entropy and gradient hardly depend on $d$.
+# Without it the entropy falls from the start. The gradient is no smaller up to $d=16$; at $d=64$ it is about three quarters of that with √d, at $d=1024$ a fifth. Where a row of $A$ is nearly one-hot, $a(da-\sum a\,da)$ is nearly 0.
 
 # %% [markdown]
 # ### What a trained head looks at
@@ -348,18 +348,18 @@ for name, ax in zip(["digit", "head 1", "head 2", "head 3", "head 4"], axes[:, 0
 for ax in axes.flat:
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
-fig.suptitle("Each head's class token looks at other places, and at other ones in each digit", x=0.01, ha="left")
+fig.suptitle("The class token reads different places in each head, and in each digit", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The weights depend on the image: that is what a convolution's fixed kernel cannot do.
+# **Takeaway.** The weights depend on the image; the kernel of a convolution is the same for all images.
 # A map shows where a head reads, not why the answer came out.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: no positions, no order
 #
 # Shuffle the tokens, and the outputs are shuffled the same way, to rounding.
-# Add a position to each token and that is over.
+# Add to each place a vector of its own, and this is no longer so.
 
 # %% tags=["deeper"]
 rng = np.random.default_rng(1)
@@ -414,7 +414,7 @@ trial(
 #
 # ### "A ViT needs more data than a CNN"
 #
-# A convolution knows that neighbours belong together and that a feature may appear anywhere; attention has to learn both.
+# A convolution knows from the start that neighbours belong together and that a feature may appear anywhere; a ViT has to learn most of this.
 # The ViT paper measured it, and we repeat it small: both nets at two sizes and two learning rates, chosen on validation images; three seeds.
 
 # %% tags=["hide-input"]
@@ -479,9 +479,9 @@ for shuffled in (False, True):
 
 # %% [markdown]
 # Look at the control before you quote the toy.
-# With the pixels shuffled nothing is local any more, and the small CNN is still ahead by nearly as much: on 8×8 images most of its lead does *not* come from locality.
-# So "it holds" says here only who is ahead on these digits; that the reason is data, and that ViT overtakes, rests on the paper's figures.
-# Later recipes (DeiT: strong augmentation, a CNN as teacher) train a ViT on ImageNet alone; the gap is one of data *and* recipe.
+# With the pixels shuffled nothing is local any more, and the small CNN is still ahead by 5 points of 7: on these 8×8 images most of its lead does *not* come from locality.
+# So "it holds" says here only who is ahead on these digits. That more data turns the order round rests on the paper's figures.
+# Later recipes (DeiT: strong augmentation; better still with a CNN as teacher) train a ViT well on ImageNet alone: the gap depends on the data *and* on the recipe.
 
 # %% [markdown]
 # ## Answer in 30 seconds
@@ -489,7 +489,7 @@ for shuffled in (False, True):
 # "Attention is softmax of QKᵀ over √d, times V: each query averages the values by how well their keys match.
 # √d keeps the scores' variance at one, so the softmax starts unsaturated and passes gradient.
 # Backward, the softmax needs its row term.
-# A CNN has locality and weight sharing built in, so with little data it wins; ViT overtakes with large pre-training.
+# A CNN has locality and weight sharing built in, and usually wins with little data; ViT overtakes with large pre-training.
 # Shall I compare their cost?"
 #
 # ### 三十秒回答
@@ -497,7 +497,7 @@ for shuffled in (False, True):
 # "注意力就是 softmax(QKᵀ/√d)·V:每个 query 按与各个 key 的匹配程度对 value 加权平均。
 # 除以 √d 让分数方差保持为 1,softmax 一开始不饱和,梯度传得回来。
 # 反向时 softmax 要减去按行的加权和。
-# CNN 自带局部性和权重共享,数据少时占优;大规模预训练后 ViT 反超。
+# CNN 自带局部性和权重共享,数据少时通常占优;大规模预训练后 ViT 反超。
 # 要我比较一下计算量吗?"
 
 # %% [markdown]
@@ -517,7 +517,7 @@ for shuffled in (False, True):
 # <details><summary>How does the cost compare with a convolution's?</summary>
 #
 # For $T$ positions and $D$ channels: projections $4TD^2$, scores and averaging $2T^2D$; a 3×3 convolution $9TD^2$.
-# So attention is cheaper while $2T < 5D$, for example 196 patches and $D=768$.
+# So counted in multiply-adds, attention is cheaper while $2T < 5D$, for example 196 patches and $D=768$.
 # It grows with $T^2$: twice the resolution is four times the tokens and sixteen times the second part.
 #
 # </details>
@@ -533,7 +533,7 @@ for shuffled in (False, True):
 # <details><summary>What is a KV cache?</summary>
 #
 # A decoder makes one token at a time; keys and values of earlier tokens do not change, so they are kept.
-# A step then costs $T$ instead of $T^2$, and the memory is $2\cdot$layers$\cdot T\cdot D$ numbers.
+# The scores of a step then cost $T$ instead of $T^2$, and the memory is $2\cdot$layers$\cdot T\cdot D$ numbers.
 # Grouped-query attention lets several heads share keys and values to make it smaller.
 # An image encoder has no use for it: all tokens are there at once.
 #
@@ -557,7 +557,7 @@ for shuffled in (False, True):
 #
 # A CNN and an encoder make tokens; a fixed set of learnt queries attends to them, and each answers with a box and a class or "nothing".
 # A Hungarian matching assigns predictions to objects one to one, so no anchors and no NMS are needed.
-# It learns slowly: 500 epochs in the paper's main table; deformable attention mends that.
+# It learns slowly: 500 epochs in the paper's main table; deformable attention needs far fewer.
 #
 # </details>
 #
@@ -565,14 +565,14 @@ for shuffled in (False, True):
 #
 # Exact attention without storing the $T\times S$ weights: keys and values come in blocks, and a running maximum and a running sum correct what was added before (the online softmax).
 # The backward pass computes the weights again from each row's saved log-sum-exp.
-# It saves memory traffic, not multiplications.
+# It saves memory and memory traffic, not multiplications.
 #
 # </details>
 #
 # <details><summary>Why several heads?</summary>
 #
-# One softmax has one pattern for each query, and an average of several places blurs them.
-# Heads attend to several places at once at the same cost.
+# One head gives each query one average. If it reads several places, their values are mixed.
+# Several heads read several places separately, with the same number of parameters.
 #
 # </details>
 
