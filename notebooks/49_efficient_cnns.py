@@ -23,11 +23,11 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **The ratio** $1/C_{out} + 1/k^2$, derived, and why the clock does not follow it.
+# - **The ratio** $1/C_{out} + 1/k^2$, derived, and why the time saved is less.
 # - **Inverted:** narrow ends with the shortcut, wide middle; and why the last 1×1 has no activation.
 # - **What SE costs:** hardly any multiply-adds, a tenth more parameters, some time.
-# - **Compound scaling** as a constraint on three numbers, not as a slogan.
-# - **ConvNeXt as an ablation:** how much was the recipe, how much the architecture.
+# - **Compound scaling** with its three factors and the constraint on them.
+# - **ConvNeXt step by step:** how much was the training recipe, how much the architecture.
 
 # %% [markdown]
 # ## The idea
@@ -38,14 +38,14 @@
 # \frac{\text{separable}}{\text{plain}} = \frac{k^2 C_{in} + C_{in} C_{out}}{k^2 C_{in} C_{out}} = \frac{1}{C_{out}} + \frac{1}{k^2}
 # $$
 #
-# With k = 3 and many channels that is close to 1/9: MobileNet has 569 M multiply-adds, the same net of plain convolutions 4866 M, and loses 1.1 points of accuracy (table 4 of the paper).
-# The clock sees less of it.
-# A depthwise kernel does only $k^2$ multiply-adds for each value it reads, a 1×1 does $C_{out}$: the first waits for memory.
+# With k = 3 and many channels that is close to 1/9: MobileNet has 569 M multiply-adds, the same net of plain convolutions 4866 M; MobileNet's accuracy is 1.1 points lower (table 4 of the paper).
+# The time saved is usually less.
+# A depthwise kernel does only $k^2$ multiply-adds for each value it reads, a 1×1 does $C_{out}$: the first mostly waits for memory.
 
 # %% [markdown]
 # **Inverted residual** (MobileNetV2). A bottleneck turned round: 1×1 up to $6C$, depthwise 3×3, 1×1 down to $C$, the shortcut between the narrow ends.
-# The wide middle costs little, because its 3×3 is depthwise; the narrow ends are what has to be kept in memory.
-# The last 1×1 stays *linear*: a ReLU there would cut information out of few channels.
+# The wide middle costs little, because its 3×3 is depthwise; only the narrow ends have to be kept in memory between blocks.
+# The last 1×1 stays *linear*: with few channels a ReLU would lose information.
 # For 2-dimensional data sent through $n$ random directions and a ReLU, a point can be recovered only if two directions are active, which fails with probability $(n+1)/2^n$: three quarters for $n=2$, about $3\cdot10^{-8}$ for $n=30$.
 #
 # **Squeeze-and-excitation** (Hu et al. 2018). Mean of each channel; two small layers with a sigmoid; each channel scaled by its number. Every channel then sees the whole image.
@@ -58,7 +58,7 @@
 #
 # because the cost grows with $d\,w^2r^2$: each step of φ about doubles it.
 #
-# **ConvNeXt** (Liu et al. 2022). A ResNet-50 brought step by step into a Transformer's proportions: depthwise 7×7, layer norm, 1×1 to $4C$, GELU, 1×1 back, a small learnt scale, shortcut. One norm and one activation in a block.
+# **ConvNeXt** (Liu et al. 2022). A ResNet-50 changed step by step after the model of the Swin Transformer: depthwise 7×7, layer norm, 1×1 to $4C$, GELU, 1×1 back, a small learnt scale, shortcut. One norm and one activation in a block.
 
 # %%
 import matplotlib.pyplot as plt
@@ -224,7 +224,7 @@ plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** The 1×1 convolutions hold nearly everything; the depthwise one is almost free in parameters, and in multiply-adds.
+# **Takeaway.** The two 1×1 convolutions have 84 % of the weights ($2\cdot24\cdot144$ of 8208) and, at stride 1, of the multiply-adds; the depthwise 3×3 has 16 %.
 
 # %% [markdown]
 # ### What a ReLU does to few channels
@@ -254,7 +254,7 @@ for ax, channels in zip(axes[1:], (2, 3, 5, 30), strict=True):
 for ax in axes:
     ax.set(xticks=[], yticks=[])
     ax.set_aspect("equal")
-fig.suptitle("A ReLU folds a plane up when it has few channels, and leaves it alone when it has many", x=0.01, ha="left")
+fig.suptitle("With few channels a ReLU loses whole sectors of the plane; with 30 every point comes back", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
@@ -284,7 +284,7 @@ ax.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The largest single step is the recipe. None of the others is attention.
+# **Takeaway.** The largest single step is the new training recipe. None of the steps adds attention.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: multiply-adds and time on this machine
@@ -356,7 +356,7 @@ trial(
 
 # %% [markdown]
 # By the formula above a share of 0.31 is lost at 4 channels, 0.19 at 5, 0.11 at 6 and 0.06 at 7: "twice as many" is a round limit, not a sharp one, and 5 to 7 are not among the held-out settings.
-# So ReLU is no enemy of information; ReLU on a *narrow* layer is.
+# So a ReLU on a *narrow* layer loses information, and on a wide one hardly any.
 #
 # ### "Squeeze-and-excitation costs nothing"
 
@@ -395,22 +395,22 @@ trial(
 
 # %% [markdown]
 # Both figures come from one paper, by the CNN's authors.
-# They speak for ImageNet's scale, with labels and these recipes.
-# They do not speak for masked pre-training, for several modalities, or for hundreds of millions of images.
+# They were measured on ImageNet-1k, with labels and this recipe.
+# They say nothing about masked pre-training, several modalities, or hundreds of millions of images.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A depthwise-separable convolution costs 1/C plus 1/k² of a plain one, about a ninth for 3×3; the time saved is less, because it waits for memory.
+# "A depthwise-separable convolution costs 1/C plus 1/k² of a plain one, about a ninth for 3×3; it often waits for memory, so less time is saved.
 # MobileNetV2 adds inverted residuals with linear bottlenecks.
 # SE scales channels by gates from their means, EfficientNet scales depth, width and resolution together.
-# ConvNeXt is a ResNet in a Transformer's proportions, and nearly half of its gain is the recipe. Shall I write a block?"
+# ConvNeXt is a ResNet redesigned after Swin; nearly half of its gain is the training recipe. Shall I write a block?"
 #
 # ### 三十秒回答
 #
 # "深度可分离卷积的计算量是普通卷积的 1/C + 1/k²,3×3 时约九分之一;但受限于访存,提速没那么多。
 # MobileNetV2 用倒残差和线性瓶颈;SE 用全局池化得到的权重重新标定各通道;EfficientNet 用复合缩放,同时放大深度、宽度和分辨率;
-# ConvNeXt 按 Transformer 改造 ResNet,近一半提升来自训练策略。要我写哪个模块?"
+# ConvNeXt 参照 Swin 逐步改造 ResNet,近一半提升来自训练策略。要我写哪个模块?"
 
 # %% [markdown]
 # ## Answer in 2 minutes
@@ -420,8 +420,8 @@ trial(
 # - Say why the shortcut joins the narrow ends: they are what must be kept, and a phone has little memory.
 # - SE: squeeze, excite, scale; 10 % more parameters, less than 0.3 % more multiply-adds, 1.5 points.
 # - EfficientNet: $\alpha\beta^2\gamma^2\approx2$; B0 comes from a search, B1 to B7 from scaling.
-# - MobileNetV3: searched for latency; hard swish, gates; an example that search and hand work mix.
-# - ConvNeXt: walk the ladder; name the recipe first.
+# - MobileNetV3: searched for latency, then changed by hand; hard swish, SE gates.
+# - ConvNeXt: go through the steps from ResNet-50; name the training recipe first.
 # - Close with the warning: compare at equal *latency* on the target, not at equal multiply-adds.
 
 # %% [markdown]
@@ -429,7 +429,7 @@ trial(
 #
 # <details><summary>What does ShuffleNet do?</summary>
 #
-# Grouped 1×1 convolutions, which are the dear part, and a shuffle of the channels between them so that groups mix.
+# It groups the 1×1 convolutions, which are the expensive part, and adds a shuffle of the channels between them so that groups mix.
 # Version 2 drops the groups for a channel split, after four rules from measured time: equal widths, few groups, few branches, few element-wise operations (Ma et al. 2018).
 #
 # </details>
@@ -459,13 +459,13 @@ trial(
 #
 # Memory traffic, kernel launches, which operations the accelerator has, and 8-bit support.
 # ReLU6 keeps activations in a fixed range; hard swish and the hard sigmoid avoid the exponential.
-# Depthwise layers, SE's pooling and reshapes are cheap in multiply-adds and dear in time. Measure on the device.
+# Depthwise layers, SE's pooling and reshapes are cheap in multiply-adds but often slow. Measure on the device.
 #
 # </details>
 #
 # <details><summary>Why a scale of 1e-6 in ConvNeXt?</summary>
 #
-# Each block starts as nearly the identity, so deep stacks train from the first step (LayerScale, Touvron et al. 2021).
+# Each block starts as nearly the identity, which makes deep stacks easier to train (LayerScale, Touvron et al. 2021).
 # It is learnt, one number for each channel.
 #
 # </details>
@@ -473,7 +473,7 @@ trial(
 # <details><summary>Why does a 7×7 depthwise kernel cost so little?</summary>
 #
 # $49C$ against $8C^2$ for the two 1×1: with $C=96$ that is 6 % of the block.
-# So the kernel could grow; at 7×7 the gain is saturated (§2.5 of the paper).
+# So the kernel could grow; in the paper larger ones than 7×7 bring no further gain (§2.5).
 #
 # </details>
 
