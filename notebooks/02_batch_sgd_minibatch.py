@@ -26,7 +26,7 @@
 # - **One formula, one choice:** the three differ only in the batch size $B$: $n$, 1, or between.
 # - **Cost per update against cost per epoch.** An update costs $B$ sample gradients; an epoch costs $n$ whatever $B$ is.
 # - **Unbiased, but noisy.** The gradient of a random mini-batch is right on average. Its noise is the price.
-# - **The noise ball:** with a constant step, SGD arrives fast and then hovers, at a distance that the step decides.
+# - **The noise ball:** with a constant step and noise at the optimum, SGD arrives fast and then hovers, at a distance that the step decides.
 # - **Why batch at all:** a larger batch allows a larger stable step, up to $2/L$, and hardware likes matrices.
 
 # %% [markdown]
@@ -643,14 +643,14 @@ trial(
 #
 # "They differ in how many samples one update reads: all, one, or a batch.
 # A random batch's gradient is unbiased but noisy, and early on many cheap steps win.
-# With a constant step SGD ends in a ball whose squared radius is proportional to the learning rate, so one decays it or averages.
+# With noise left at the optimum, a constant step ends in a ball: squared radius proportional to the learning rate. So decay it, or average.
 # In practice: mini-batches, reshuffled every epoch. A larger batch pays because it allows a larger step, up to a limit."
 #
 # ### 三十秒回答
 #
 # "区别在于一次更新用多少样本:全部、一个,还是一小批。
 # 随机小批量的梯度无偏但有噪声;计算量相同时,前期多走几步粗糙但便宜的更新更划算。
-# 学习率不变时,SGD 最后在最优点附近一个球里抖动,半径平方正比于学习率,所以要衰减学习率或者做平均。
+# 最优点处若仍有噪声,学习率不变时 SGD 最后在它附近一个球里抖动,半径平方正比于学习率,所以要衰减学习率或者做平均。
 # 实际都用小批量,每轮打乱;批量大的好处是能用更大的步长,但有上限。"
 
 # %% [markdown]
