@@ -355,7 +355,7 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "RoI pooling rounds the box to whole cells, then its bins. At stride 16 the first step moves corners by up to eight pixels.
+# "RoI pooling rounds the box to whole cells, at stride 16 up to eight pixels off, and then its bins.
 # RoI Align rounds nothing: it divides the box into equal bins, reads the map bilinearly at regular points in each, and averages.
 # Coordinates lose half a cell, because a value stands for its cell's centre.
 # It gained three points of mask AP at stride 16, seven at 32. Shall I write the sampling?"
