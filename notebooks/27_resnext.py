@@ -526,7 +526,7 @@ trial(
 )
 
 # %% [markdown]
-# (SENet is squeeze-and-excitation on a ResNeXt-152: question 49. In timm's table the first two read larger images than the ResNeXt does.)
+# (SENet is squeeze-and-excitation on a ResNeXt-152: question 49. In timm's table the first two read images of 416 pixels, the ResNeXt of 288.)
 # And how much of the gain was the block? The same two networks, trained by torchvision twice, once with a simple recipe near that of the papers (V1: 90 epochs for ResNet, 100 for ResNeXt) and once with a modern one (V2):
 
 # %%
