@@ -732,7 +732,7 @@ plt.show()
 # <details><summary>Why is β2 closer to 1 than β1, and why 0.95 for large language models?</summary>
 #
 # The window is about $1/(1-\beta)$ steps: 10 for the direction, which must follow the path, 1000 for the scale, which should be steady.
-# A smaller β2 reacts sooner when gradients jump, which makes spikes of the loss rarer; GPT-3 and its followers took 0.95.
+# A smaller β2 reacts sooner when gradients jump, which is meant to make spikes of the loss rarer; GPT-3 and many models after it took 0.95.
 #
 # </details>
 #
