@@ -27,7 +27,7 @@
 # - **The full list**: Adagrad, Adadelta, RMSprop, Adam, Nadam, AdamW (and AMSGrad, RAdam). Momentum and Nesterov are *not* on it.
 # - **Decoupled decay**: why L2 in the gradient and weight decay are the same for SGD and not for Adam. Then: "halve the rate in torch, what happens to the decay?"
 # - **Nadam's look-ahead**, derived from Nesterov's.
-# - **A reason for the choice**: why Adam leads on transformers, and why tuned SGD with momentum can hold its own on image classifiers.
+# - **A reason for the choice**: why Adam leads on transformers, and why tuned SGD with momentum can be as good on image classifiers.
 
 # %% [markdown]
 # ## The idea
@@ -38,7 +38,7 @@
 # |---|---|---|---|
 # | SGD | none | | no |
 # | momentum, Nesterov (05, 06) | velocity | slow progress along flat directions, zig-zag across steep ones | no: one rate for all |
-# | Adagrad (07) | sum of $g^2$ | one rate for rare and frequent, loud and silent parameters | yes |
+# | Adagrad (07) | sum of $g^2$ | one rate for parameters with rare and frequent, large and small gradients | yes |
 # | RMSprop (09) | running mean of $g^2$ | Adagrad's sum never forgets | yes |
 # | Adadelta (08) | running means of $g^2$ and $\Delta\theta^2$ | the same, and the units | yes |
 # | Adam (10) | running means of $g$ and $g^2$ | RMSprop without momentum, biased early | yes |
