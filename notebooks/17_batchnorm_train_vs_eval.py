@@ -537,13 +537,13 @@ ax.plot(drift, color="0.6", linewidth=4, alpha=0.5, label="true mean")
 for momentum, method, dash in [(0.1, "adam", "-"), (0.01, "momentum", "--"), (None, "sgd", ":")]:
     name = "None: plain average" if momentum is None else f"momentum {momentum}"
     ax.plot(feed(moving, momentum)[:, 0], dash, color=plots.color(method), label=name)
-ax.set(xlabel="batch", ylabel="running mean", title="The plain average never forgets how it all began")
+ax.set(xlabel="batch", ylabel="running mean", title="The plain average still holds the first batches: in the end it lags most")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** The plain average is right for a network that no longer moves, and only then.
+# **Takeaway.** The plain average is right for a network that no longer moves. While features drift it lags.
 # That is the paper's Algorithm 2: train first, then average.
 
 # %% [markdown] tags=["deeper"]
