@@ -923,7 +923,7 @@ trial(
 #
 # <details><summary>If it is not covariate shift, why does it work?</summary>
 #
-# Say what is measured: signal and gradient keep their scale at initialisation; in ReLU nets the gradient holds over a longer distance; the scale of the weights drops out, so the step size regulates itself; small batches add noise.
+# Say what is measured: at initialisation the signal keeps its scale from layer to layer, and in saturating nets the gradient does, too; in ReLU nets the gradient holds over a longer distance; the scale of the weights drops out, so the step size regulates itself; small batches add noise.
 # None of the four is the whole story, and their shares depend on the net.
 # Nets without any normalisation can reach the same accuracy with careful scaling and clipped gradients (Brock et al. 2021), so it can be replaced.
 #
@@ -1008,7 +1008,7 @@ trial(
 # - "It solves covariate shift, and that is why it works", without a doubt and without an experiment.
 # - "It prevents exploding gradients." In deep plain ReLU nets it causes them, at initialisation.
 # - "It replaces dropout", whatever the batch size.
-# - "L2 keeps the weights before batch norm small, so the function is simple." Their size does not matter.
+# - "L2 keeps the weights before batch norm small, so the function is simple." The function does not depend on their size.
 # - "It is a preprocessing step that makes the data N(0, 1)." It fixes two moments of each feature, in the middle of the net, and γ, β move them again.
 
 # %% [markdown]
