@@ -357,7 +357,7 @@ paths = {
     "0.1 · 2/L": gradient_descent(toy_gradient, start, 0.1 * limit_toy, 20),
 }
 plots.contours(
-    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "Too small crawls, the best zigzags, 4 % too large walks away", minimum=best_toy
+    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "A tenth of the limit is slow, the best rate zigzags, 4 % above the limit diverges", minimum=best_toy
 )
 plt.show()
 
@@ -399,10 +399,10 @@ fig.suptitle("Another unit of length, another steepest direction (ring: lowest g
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** "Steepest" is a fact about a norm. Adam's first step is the middle panel (up to its ε), Newton's method the one on the right.
+# **Takeaway.** Which direction is steepest depends on the norm. Adam's first step is the middle panel (up to its ε), Newton's method the one on the right.
 
 # %% [markdown]
-# ### The cliff
+# ### The cliff: just above the limit
 #
 # Real data now. 3000 steps for each of 60 learning rates, 20 of them above the limit. What does the final loss look like just above it?
 
@@ -541,7 +541,7 @@ print("equals U Vᵀ:", bool(np.allclose(A, u @ vt, atol=1e-6)))
 # Muon (Jordan et al. 2024) applies this to the momentum of each weight matrix, with five steps of a polynomial of degree five that is faster and rougher; embeddings, biases and the last layer stay with AdamW. Question 07 meets the same $UV^\top$ in Shampoo.
 
 # %% [markdown] tags=["deeper"]
-# ### Deeper: the three norms walk
+# ### Deeper: a walk in each of the three norms
 #
 # The same `gradient_descent` serves all three: hand it `sign(g)` or $H^{-1}g$ in place of $g$. Which one cannot come to rest?
 
@@ -556,7 +556,7 @@ plots.animate_paths(
 )
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** Sign descent takes steps of one length, so it ends jumping to and fro, here not even at the minimum.
+# **Takeaway.** Sign descent takes steps of one length, so in the end it jumps to and fro, here not even around the minimum.
 # The gradient zigzags; Newton walks straight, because it measures length as the loss does.
 
 # %% [markdown] tags=["deeper"]
