@@ -58,7 +58,7 @@
 # - **Steady gradient $g$.** The sum is geometric: $v_t=\eta g\,(1+\mu+\dots+\mu^{t-1})=\eta g\,\frac{1-\mu^t}{1-\mu}\to\frac{\eta g}{1-\mu}$. With 0.9: ten times the step.
 # - **Alternating gradient $\pm g$.** Put $-\mu$ for $\mu$: the length tends to $\frac{\eta |g|}{1+\mu}$. With 0.9: about half a step.
 #
-# Along the valley's floor gradients agree, across it they alternate. So momentum accelerates along the floor and damps across it.
+# Along a valley's floor gradients agree; across it they alternate when η is so large that each step overshoots. There momentum accelerates along the floor and damps across it.
 
 # %% [markdown]
 # ### One coordinate of a quadratic
