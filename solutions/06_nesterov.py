@@ -313,7 +313,7 @@ for name in ("momentum", "Nesterov"):
 print("Nesterov equals momentum with 0.81:", bool(np.allclose(roll["Nesterov"], roll["momentum (0.81)"], rtol=0, atol=1e-12)))
 
 # %% [markdown]
-# **Takeaway.** The overshoot is smaller, and the ringing dies out sooner. The third ball lies on the second, as derived.
+# **Takeaway.** The overshoot is smaller, and the oscillation ends sooner. The third ball lies on the second, as derived.
 
 # %% [markdown]
 # ### The rate for every curvature
@@ -444,7 +444,7 @@ trial(
 # ### "Nesterov brakes earlier than momentum"
 #
 # The depth of the first overshoot on one coordinate. Is it smaller by 1 %? By 3 %?
-# Where plain momentum does not overshoot at all there is nothing to brake; and beyond $q=1$ the brake $\mu(1-q)$ has the wrong sign. So the condition: plain momentum rings, $\mu>(1-\sqrt q)^2$ (question 05), and $q<1$.
+# Where plain momentum does not overshoot at all there is nothing to brake; and beyond $q=1$ the brake $\mu(1-q)$ has the wrong sign. So the condition: plain momentum oscillates, $\mu>(1-\sqrt q)^2$ (question 05), and $q<1$.
 
 # %%
 def overshoot(step, q, momentum):
@@ -462,8 +462,8 @@ trial(
     brakes,
     over=settings(q=[0.03, 0.1, 0.3, 0.6, 1.1, 1.25], momentum=[0.2, 0.5, 0.8, 0.95]),
     held_out=settings(q=[0.02, 0.07, 0.2, 0.45, 0.8, 1.2], momentum=[0.1, 0.3, 0.4, 0.6, 0.7, 0.9]),
-    only_if=("plain momentum rings and η·λ is below 1", lambda q, momentum: q < 1 and momentum > (1 - np.sqrt(q)) ** 2),
-    expect="holds only if plain momentum rings and η·λ is below 1",
+    only_if=("plain momentum oscillates and η·λ is below 1", lambda q, momentum: q < 1 and momentum > (1 - np.sqrt(q)) ** 2),
+    expect="holds only if plain momentum oscillates and η·λ is below 1",
 )
 
 # %% [markdown]
