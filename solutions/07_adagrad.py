@@ -190,7 +190,7 @@ print(f"distance after 10000 steps: {abs(theta[0]) / 0.1:.1f} lr, and 2√t = {2
 # %% [markdown]
 # As derived. The size of the gradient, 3, does not matter.
 #
-# ### Four stories of an accumulator
+# ### What the sum does under four kinds of gradients
 #
 # Four parameters, 10 000 steps:
 #
