@@ -71,7 +71,7 @@
 #
 # One flaw: the same number ε is added to a square of changes and to a square of gradients.
 #
-# ### Who takes the first step?
+# ### The first step comes from ε
 #
 # At $t=1$ we have $D_0=0$ and $G_1=(1-\rho)g_1^2$:
 #
@@ -85,7 +85,7 @@
 # Without ε above, $\Delta_1=0$, then $D_1=0$, and nothing ever moves.
 
 # %% [markdown]
-# ### And the steps after it?
+# ### The later steps scale with $\sqrt\varepsilon$ too
 #
 # Drop the ε below (large gradients), put $\Delta_t$ into the line of $D_t$, write $D_t=\varepsilon\,d_t$ and divide by ε: $\;d_t=\rho\,d_{t-1}+(1-\rho)(d_{t-1}+1)\,g_t^2/G_t$ with $d_0=0$.
 # There is no ε left in it. With $D_{t-1}+\varepsilon=\varepsilon\,(d_{t-1}+1)$ the step is
