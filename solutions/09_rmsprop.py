@@ -213,7 +213,7 @@ plt.show()
 # With η = 0.1/√t the distance goes on falling: RMSprop does not replace a schedule.
 
 # %% [markdown]
-# ### Two coordinates in two units
+# ### Two coordinates, one 100 times steeper
 #
 # A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike.
 
