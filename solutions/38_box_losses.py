@@ -244,11 +244,12 @@ for ax, kind in zip(axes, ("iou", "giou", "diou", "ciou"), strict=True):
     ax.grid(False)
 axes[0].set_ylabel("y of the centre")
 fig.colorbar(drawn, ax=axes[3], shrink=0.8)
-fig.suptitle("IoU is flat (dots) outside; GIoU's arrows weaken with the gap; DIoU points to the centre", x=0.01, ha="left")
+fig.suptitle("IoU is flat (dots) outside; GIoU's arrows miss the centre, DIoU's point nearly to it", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** Red is good. GIoU's arrows are not aimed at the centre: beside the target they push along one axis only.
+# **Takeaway.** Red is good. GIoU's arrows are not aimed at the centre: left and right of the target they push along x only, and above and below they mostly push sideways.
+# Outside, the arrows of all three become weaker with the distance.
 
 # %% [markdown]
 # ### Inside the target
