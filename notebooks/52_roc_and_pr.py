@@ -26,7 +26,7 @@
 # - **AUC as a probability**, and a tie as one half.
 # - **What depends on prevalence** and what does not. That decides the choice of the curve.
 # - **The threshold is a decision about costs**, not 0.5 by nature.
-# - **Noise.** With 60 positives a difference of 0.02 in AUC says nothing.
+# - **Noise.** With 60 positives, and each model tested on its own sample, a difference of 0.02 in AUC is well within the noise.
 
 # %% [markdown]
 # ## The idea
@@ -57,8 +57,8 @@
 # \text{precision} = \frac{\pi\,\mathrm{TPR}}{\pi\,\mathrm{TPR} + (1-\pi)\,\mathrm{FPR}}
 # $$
 #
-# A classifier of AUC 0.95 finds 80 % of the positives at 7 % false alarms (two Gaussians of equal width).
-# With half of the samples positive its precision is 0.92; with one in a hundred it is 0.11: nine alarms out of ten are false.
+# Take scores from two Gaussians of equal width, with an AUC of 0.95: at a recall of 80 % the false positive rate is 7 %.
+# With half of the samples positive the precision is then 0.92; with one in a hundred it is 0.11: nine alarms out of ten are false.
 #
 # **F score.** $F_\beta = \frac{(1+\beta^2)\,P R}{\beta^2 P + R} = \frac{(1+\beta^2)\,\mathrm{TP}}{(1+\beta^2)\,\mathrm{TP}+\beta^2\,\mathrm{FN}+\mathrm{FP}}$: the harmonic mean of precision and recall; β > 1 favours recall.
 
@@ -181,7 +181,7 @@ check(best_threshold)
 #
 # ### Both curves while positives get rarer
 #
-# One and the same classifier: scores of negatives from $N(0,1)$, of positives from $N(2.33,1)$, AUC 0.95.
+# The same classifier three times: scores of negatives from $N(0,1)$, of positives from $N(2.33,1)$, AUC 0.95.
 # Only the prevalence changes. Which curve will move?
 
 # %%
@@ -214,12 +214,12 @@ axes[0].plot([0, 1], [0, 1], color="0.6", linestyle=":")
 axes[0].set(xlabel="false positive rate", ylabel="true positive rate (recall)", title="ROC: the same curve three times")
 axes[1].set(xlabel="recall", ylabel="precision", title="PR: it falls with the prevalence", ylim=(0, 1.08))
 axes[0].legend(loc="lower right")
-fig.suptitle("ROC does not see prevalence; precision–recall does (dotted: chance)", x=0.01, ha="left")
+fig.suptitle("ROC does not change with prevalence; precision–recall does (dotted: chance)", x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** ROC answers "how well does it rank?"; PR answers "can I live with its alarms?", and only at the prevalence of the data it was drawn with.
-# Chance is the diagonal in the first and the height π in the second.
+# **Takeaway.** ROC answers "how well does it rank?"; PR answers "how many of its alarms are right?", and only at the prevalence of the data it was drawn with.
+# Random scores give the diagonal in the first and the height π in the second.
 
 # %% [markdown]
 # ### Where to cut
@@ -244,7 +244,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** Accuracy beats "always no" exactly where TP > FP, that is, where precision exceeds one half: of the P positives the trivial answer misses all, and the classifier's errors are FP + P − TP.
-# So accuracy is not useless; it just asks that one question.
+# So accuracy above that of "always no" tells you one thing: more than half of the alarms are right.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: a threshold from costs
@@ -263,7 +263,7 @@ for name, cut in (("p = 1/21", 1 / 21), ("p = 1/2", 0.5), ("best F1", best_thres
 #
 # ### "AUC is misleading under imbalance"
 #
-# AUC itself does not change. What misleads is reading it as "most alarms are right".
+# AUC itself does not change with prevalence. It misleads those who read it as "most alarms are right".
 # Is that reading right, for classifiers with an AUC of 0.95 to 0.97, at 80 % recall (and at 70 %)?
 # Positives may spread less or more than negatives.
 
@@ -289,7 +289,7 @@ trial(
 
 # %% [markdown]
 # Half of the alarms are right at π = FPR / (TPR + FPR): for the Gaussians of equal width with AUC 0.95, at 80 % recall, that is 0.08.
-# So "one in ten" is a round limit, and it is for scores like these.
+# So "one in ten" is a round limit, for Gaussian scores like these; prevalences between 0.01 and 0.15 were not among the held-out ones.
 #
 # So show ROC for comparing rankings across data sets, and PR at the true prevalence for deciding whether to deploy.
 # If one ROC curve lies above another everywhere, so does its PR curve, and the other way round (Davis & Goadrich 2006, theorem 3.2): the two disagree only where curves cross.
@@ -297,7 +297,7 @@ trial(
 # ### "The model with the higher test AUC is the better one"
 #
 # Two classifiers whose true AUCs differ, each tested on its own sample.
-# Hanley & McNeil (1982) give the standard error; is a true gap of 2.5 standard errors enough for the better one to win 19 times in 20?
+# Hanley & McNeil (1982) give the standard error; is a true gap of 2.5 standard errors (of the difference of the two AUCs) enough for the better one to win 19 times in 20?
 
 # %%
 AUC_Z = {0.80: 0.8416, 0.82: 0.9154, 0.85: 1.0364, 0.88: 1.1750, 0.90: 1.2816, 0.95: 1.6449}
@@ -339,20 +339,20 @@ for positives in (60, 200, 1000):
 # %% [markdown]
 # By the normal distribution 1.65 standard errors would give 95 % of wins; 2.5 leaves a margin, so the condition is safe, not sharp.
 #
-# Tested on the *same* samples the errors are correlated and the difference is less noisy: use DeLong's test or a paired bootstrap.
+# Tested on the *same* samples the errors of two models are usually correlated, and the difference is less noisy: use DeLong's test or a paired bootstrap.
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
 # "AUC is the chance that a random positive outscores a random negative, and like the whole ROC curve it ignores prevalence.
-# Precision does not: with one positive in a hundred, an AUC of 0.95 leaves nine false alarms in ten at 80 percent recall.
+# Precision does not: with one positive in a hundred and an AUC of 0.95, typically nine alarms in ten are false at 80 percent recall.
 # So for rare positives I show precision–recall at the true prevalence, and set the threshold by costs.
 # Shall I write AUC with ties?"
 #
 # ### 三十秒回答
 #
 # "AUC 就是随机一个正样本得分高于随机一个负样本的概率,和整条 ROC 一样,与正负比例无关。
-# 精确率就不同:正样本只占 1% 时,AUC 0.95 的模型在召回率 80% 处,十个报警里九个是误报。
+# 精确率就不同:正样本只占 1% 时,AUC 0.95 的模型在召回率 80% 处,十个报警里通常有九个是误报。
 # 所以正样本很少时我看真实比例下的 PR 曲线,阈值按代价来定。
 # 要我写一个处理并列分数的 AUC 吗?"
 
@@ -401,13 +401,13 @@ for positives in (60, 200, 1000):
 #
 # <details><summary>Can AUC be below one half?</summary>
 #
-# Yes: the scores then rank the wrong way round, and turning their sign gives 1 − AUC. Do not fold it silently; find the bug.
+# Yes: the scores then rank the wrong way round, and turning their sign gives 1 − AUC. Do not report the larger of the two silently; find the cause (often exchanged labels or a wrong sign; with few samples, chance).
 #
 # </details>
 #
 # <details><summary>Training on balanced data, testing on imbalanced: what changes?</summary>
 #
-# The ranking may stay the same, so ROC stays; the probabilities are too high by the ratio of the odds.
+# The ranking may stay the same, so ROC stays; the predicted odds of the rare class are too high, by the factor (training odds / true odds).
 # Correct them: multiply the odds by (true odds / training odds), or calibrate on data with the true prevalence.
 #
 # </details>
@@ -418,8 +418,8 @@ for positives in (60, 200, 1000):
 # - "AUC 0.95, so 95 % of the answers are right."
 # - "PR curves do not change with prevalence."
 # - "Accuracy 99 %", on data with one positive in a hundred.
-# - Sorting ties in the order of the file, which makes AUC depend on it.
-# - Comparing PR curves from test sets of different prevalence.
+# - Ties taken in the order of the file: AUC then depends on that order.
+# - PR curves compared between test sets of different prevalence.
 # - The threshold chosen on the test set.
 
 # %% [markdown]
