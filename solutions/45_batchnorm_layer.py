@@ -26,8 +26,8 @@
 #
 # - **Three kinds of state.** Parameters (γ, β), buffers (running mean and variance), and a cache that lives from one forward to its backward.
 # - **Two modes in *both* directions.** Evaluation has a backward pass of its own: statistics are constants.
-# - **The details.** Biased variance in the output, unbiased in the buffer; momentum's convention; N·H·W for images.
-# - **Ownership.** Each layer has its own arrays, and gradients do not pile up.
+# - **The details.** Biased variance in the output, unbiased in the buffer; which batch momentum weights (torch: the new one); N·H·W values per channel for images.
+# - **Own arrays.** No two layers share an array, and each backward sets the gradients anew instead of adding to them.
 # - **How you test it.** Sequences of calls, compared with torch, not one forward pass.
 
 # %% [markdown]
@@ -48,14 +48,14 @@
 # %% [markdown]
 # ### Forward
 #
-# Let $m$ be the number of values of a channel: $N$ for `(N, C)`, $N\!\cdot\!H\!\cdot\!W$ for `(N, C, H, W)`. In training
+# Let $m$ be the number of values in one channel of the batch: $N$ for `(N, C)`, $N\!\cdot\!H\!\cdot\!W$ for `(N, C, H, W)`. In training
 #
 # $$
 # \mu=\frac1m\sum x,\qquad \sigma^2=\frac1m\sum(x-\mu)^2,\qquad
 # \hat x=\frac{x-\mu}{\sqrt{\sigma^2+\varepsilon}},\qquad y=\gamma\hat x+\beta
 # $$
 #
-# and, apart from the output, with torch's momentum α (the weight of the *new* batch):
+# Besides, the running mean $r$ and the running variance $v$ move, with torch's momentum α (the weight of the *new* batch):
 #
 # $$
 # r\leftarrow(1-\alpha)\,r+\alpha\,\mu,\qquad
@@ -74,14 +74,14 @@
 # dx=\frac{1}{\sqrt{\sigma^2+\varepsilon}}\Big(g-\bar g-\hat x\;\overline{g\hat x}\Big)
 # $$
 #
-# In evaluation $y=\gamma\,(x-r)/\sqrt{v+\varepsilon}+\beta$ is a straight line in $x$, so
+# In evaluation $y=\gamma\,(x-r)/\sqrt{v+\varepsilon}+\beta$ is linear in $x$ apart from a constant, so
 #
 # $$
 # dx=\frac{g}{\sqrt{v+\varepsilon}}
 # $$
 #
 # The gradients of the parameters are the same sums in both modes, each with its own $\hat x$: $d\gamma=\sum dy\,\hat x$, $d\beta=\sum dy$.
-# One needs the second form for fine-tuning with frozen statistics, and for gradients at the input of a trained network.
+# You need the second form for fine-tuning with frozen statistics, and for gradients at the input of a trained network.
 
 # %%
 from copy import deepcopy
@@ -218,7 +218,7 @@ common_mistakes(BatchNorm)
 #
 # ### Which call changes what?
 #
-# The table of The idea, measured: we compare all arrays before and after each call. Where do you expect a mark?
+# We check the table of *The idea*: all arrays are compared before and after each call. Where do you expect "changed"?
 
 # %%
 def snapshot(layer):
@@ -249,7 +249,7 @@ for name, marks in changed.items():
     print(f"{name:22s}" + "".join(f"{'changed' if mark else '·':>14s}" for mark in marks))
 
 # %% [markdown]
-# **Takeaway.** No call of the layer moves γ and β: that is the optimiser's job. Only a forward pass in training moves the buffers, and no gradient ever reaches them.
+# **Takeaway.** None of these calls moves γ and β: that is the optimiser's job. Only a forward pass in training moves the buffers, and no gradient ever reaches them.
 
 # %% [markdown]
 # ### Both backward passes against finite differences
@@ -361,7 +361,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** With momentum 0.1 the initial 0 and 1 have the weight $0.9^t$ in the running statistics: after 20 steps 12 %, after 50 half a percent.
-# A net that is evaluated after very few steps may look worse than it is.
+# So a net that is evaluated after very few steps may look worse than it is.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: synchronised batch norm on two devices
@@ -379,7 +379,7 @@ apart = np.mean([part.var(axis=0) for part in parts], axis=0)
 print("mean of the devices' own variances, too small by", np.round(var - apart, 2))
 
 # %% [markdown] tags=["deeper"]
-# Backwards the devices also add up the two sums $\sum g$ and $\sum g\hat x$. Averaging the devices' variances instead misses the distance between their means.
+# Backwards the devices also add up the two sums $\sum g$ and $\sum g\hat x$. Averaging the devices' variances instead leaves out the spread of their means.
 # (Real code sends mean and variance, or uses Welford's form: $E[x^2]-\mu^2$ cancels badly in float32.)
 
 # %% [markdown]
@@ -418,7 +418,7 @@ trial(
 
 # %% [markdown]
 # The buffers are no parameters, so `requires_grad` does not touch them. Freeze by `eval()` on the layer, again after each `model.train()`.
-# Even data without any shift change the output: the running statistics are noisy averages.
+# In training mode even data without any shift changed the output: the running statistics are noisy averages.
 #
 # ### "Accumulating gradients equals a larger batch"
 #
@@ -485,7 +485,7 @@ trial(
 # "The layer keeps parameters, gamma and beta, buffers, the running mean and variance, and a cache from forward to backward.
 # In training it normalises with the batch, biased variance, and moves the buffers, unbiased variance. In evaluation the buffers are constants.
 # So there are two backward passes: with two mean terms in training, just gamma over sigma in evaluation.
-# Backward belongs to the last forward's mode. Shall I write it?"
+# Backward uses the mode of the last forward pass. Shall I write it?"
 #
 # ### 三十秒回答
 #
@@ -500,8 +500,8 @@ trial(
 # - Forward: choose statistics by mode, then one formula. Images: axes (0, 2, 3), $m=NHW$.
 # - Buffers: $(1-\alpha)\,\text{old}+\alpha\,\text{new}$, unbiased variance, no gradient, in training only.
 # - Backward in training: $\frac1\sigma(g-\bar g-\hat x\,\overline{g\hat x})$. In evaluation: $g/\sigma$. $d\gamma$, $d\beta$ sums in both.
-# - Traps: mode of the cache; N for NHW; gradients summed up over calls; shared arrays; γ outside where it should be per channel.
-# - Test: sequences against torch in float64, not one call: two training passes, backward, evaluation and its backward, images, two layers in turn.
+# - Traps: backward by the present mode in place of the cached one; dividing by N in place of NHW; gradients summed up over calls; shared arrays.
+# - Test: sequences of calls against torch in float64, not one call: two training passes, backward, evaluation and its backward, images, two layers in turn.
 # - Use: freeze with `eval()`, not with `requires_grad`; accumulation does not enlarge the statistics' batch.
 
 # %% [markdown]
@@ -534,7 +534,7 @@ trial(
 #
 # <details><summary>What is test-time adaptation with batch norm?</summary>
 #
-# On shifted data, replace or mix the running statistics with those of the test batch; some methods (TENT) also move γ and β to make predictions more certain. It needs batches that are large and have many classes mixed, and it makes an answer depend on its neighbours.
+# On shifted data, replace or mix the running statistics with those of the test batch; some methods (TENT) also move γ and β to make predictions more certain. It needs large batches with many classes in them, and the answer for one image then depends on the other images of its batch.
 #
 # </details>
 #
@@ -562,8 +562,8 @@ trial(
 # - "In evaluation batch norm has no backward pass", or training's formula there.
 # - The running statistics as parameters, "learnt by backprop".
 # - Updating the buffers in evaluation.
-# - `momentum=0.9` by reflex: in torch that is a memory of little more than one batch.
-# - A class attribute or a default argument that holds an array: all layers share it.
+# - `momentum=0.9`, as in an optimiser: in torch the new batch then has 90 % of the weight, and older ones are nearly forgotten.
+# - An array as class attribute or as default argument: all layers share it.
 # - One forward pass as the only test.
 
 # %% [markdown]
