@@ -279,6 +279,7 @@ plt.show()
 # A language in miniature: the next token depends on the current one, and the model is the table of logits, one row a token.
 # Token $k$ has a frequency proportional to $1/k^\alpha$: $\alpha=0$ is uniform, $\alpha=1$ is Zipf's law, as in real text.
 # Row $k$ gets a gradient only when token $k$ occurs.
+# We measure the *excess loss*, the cross-entropy above the lowest possible one.
 # Which tokens will SGD not have learnt after 200 steps?
 
 # %%
