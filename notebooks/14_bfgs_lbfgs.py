@@ -569,7 +569,7 @@ trial(
 
 # %% [markdown]
 # On a strictly convex $f$ every $s^\top y=s^\top\bar Bs$ is positive, whatever the search.
-# Elsewhere: a Wolfe search, or the skip, or damping.
+# Elsewhere: a Wolfe search, or the skip, or damped BFGS (see the follow-ups).
 #
 # ### "L-BFGS with full memory equals BFGS"
 #
