@@ -856,7 +856,7 @@ trial(
 # <details><summary>Which other layers behave differently in the two modes?</summary>
 #
 # Dropout and stochastic depth. Layer norm, group norm and instance norm (as usually set) do not: they never look at other samples (question 44).
-# Dropout in front of batch norm changes the variance between the modes; question 46 measures what that costs.
+# Dropout in front of batch norm changes the variance between the modes; question 46 measures these variances.
 #
 # </details>
 
