@@ -257,7 +257,7 @@ plt.show()
 # ### Does batch norm cure exploding gradients?
 #
 # We measure the gradient at initialisation, layer by layer.
-# Theory says that each batch-normalised layer multiplies it by $\sqrt{E[\varphi'^2]/\operatorname{Var}[\varphi]}$ on the way back: 1.02 for a sigmoid, 1.21 for ReLU (derived in the deeper part below).
+# Theory says that each batch-normalised layer multiplies it by $\sqrt{E[\varphi'^2]/\operatorname{Var}[\varphi]}$ on the way back, with φ the activation function at a standard normal input: 1.02 for a sigmoid, 1.21 for ReLU (derived in the deeper part below).
 # What do forty ReLU layers do then? And what happens when the batch is small?
 
 # %%
