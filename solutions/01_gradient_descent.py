@@ -357,7 +357,7 @@ paths = {
     "0.1 · 2/L": gradient_descent(toy_gradient, start, 0.1 * limit_toy, 20),
 }
 plots.contours(
-    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "A tenth of the limit is slow, the best rate zigzags, 4 % above the limit diverges", minimum=best_toy
+    excess_toy, (-2.4, 3.6), (-1.2, 2.9), paths, "0.1 of the limit is slow, the best rate zigzags, 1.04 diverges", minimum=best_toy
 )
 plt.show()
 
