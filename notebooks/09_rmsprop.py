@@ -208,7 +208,7 @@ plt.show()
 # %% [markdown]
 # ### Two coordinates, one 100 times steeper
 #
-# A valley that is 100 times steeper in one direction. Rescaling each coordinate makes the two alike.
+# A valley that is 100 times steeper in one direction. RMSprop rescales each coordinate by its own gradients. How long will its first step be in each?
 
 # %% tags=["hide-input"]
 valley = lambda theta, t: np.array([0.01, 1.0]) * theta
@@ -218,13 +218,14 @@ paths = {
 }
 ax = plots.contours(
     lambda x, y: 0.005 * x**2 + 0.5 * y**2, (-5, 1.5), (-1.6, 1.6), paths,
-    "RMSprop moves along both axes alike; SGD is slow along the floor", minimum=(0, 0),
+    "RMSprop starts equally fast along both axes; SGD is slow along the floor", minimum=(0, 0),
 )
 plt.show()
 
 
 # %% [markdown]
-# **Takeaway.** After the first steps each coordinate moves by about η a step, however flat it is.
+# **Takeaway.** The first step is 3.16 η in both coordinates, though one is a hundred times flatter, and the flat one still moves by about η in step 10.
+# The steep one moves less by then, since its gradient shrinks faster than its running mean.
 # That is a diagonal rescaling of the gradient, not an average of gradients: there is no velocity in it.
 
 # %% [markdown]
