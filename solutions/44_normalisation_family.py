@@ -551,7 +551,7 @@ trial(
     control=settings(scale=0.3, seed=range(3), kind="centre"),
     published=[
         published("Zhang & Sennrich 2019, abstract", "comparable quality on translation, reading, image retrieval; 7 to 64 % less running time", holds=True),
-        published("OLMo 2 2025, section 3.3.1", "ablations show no difference between layer norm and RMS norm", holds=True),
+        published("OLMo 2 2025, section 3.3.1", "ablations show no difference between a layer norm without γ and β and RMS norm", holds=True),
     ],
     expect="holds",
 )
@@ -653,6 +653,6 @@ trial(
 # - R. Xiong et al. *On Layer Normalization in the Transformer Architecture.* ICML 2020: section 3.
 # - A. Dosovitskiy et al. *An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale.* ICLR 2021: section 3.1 (section number from memory).
 # - Z. Liu et al. *A ConvNet for the 2020s.* CVPR 2022: section 2.6.
-# - Team OLMo. *2 OLMo 2 Furious.* 2025: section 3.3 (section number from memory).
+# - Team OLMo. *2 OLMo 2 Furious.* 2025: section 3.3.1.
 # - T. Salimans, D. P. Kingma. *Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural Networks.* NeurIPS 2016.
 # - S. Qiao et al. *Micro-Batch Training with Batch-Channel Normalization and Weight Standardization.* 2019.
