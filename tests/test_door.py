@@ -10,8 +10,8 @@ import utils
 from utils import door, editions
 from utils.door import Hint, check, common_mistakes, hint, hints_of
 from utils.grading import catalogue, judge
+from utils.grading.mistakes_table import FIRST, Table
 from utils.grading.report import Report
-from utils.grading.table import FIRST, Table
 
 progress = importlib.import_module("utils.grading.progress")  # the attribute of that name is the door's function
 history = progress.history

@@ -16,7 +16,7 @@ from utils.grading.progress import note, record, root, states
 from utils.grading.report import BLANK, ERROR, WRONG, Report
 
 if TYPE_CHECKING:
-    from utils.grading.table import Table
+    from utils.grading.mistakes_table import Table
 
 _wrong: dict[str, bool] = {}  # exercise → is its last verdict a wrong one without a name?
 _shown: dict[str, int] = {}  # exercise → how many of its hints this kernel has shown
@@ -212,6 +212,6 @@ def _instead(name: str) -> str:
 
 def common_mistakes(function: Callable) -> Table:
     """The wrong answers that `check` knows by name, grouped by what to do instead."""
-    from utils.grading.table import Table
+    from utils.grading.mistakes_table import Table
 
     return Table(tuple((mistake.name, mistake.advice) for mistake in judge.exercise_for(function).mistakes))

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from utils.grading import look, report
+from utils.grading import report, report_html
 from utils.grading.compare import difference
-from utils.grading.look import picture
 from utils.grading.report import Report
+from utils.grading.report_html import picture
 
 EVIL = "<script>alert('&')</script>"
 WRONG = Report(
@@ -168,7 +168,7 @@ def test_html_takes_the_theme_s_colours():
     html = replace(WRONG, difference=gap([1, 2], [1, 3]))._repr_html_()
     colours = re.findall(r"(?<![-\w])(?:color|background(?:-color)?):([^;\"]+)", html)
 
-    assert {"inherit", "none", look.BLUE, look.ORANGE, look.GREY} == set(colours)
+    assert {"inherit", "none", report_html.BLUE, report_html.ORANGE, report_html.GREY} == set(colours)
 
 
 def test_a_verdict_looks_the_same_every_time():
@@ -187,8 +187,15 @@ def test_the_picture_shows_where_arrays_differ():
     text = picture(gap([[1, 2, 3], [4, np.nan, np.inf]], [[1, 2, 0], [4, 5, 6]]))
     width, height, colours = squares(text)
 
-    assert (3 * look.SIDE, 2 * look.SIDE) == (width, height)
-    assert [look.BLUE, look.BLUE, look.ORANGE, look.BLUE, look.GREY, look.GREY] == colours
+    assert (3 * report_html.SIDE, 2 * report_html.SIDE) == (width, height)
+    assert [
+        report_html.BLUE,
+        report_html.BLUE,
+        report_html.ORANGE,
+        report_html.BLUE,
+        report_html.GREY,
+        report_html.GREY,
+    ] == colours
     assert "3 of 6 entries are wrong" == Page(text).attributes["img"][0]["alt"]
 
 
@@ -198,19 +205,21 @@ def test_squares_differ_in_form_and_stay_in_their_places():
     svg = ElementTree.fromstring(base64.b64decode(re.search(r"base64,([^\"]+)", text)[1]))
     rects = [node for node in svg if node.tag.endswith("rect")]
     crosses = [node for node in svg if node.tag.endswith("path")]
-    cells = [(int(r.get("y")) // look.SIDE, int(r.get("x")) // look.SIDE) for r in rects]
-    ends = [(int(r.get(a)) + int(r.get(b))) % look.SIDE for r in rects for a, b in (("x", "width"), ("y", "height"))]
+    cells = [(int(r.get("y")) // report_html.SIDE, int(r.get("x")) // report_html.SIDE) for r in rects]
+    ends = [
+        (int(r.get(a)) + int(r.get(b))) % report_html.SIDE for r in rects for a, b in (("x", "width"), ("y", "height"))
+    ]
 
     assert [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] == cells
-    assert {look.SIDE - 1, look.SIDE - 2} == set(ends)
+    assert {report_html.SIDE - 1, report_html.SIDE - 2} == set(ends)
     assert ["none"] == [r.get("fill") for r in rects if r.get("stroke")]
     assert 1 == len(crosses)
-    assert crosses[0].get("d").startswith(f"M{look.SIDE + 3} 3l")
+    assert crosses[0].get("d").startswith(f"M{report_html.SIDE + 3} 3l")
 
 
 def test_nan_where_nan_is_right_is_right():
     """A NaN that is asked for is no missing entry."""
-    assert [look.BLUE, look.ORANGE] == squares(picture(gap([np.nan, 1], [np.nan, 2])))[2]
+    assert [report_html.BLUE, report_html.ORANGE] == squares(picture(gap([np.nan, 1], [np.nan, 2])))[2]
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 3, 4), (2, 2, 2, 2), (1, 5), (5, 1)])
@@ -218,8 +227,8 @@ def test_every_shape_has_a_picture(shape):
     """A vector is a row, and the first axes of a larger array are stacked."""
     width, height, colours = squares(picture(gap(np.ones(shape), np.zeros(shape))))
 
-    assert (shape[-1] * look.SIDE, np.prod(shape[:-1], dtype=int) * look.SIDE) == (width, height)
-    assert [look.ORANGE] * int(np.prod(shape)) == colours
+    assert (shape[-1] * report_html.SIDE, np.prod(shape[:-1], dtype=int) * report_html.SIDE) == (width, height)
+    assert [report_html.ORANGE] * int(np.prod(shape)) == colours
 
 
 def test_a_single_number_needs_no_picture():
@@ -246,8 +255,8 @@ def test_a_large_array_is_cut_to_where_it_is_wrong(row, column, words):
     got[row, column] = 1
     text = picture(gap(got, np.zeros((50, 40))))
 
-    assert 1 == squares(text)[2].count(look.ORANGE)
-    assert look.MAX_ROWS * look.MAX_COLUMNS == len(squares(text)[2])
+    assert 1 == squares(text)[2].count(report_html.ORANGE)
+    assert report_html.MAX_ROWS * report_html.MAX_COLUMNS == len(squares(text)[2])
     assert words in text
     assert "1 of 2000 entries are wrong" in text
 

@@ -3,7 +3,7 @@
 import html
 import re
 
-from utils.classroom import formula
+from utils.classroom import formula_svg
 
 STYLE = """
 :root{--text:#222;--soft:#555;--back:#fff;--box:#f5f5f5;--line:#ccc;--empty:#e6e6e6;
@@ -62,7 +62,7 @@ _INLINE = re.compile(
 
 def _inline(match: re.Match) -> str:
     if match["tex"]:
-        return formula.drawn(html.unescape(match["tex"]))
+        return formula_svg.drawn(html.unescape(match["tex"]))
     tag, text = next((tag, match[tag]) for tag in ("code", "strong", "stress") if match[tag])
     tag = {"strong": "b", "stress": "i"}.get(tag, tag)
     return f"<{tag}>{text}</{tag}>"

@@ -1,4 +1,4 @@
-"""`course class`: a teacher's verbs."""
+"""`course class`, a teacher's verbs: the group and `grade`; the others are in `gradebook.py` and `cohort.py`."""
 
 import os
 import sys

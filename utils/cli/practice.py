@@ -1,4 +1,4 @@
-"""`course next`, `course plan`, `course review`, `course solution`: what to do now, and what comes back."""
+"""`course next`, `plan`, `review`, `deck` and `solution`: what to do now, and what comes back."""
 
 import gc
 import sys

@@ -12,34 +12,34 @@ from typing import Any
 import numpy as np
 
 from utils.grading import run, slips
-from utils.grading.trial import Change, Trial, clock
+from utils.grading.answered import Answered, Change, clock
 
 SECONDS = 0.04  # of the processor, that a search takes at most
 FEW = 4  # cases that ask for values: fewer cannot tell one pair of slips from another
 
 
-def named(trial: Trial, seconds: float = SECONDS) -> tuple[str, str] | None:
+def named(answer: Answered, seconds: float = SECONDS) -> tuple[str, str] | None:
     """(what the answer does, advice), where one change of the arguments explains every case; else None."""
-    deadline, right = clock() + seconds, _right(trial)
-    for words, advice, change in changes([ref.inputs for _, ref in trial.asked], right) if right else ():
-        if trial.explained(right, change):
+    deadline, right = clock() + seconds, _right(answer)
+    for words, advice, change in changes([ref.inputs for _, ref in answer.asked], right) if right else ():
+        if answer.explained(right, change):
             return words, advice
         if clock() > deadline:
             break
     return None
 
 
-def two(trial: Trial, seconds: float = SECONDS) -> tuple[str, str] | None:
+def two(answer: Answered, seconds: float = SECONDS) -> tuple[str, str] | None:
     """A listed mistake and a slip besides, together; only where cases are many enough to tell."""
-    deadline, right = clock() + seconds, _right(trial)
-    if len(trial.asked) < FEW or right is None:
+    deadline, right = clock() + seconds, _right(answer)
+    if len(answer.asked) < FEW or right is None:
         return None
-    tried = list(changes([ref.inputs for _, ref in trial.asked], right))
-    for mistake in trial.exercise.mistakes:
+    tried = list(changes([ref.inputs for _, ref in answer.asked], right))
+    for mistake in answer.exercise.mistakes:
         for words, advice, change in tried:
             if clock() > deadline:
                 return None
-            if trial.explained(mistake.wrong, change):
+            if answer.explained(mistake.wrong, change):
                 return f"two slips: {mistake.name}; and {words}", f"{mistake.advice} {advice}"
     return None
 
@@ -143,12 +143,12 @@ def _alike(one: Any, other: Any) -> bool:
     return type(one) is type(other) and type(one) in (int, float)
 
 
-def _right(trial: Trial) -> Callable | None:
+def _right(answer: Answered) -> Callable | None:
     """A right answer that can be run here, without the import of what the answer itself does not need."""
-    for function in trial.exercise.accepts:
+    for function in answer.exercise.accepts:
         if not _heavy(function) and all(
-            trial.right(run.outcome(function, trial.exercise, ref.inputs, watch=False), ref)
-            for _, ref in trial.asked[:2]
+            answer.right(run.outcome(function, answer.exercise, ref.inputs, watch=False), ref)
+            for _, ref in answer.asked[:2]
         ):
             return function
     return None

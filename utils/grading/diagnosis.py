@@ -7,11 +7,11 @@ import numpy as np
 
 from utils.grading import asif, recognise, slips
 from utils.grading import pairs as listed_pairs
+from utils.grading.answered import Answered, Pairs
 from utils.grading.compare import Difference
 from utils.grading.reference import RAISES, Reference
 from utils.grading.run import Failure, Outcome
 from utils.grading.spec import Exercise
-from utils.grading.trial import Pairs, Trial
 
 Finding = Failure | tuple[str, Difference] | None  # why a case failed: no value, or the named value that is wrong
 
@@ -75,32 +75,32 @@ def _values_wrong(exercise: Exercise, pairs: Pairs, findings: list[Finding], wro
     mistake = recognise.recognise(exercise, pairs, wrong)
     if mistake:
         return mistake.name, mistake.advice
-    trial = Trial(exercise, pairs)
-    if not trial.possible:
+    answer = Answered(exercise, pairs)
+    if not answer.possible:
         return None
     try:
-        return _slip(trial, findings, wrong)
+        return _slip(answer, findings, wrong)
     except Exception:  # whatever an answer returned, it gets its verdict
         return None
 
 
-def _slip(trial: Trial, findings: list[Finding], wrong: list[int]) -> tuple[str, str] | None:
+def _slip(answer: Answered, findings: list[Finding], wrong: list[int]) -> tuple[str, str] | None:
     """A slip that no list of the exercise's has, or two together."""
-    seen = [slips.Seen(outcome.values, ref.values, not trial.right(outcome, ref)) for outcome, ref in trial.asked]
-    slip = slips.named(trial.exercise, seen)
+    seen = [slips.Seen(outcome.values, ref.values, not answer.right(outcome, ref)) for outcome, ref in answer.asked]
+    slip = slips.named(answer.exercise, seen)
     if slip:
         return slip, ""
-    if len(trial.wrong_names) == 1 and not any(_changed(findings[i]) for i in wrong):
-        factor = recognise.factor([findings[i] for i in wrong], [trial.pairs[i][1] for i in wrong])
+    if len(answer.wrong_names) == 1 and not any(_changed(findings[i]) for i in wrong):
+        factor = recognise.factor([findings[i] for i in wrong], [answer.pairs[i][1] for i in wrong])
         if factor:
             return factor, ""
-    return asif.named(trial) or listed_pairs.by_value(trial) or listed_pairs.named(trial) or _left_over(trial)
+    return asif.named(answer) or listed_pairs.by_value(answer) or listed_pairs.named(answer) or _left_over(answer)
 
 
-def _left_over(trial: Trial) -> tuple[str, str] | None:
+def _left_over(answer: Answered) -> tuple[str, str] | None:
     """Parameters of a module that are too many or missing in every case, counted as arrays and as numbers."""
     over = []
-    for outcome, ref in trial.asked:
+    for outcome, ref in answer.asked:
         got, want = (values.get("parameters") for values in (outcome.values, ref.values))
         arrays = [np.size(values.get("parameter gradients", 0)) for values in (outcome.values, ref.values)]
         if type(got) is not int or type(want) is not int or (arrays[0] - arrays[1]) * (got - want) <= 0:
@@ -119,10 +119,10 @@ def _left_over(trial: Trial) -> tuple[str, str] | None:
 
 def thorough(exercise: Exercise, pairs: Pairs, seconds: float) -> Diagnosis | None:
     """Two slips in an answer for which `of` has no name, searched for longer."""
-    trial = Trial(exercise, [_on_copies(pair) for pair in pairs])
-    if not trial.possible:
+    answer = Answered(exercise, [_on_copies(pair) for pair in pairs])
+    if not answer.possible:
         return None
-    found = listed_pairs.named(trial, seconds / 2, thorough=True) or asif.two(trial, seconds / 2)
+    found = listed_pairs.named(answer, seconds / 2, thorough=True) or asif.two(answer, seconds / 2)
     return Diagnosis(*found) if found else None
 
 

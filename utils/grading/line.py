@@ -17,7 +17,7 @@ from utils.grading.edits import TICK, Edit, edits, origin
 from utils.grading.run import Outcome
 from utils.grading.spec import Exercise
 
-SECONDS = 1.0
+SECONDS = 1.0  # unless told otherwise: for a hint, judge.py shares a second out between this and two slips
 FIRST = 0.75  # of that for a single edit, where others may be one of two
 PROBES = 3  # failing cases on which every edit is tried
 MOST = 12  # edits that are tried with a second one

@@ -11,43 +11,43 @@ from collections.abc import Iterator
 import numpy as np
 
 from utils.grading import fingerprint, parts, recognise, reference, run
+from utils.grading.answered import Answered, clock
 from utils.grading.run import Outcome
 from utils.grading.spec import Exercise, Mistake
-from utils.grading.trial import Trial, clock
 
 Found = tuple[str, str]  # (name, advice)
 SECONDS = 0.05
 FEW = 4  # cases that ask for a value: with fewer, too much explains an answer
 
 
-def named(trial: Trial, seconds: float = SECONDS, thorough: bool = False) -> Found | None:
+def named(answer: Answered, seconds: float = SECONDS, thorough: bool = False) -> Found | None:
     """(both names, both advices), or None. `thorough` also tries the pairs that fingerprints speak against."""
-    if len(trial.asked) < FEW:
+    if len(answer.asked) < FEW:
         return None
     deadline, found = clock() + seconds, []
-    for one, other in _likely(trial, thorough):
-        both = _together(trial.exercise, one, other)
-        if both and trial.explained(both):
+    for one, other in _likely(answer, thorough):
+        both = _together(answer.exercise, one, other)
+        if both and answer.explained(both):
             found.append((one, other))
         if clock() > deadline or len(found) > 3:
             break
-    return _words(trial.exercise, found) if found else None
+    return _words(answer.exercise, found) if found else None
 
 
-def by_value(trial: Trial) -> Found | None:
+def by_value(answer: Answered) -> Found | None:
     """Two slips in an answer of several values: one listed mistake for each value that is wrong."""
-    wrong, recorded = trial.wrong_names, recognise.prints_of(trial.exercise, len(trial.pairs))
+    wrong, recorded = answer.wrong_names, recognise.prints_of(answer.exercise, len(answer.pairs))
     if len(wrong) < 2 or recorded is None:
         return None
-    names = recognise.value_names(trial.exercise)
-    mine = fingerprint.of([outcome for outcome, _ in trial.pairs], names)
-    agrees = fingerprint.agreeing_values(mine, recorded, trial.exercise.rtol, trial.exercise.atol)[:, _asked(trial)]
+    names = recognise.value_names(answer.exercise)
+    mine = fingerprint.of([outcome for outcome, _ in answer.pairs], names)
+    agrees = fingerprint.agreeing_values(mine, recorded, answer.exercise.rtol, answer.exercise.atol)[:, _asked(answer)]
     found: dict[str, Mistake] = {}
     for name in wrong:
         places = np.flatnonzero(agrees[:, :, names.index(name)].all(axis=1))
-        listed = [trial.exercise.mistakes[place] for place in places]
+        listed = [answer.exercise.mistakes[place] for place in places]
         listed.sort(key=lambda mistake: all(mistake is not other for other in found.values()))
-        mistake = next((mistake for mistake in listed if _gives(trial, mistake, name)), None)
+        mistake = next((mistake for mistake in listed if _gives(answer, mistake, name)), None)
         if mistake is None:
             return None
         found[name] = mistake
@@ -62,17 +62,17 @@ def _values_words(found: dict[str, Mistake]) -> Found:
     return f"two slips: {'; and '.join(words)}", " ".join(dict.fromkeys(mistake.advice for mistake in mistakes))
 
 
-def _gives(trial: Trial, mistake: Mistake, name: str) -> bool:
+def _gives(answer: Answered, mistake: Mistake, name: str) -> bool:
     """Does the mistake give that value as the answer did, on all cases?"""
-    for outcome, ref in trial.asked:
-        theirs = run.outcome(mistake.wrong, trial.exercise, ref.inputs, watch=False).values
-        if theirs is None or name not in theirs or not trial.same(outcome.values.get(name), theirs[name]):
+    for outcome, ref in answer.asked:
+        theirs = run.outcome(mistake.wrong, answer.exercise, ref.inputs, watch=False).values
+        if theirs is None or name not in theirs or not answer.same(outcome.values.get(name), theirs[name]):
             return False
     return True
 
 
-def _asked(trial: Trial) -> list[int]:
-    return [index for index, (_, ref) in enumerate(trial.pairs) if reference.RAISES not in ref.values]
+def _asked(answer: Answered) -> list[int]:
+    return [index for index, (_, ref) in enumerate(answer.pairs) if reference.RAISES not in ref.values]
 
 
 def _words(exercise: Exercise, found: list[tuple[int, int]]) -> Found:
@@ -86,15 +86,15 @@ def _words(exercise: Exercise, found: list[tuple[int, int]]) -> Found:
     return names, " ".join(dict.fromkeys(mistake.advice for mistake in listed[:2]))
 
 
-def _likely(trial: Trial, thorough: bool) -> Iterator[tuple[int, int]]:
+def _likely(answer: Answered, thorough: bool) -> Iterator[tuple[int, int]]:
     """Pairs of places in the list, those first that most of the cases speak for."""
-    recorded = recognise.prints_of(trial.exercise, len(trial.pairs))
+    recorded = recognise.prints_of(answer.exercise, len(answer.pairs))
     if recorded is None:
         return
-    names, asked = recognise.value_names(trial.exercise), _asked(trial)
-    rtol, atol = trial.exercise.rtol, trial.exercise.atol
-    mine = fingerprint.of([outcome for outcome, _ in trial.pairs], names)
-    right = fingerprint.of([Outcome(ref.values, None, "") for _, ref in trial.pairs], names)
+    names, asked = recognise.value_names(answer.exercise), _asked(answer)
+    rtol, atol = answer.exercise.rtol, answer.exercise.atol
+    mine = fingerprint.of([outcome for outcome, _ in answer.pairs], names)
+    right = fingerprint.of([Outcome(ref.values, None, "") for _, ref in answer.pairs], names)
     agrees = fingerprint.agreeing(mine, recorded, rtol, atol)[:, asked].astype(int)
     inert = fingerprint.agreeing(right, recorded, rtol, atol)[:, asked].astype(int)
     against = (1 - agrees) @ inert.T  # cases where the one differs from the answer though the other changes nothing

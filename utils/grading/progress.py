@@ -6,6 +6,8 @@ One JSON object a line, two kinds of them: an attempt has `exercise` and `status
 ("opened", "hint", "gave up", …), so that readers of attempts, older ones too, pass it over.
 Every entry starts with a line break of its own, so that a line torn by a crash spoils no other, and is written by one
 call, so that several notebooks may check at once.
+
+What places and dates a log's entries is here, too: the course's folder (`root`, COURSE_HOME) and the clock (`now`).
 """
 
 import json

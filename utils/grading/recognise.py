@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from utils.grading import catalogue, fingerprint, reference, run
+from utils.grading.answered import Pairs
 from utils.grading.compare import Difference, same
 from utils.grading.reference import Reference
 from utils.grading.run import Outcome
 from utils.grading.spec import Exercise, Mistake
-from utils.grading.trial import Pairs
 
 Proposal = tuple[int, np.ndarray, np.ndarray]  # place in the list; for each case: agrees for certain, may agree
 TRIED = 3  # so many failing cases a mistake is run on beside those that its print leaves open: the others cost more

@@ -1,4 +1,4 @@
-"""A verdict as text and as JSON; as HTML in `look.py`."""
+"""A verdict as text and as JSON; as HTML in `report_html.py`."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class Report:
         return self.to_text()
 
     def _repr_html_(self) -> str:
-        from utils.grading import look  # only a notebook needs it
+        from utils.grading import report_html  # only a notebook needs it
 
-        return look.verdict(self, f"{self.exercise} · {self._status_words()}")
+        return report_html.verdict(self, f"{self.exercise} · {self._status_words()}")
 
 
 def _wrapped(lead: str, text: str) -> list[str]:

@@ -3,8 +3,9 @@
 here (judge)  ──job: source, inputs──►  worker (warm: NumPy, perhaps torch)  ──fork──►  child (the learner's code)
               ◄──outcomes: arrays────                                        ◄──pipe──
 
-One child takes a file apart, one runs each exercise. A child gets inputs, never answers, neither as numbers nor as
-code, and sends back plain arrays. A wall against accidents and short cuts, not against malice.
+`Worker` is this end of it; the worker process is `server.py`, or `spawning.py` where nothing forks, and `child.py` is
+what its children do: one takes a file apart, one runs each exercise. A child gets inputs, never answers, neither as
+numbers nor as code, and sends back plain arrays. A wall against accidents and short cuts, not against malice.
 """
 
 import functools

@@ -1,4 +1,7 @@
-"""work/: one notebook a question, and no script beside it that jupytext could take for the notebook's newer half."""
+"""The learner's notebooks in work/: copied there, brought up to date, backed up, put back to the blank.
+
+One notebook a question, and no script beside it that jupytext could take for the notebook's newer half.
+"""
 
 import json
 import shutil

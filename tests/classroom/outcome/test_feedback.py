@@ -123,7 +123,7 @@ def test_a_site_that_is_no_address_is_refused(course, out, row):
 
 def test_every_formula_of_a_hint_is_drawn():
     """By matplotlib's TeX; the one matrix of the course stays as TeX."""
-    from utils.classroom.formula import drawn
+    from utils.classroom.formula_svg import drawn
 
     texts = [text for name in feedback.catalogue.exercise_names() for text in feedback.hints(name)]
     formulas = {tex for text in texts for tex in re.findall(r"\$\$?([^$]+)\$\$?", text)}

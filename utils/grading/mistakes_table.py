@@ -1,4 +1,4 @@
-"""The common mistakes of one exercise, as text and as HTML."""
+"""The table of `common_mistakes(f)`: an exercise's mistakes by what to do instead, as text and as HTML."""
 
 import html
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Functions tried against what an answer gave: does one give the very same on every case that asks for values?"""
+"""What an answer gave, and whether a function explains it: gives the very same on every case that asks for values."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _NOT_THERE = (TypeError, ValueError, ZeroDivisionError, OverflowError, IndexErro
 
 
 @dataclass(frozen=True)
-class Trial:
+class Answered:
     """An answer's outcomes on the cases that ask for values."""
 
     exercise: Exercise
