@@ -44,7 +44,7 @@
 # | v4 | Szegedy et al. 2016 | pure Inception, larger and more uniform; a new stem; no residual connections |
 # | Inception-ResNet-v1, v2 | the same paper as v4 | the branches are *added* to the input; linear 1×1; scaling |
 #
-# "v1 replaces some of GoogLeNet's convolutions" is a circle: GoogLeNet *is* v1.
+# Do not say "v1 replaces some of GoogLeNet's convolutions": GoogLeNet *is* v1.
 # GoogLeNet won ILSVRC 2014 with 6.67 % top-5 error; VGG came second with 7.3 %.
 
 # %% [markdown]
@@ -97,7 +97,7 @@ plt.show()
 # Three see 7, for **27/49** of a 7×7.
 # Each has its own nonlinearity.
 #
-# BN-Inception normalises the input of *every* nonlinearity, not "the input": there are as many batch norms as convolutions.
+# BN-Inception normalises the input of *every* nonlinearity, not only the network's input: there are as many batch norms as convolutions.
 
 # %% [markdown]
 # ### The four design principles behind version 3
@@ -160,7 +160,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** The 1×1 *after* the branches exists here only.
-# "v4 swapped the order of 1×1 and 3×3", which one sometimes hears, may come from here: version 4's own modules reduce first, as all others do.
+# "v4 swapped the order of 1×1 and 3×3", which one sometimes hears, may come from here. It is wrong for version 4: its modules reduce first, as all others do.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the other modules, drawn
@@ -520,7 +520,7 @@ for name, net in yours.items():
 # %% [markdown]
 # **Takeaway.** To the last parameter. The two auxiliary heads weigh nearly as much as the network they help.
 # Global average pooling turns 7×7×1024 into 1024 numbers, so one linear layer of a million weights is enough at the end;
-# it has nothing to overfit with, which is how "Network in Network" (2013) argued for it. AlexNet's and VGG's linear layers hold most of their weights.
+# the averaging itself has no weights that could overfit, which is how "Network in Network" (2013) argued for it. AlexNet's and VGG's linear layers hold most of their weights.
 
 # %% [markdown]
 # ### What the 1×1 saves in each of the nine modules
@@ -563,7 +563,7 @@ ax.grid(False, axis="x")
 plt.show()
 
 # %% [markdown]
-# **Takeaway.** The 5×5 gains most, a factor of 7 to 21; the 3×3 gains 2 to 4.
+# **Takeaway.** The 5×5 gains most, a factor of 7 to 21; the 3×3 gains 1.7 to 4.
 # The paper's budget was 1.5 G. Without reductions the network would cost nearly three times that.
 
 # %% [markdown] tags=["deeper"]
@@ -587,14 +587,14 @@ for name, net in zoo.items():
 # The factorised "v2" of the Rethinking paper is missing: no file of it is public that we could count.
 # For v3 the paper prints 4.8 G and the released model has 5.7 G.
 # The errors come from different protocols: do not subtract them.
-# ("Non-blacklisted images": the Inception papers left out about 1,700 of the 50,000 validation images, whose bounding boxes were poor. That lowers the top-1 error by about 0.3.)
+# ("Without the blacklist": these papers' evaluations left out about 1,700 of the 50,000 validation images, whose bounding boxes were poor. By the v4 paper's account that lowers the top-1 error by about 0.3.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: can every kernel be factorised?
 #
 # With nothing between the two, $1\times n$ then $n\times1$ has the kernel $u v^{\mathsf T}$, a matrix of rank 1.
 # The singular value decomposition gives the best such matrix, and what is left over.
-# Four kernels of 7×7. Which of them would you expect to survive?
+# Four kernels of 7×7. Which of them would you expect to be kept exactly?
 
 # %% tags=["deeper"]
 grid = np.arange(-3, 4)
@@ -622,7 +622,7 @@ print(f"500 random kernels: {np.mean(many):.0%} on average, {np.min(many):.0%} a
 
 # %% tags=["nbval-ignore-output", "deeper", "hide-input"]
 rebuilt = {name: np.outer(*best_rank_one(kernel)[:2]) for name, kernel in kernels.items()}
-plots.images([*kernels.values(), *rebuilt.values()], "Only a rank-1 kernel survives 1×7 and 7×1", columns=4,
+plots.images([*kernels.values(), *rebuilt.values()], "1×7 and 7×1 keep only a rank-1 kernel exactly", columns=4,
              titles=[*kernels, *(f"rank 1: {errors[name]:.0%} error" for name in kernels)])
 plt.show()
 
@@ -695,7 +695,7 @@ plt.show()
 # The real GoogLeNet, full size, from your modules, with two photographs at its input.
 # How much larger does the gradient at each module become when the heads' losses are added, with the paper's weight 0.3?
 # Four nets: torch's default initialisation; Xavier's in Caffe's version (variance 1/fan-in), which its GoogLeNet used; He's; and your `InceptionV2` with batch norm in place of `InceptionV1`.
-# (Xavier and He choose the spread of the first weights so that signals keep their size: question 43. torch's default for a convolution makes them shrink by $1/\sqrt3$ a layer.)
+# (He chooses the spread of the first weights so that signals keep their size through ReLUs: question 43. Caffe's Xavier has half of that variance, torch's default for a convolution a sixth.)
 
 # %% tags=["deeper"]
 china, flower = data.photos()
@@ -753,8 +753,9 @@ plt.show()
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** The dotted lines are the modules that carry a head, 4a and 4d.
 # With torch's weak default the gradient dies on its way to 3a, and the heads make it more than thirty times as large.
-# With the initialisation of 2014 it fades by a factor of 25 or so, and the heads make it two or three times as large: a help, not a rescue.
-# With He initialisation or batch norm there is nothing to help.
+# With the initialisation of 2014 it fades by a factor of 25 or so, and the heads make it two or three times as large: a help, but not a necessity.
+# With He initialisation or batch norm the heads change almost nothing.
+# (One seed and two photographs, before training.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: a trap, torchvision's GoogLeNet
@@ -778,7 +779,7 @@ for title, name in {"the paper's": "googlenet", "torchvision's": "googlenet-torc
 models.PAPERS["rethinking"]
 
 # %% [markdown]
-# Architecture gives more than the training tricks (29.0 → 23.4 against 23.4 → 22.8), but these are not nothing.
+# Architecture and batch norm give more (29.0 → 23.4) than RMSProp and label smoothing (23.4 → 22.8), but these help too.
 #
 # ### "Inception v4 is Inception plus residual connections"
 #
@@ -837,7 +838,7 @@ trial(
 # %% [markdown]
 # ### "A factorised convolution computes the same, only cheaper"
 #
-# $1\times7$ then $7\times1$ with nothing between has a kernel of rank 1. A blur survives that exactly; a diagonal edge does not (the deeper part above computes it).
+# $1\times7$ then $7\times1$ with nothing between has a kernel of rank 1. A blur can be written so exactly; a diagonal edge cannot (the deeper part above computes it).
 # Two 3×3 for a 5×5 are no identity either, and the ReLU between them is deliberate:
 
 # %%
@@ -867,7 +868,7 @@ trial(
 # %% [markdown]
 # At the very end the net with heads gets a little ahead, so the authors call the heads a *regulariser*; batch norm inside the head is worth 0.4 points (the table's last row).
 # And vanishing gradients, the reason given in 2014? The deeper part above measures a full-size GoogLeNet without batch norm.
-# With Xavier initialisation, as in 2014, the heads make the gradient at module 3a two or three times as large. They rescue it only where the initial weights are much too small.
+# With Caffe's Xavier initialisation the heads make the gradient at module 3a two or three times as large. Only with much smaller initial weights (torch's default) did they make a large difference.
 
 # %% [markdown]
 # ### "Residual branches must be scaled, or training is unstable"
@@ -890,7 +891,7 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "From v1 to v4 the top-1 error fell from 29 to 20 percent.
+# "From v1 to v4 the one-crop top-1 error fell from 29 to about 20 percent.
 # v1 puts 1×1, 3×3, 5×5 and pooling side by side, and pays for it with 1×1 reductions.
 # v2 adds batch norm and makes the 5×5 two 3×3.
 # v3 adds 1×7 with 7×1, label smoothing and RMSProp.
@@ -899,7 +900,7 @@ trial(
 #
 # ### 三十秒回答
 #
-# "从 v1 到 v4,top-1 错误率从 29% 降到 20%。
+# "从 v1 到 v4,top-1 错误率从 29% 降到 20% 左右。
 # v1 把 1×1、3×3、5×5 和池化并联,用 1×1 降维省计算。
 # v2 加上 BN,把 5×5 换成两个 3×3。
 # v3 加 1×7 接 7×1、标签平滑和 RMSProp。
@@ -917,12 +918,12 @@ trial(
 #   Or the factorised net of the Rethinking paper, 23.4 %.
 # - **v3, 2015.** Input 299. A module for each map size: 35×35 with small square kernels; 17×17 with 1×7 and 7×1 in series, 2/7 of the cost;
 #   8×8 with 1×3 and 3×1 side by side. The stem's 7×7 becomes three 3×3. Grid reduction: a convolution of stride 2 beside a pool.
-#   Label smoothing 0.1, RMSProp, batch norm in the auxiliary head. 23.8 M parameters, 21.2 %.
+#   Label smoothing 0.1, RMSProp, batch norm in the auxiliary head. 23.8 M parameters, 21.2 % (one crop, as the others).
 # - **v4, 2016.** The same ideas, made uniform, a new stem, 42.7 M parameters, 20.0 %. No residual connection.
 # - **Inception-ResNet, same paper.** Branches as a residual, a linear 1×1 back to the input's width, times 0.1 to 0.3, add, ReLU. Faster training;
-#   19.9 against 20.0 % at equal cost.
-# - **Two corrections.** Factorising is not exact: only rank-1 kernels survive.
-#   And auxiliary heads turned out to be regularisers; they rescue gradients only where the initial weights are much too small.
+#   19.9 against 20.0 % at about the same cost.
+# - **Two corrections.** Factorising is not exact: only rank-1 kernels can be written as 1×n and n×1.
+#   And in the v3 paper the authors call the auxiliary heads regularisers: they did not speed up the early training.
 
 # %% [markdown]
 # ## Follow-ups
@@ -932,7 +933,8 @@ trial(
 # Higher learning rate, no dropout, weaker L2, faster decay of the learning rate, no local response normalisation, better shuffling,
 # fewer photometric distortions (BN paper §4.2.1).
 # Most follow from batch norm allowing larger steps and regularising a little.
-# The last two follow from training being shorter: each image is seen fewer times, so it should be a real one, and its batch should be a new mixture each time.
+# Fewer distortions, because training is shorter: each image is seen fewer times, so it should look real.
+# Better shuffling, so that an image meets other images in its batch each time; the authors link its gain to batch norm as a regulariser.
 #
 # </details>
 #
@@ -948,7 +950,7 @@ trial(
 #
 # The paper only reports that it does (§3.2).
 # A plausible reading: early filters are oriented edges and textures, and a diagonal one has no rank-1 form.
-# Later channels are already abstract, and with many of them the restriction to rank $C$ of $7C$ hurts less.
+# Later channels are more abstract, and the restriction to rank $C$ of $7C$ may hurt less there. We did not test this.
 #
 # </details>
 #
