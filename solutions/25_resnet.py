@@ -50,7 +50,7 @@
 #
 # Say a few layers should compute $H(x)$. Let them compute $F(x) = H(x) - x$ and add $x$ afterwards: $y = x + F(x)$.
 # To copy, the layers now only have to output zero.
-# And they do stay near it: the paper measures smaller layer responses in ResNets than in plain nets, and smaller ones the deeper the net is (Fig. 7).
+# The paper's measurements fit this: on CIFAR-10 the layers of ResNets respond less strongly than those of plain nets, and less the deeper the net is (Fig. 7).
 #
 # With shortcuts 34 layers reached 25.03 % (option A, no extra parameters), below both plain nets.
 # 152 layers won ILSVRC 2015, with 3.57 % top-5 for an ensemble.
@@ -86,7 +86,7 @@ plt.show()
 #
 # - **The stem.** A 7×7 with stride 2 and a 3×3 max pooling with stride 2 bring 224×224 pixels down to 56×56 before the first block: with 16 times fewer positions the blocks are affordable.
 #   Later versions repair its coarseness: *ResNet-C* takes three 3×3 for the 7×7; *ResNet-D* also puts an average pooling before the 1×1 of each projection, which would otherwise look at one pixel in four.
-# - **The end.** Global average pooling and one linear layer. No hidden dense layers, so there is nothing that needs dropout: batch norm regularises a little, and the paper uses none.
+# - **The end.** Global average pooling and one linear layer, no hidden dense layers. The paper uses no dropout; batch norm regularises a little.
 
 # %% [markdown]
 # ### Forward: a sum
@@ -111,9 +111,9 @@ plt.show()
 # = \frac{\partial E}{\partial x_L}\left(I + \frac{\partial}{\partial x_l}\sum_{i=l}^{L-1} F_i(x_i)\right)
 # $$
 #
-# The first term carries the gradient of the deep layer to the shallow one as it is: no weight stands in its way.
-# It could only be lost if the second term were $-I$.
-# The paper's argument is that this will not be so for all samples of a batch.
+# The first term carries the gradient of the deep layer to the shallow one as it is: it is multiplied by no weight.
+# It is lost only where the second term cancels it, that is, where the branches together return minus this gradient.
+# The paper argues that this is unlikely for all samples of a batch at once.
 # That is an argument, not a proof.
 
 # %% [markdown]
@@ -144,8 +144,8 @@ plt.show()
 # The right one, with $P$ the product above: by the triangle inequality $\lVert (I+J)^{\mathsf T}v\rVert \ge \lVert v\rVert - \lVert J^{\mathsf T}v\rVert \ge (1-c)\lVert v\rVert$,
 # and in the same way at most $(1+c)\lVert v\rVert$; then block after block.
 #
-# So a plain chain with $c < 1$ loses everything. A residual chain is safe while $n\,c$, the Jacobians *together*, stays near 1 or below:
-# $(1 - 0.2)^{20} = 0.01$, so small Jacobians alone are not enough. And a shortcut does not keep a gradient from *growing*.
+# So in a plain chain with $c < 1$ the gradient falls at least as fast as $c^n$. A residual chain is safe while $n\,c$, the norms of all Jacobians *together*, stays near 1 or below.
+# Small Jacobians alone are not enough: $(1 - 0.2)^{20} = 0.01$. And a shortcut does not keep a gradient from *growing*.
 
 # %% [markdown]
 # ### Why exactly one times $x$?
@@ -158,7 +158,7 @@ plt.show()
 # $$
 #
 # The identity has the factor $\lambda^{L-l}$ (with a λ of its own for each block: their product; eq. 6–8).
-# Below 1 it vanishes, above 1 it explodes.
+# With many blocks it vanishes for λ clearly below 1 and explodes for λ clearly above 1.
 #
 # The net of 2015 has even $\lambda = 1$ only approximately: a ReLU follows the addition, and it sets entries of the shortcut to zero.
 # Taking it out of the way is version 2, question 26.
@@ -174,7 +174,7 @@ plt.show()
 # | B | identity | 1×1 convolution with the block's stride, BN | a few |
 # | C | 1×1 convolution, BN | 1×1 convolution, BN | many |
 #
-# B is what everybody uses and what you write below.
+# B is the usual choice, and what you write below.
 
 # %% [markdown]
 # ### The bottleneck's arithmetic
@@ -397,7 +397,7 @@ for depth, net in resnets.items():
     expect(count == printed)
 
 # %% [markdown]
-# **Takeaway.** ResNet-34 and ResNet-50 have the same number of blocks, and nearly the same cost and size.
+# **Takeaway.** ResNet-34 and ResNet-50 have the same number of blocks, and similar cost and size (3.7 and 4.1 G, 22 and 26 million).
 # The 16 extra layers come from the bottleneck: three convolutions a block where there were two.
 
 # %% [markdown]
@@ -407,7 +407,7 @@ for depth, net in resnets.items():
 # That is $6n + 2$ layers: 20 for $n = 3$, 56 for $n = 9$, as in the paper's §4.2.
 # The plain nets have the same convolutions and the same batch norms; only the addition is missing.
 # Each is trained for 200 mini-batches, with SGD and with Adam, at two rates each and from two seeds.
-# Adam divides each parameter's step by the size of its gradients, so with Adam the size of a gradient is no excuse.
+# Adam divides each parameter's step by the size of its gradients, so with Adam a small gradient does not mean a small step.
 #
 # By the argument of the copy, what a shallow net can fit, a deep one can fit too. Does it?
 
@@ -530,13 +530,13 @@ for name, values in norms.items():
 
 # %% tags=["nbval-ignore-output", "hide-input"]
 ax = plots.curves(norms, "blocks between here and the output", "gradient norm",
-                  "Only a shortcut of exactly 1·x keeps the gradient", logy=True)
+                  "Of the four chains only the one with 1·x keeps the gradient", logy=True)
 ax.xaxis.set_major_locator(plt.MultipleLocator(5))
 plt.show()
 
 # %% [markdown]
 # **Takeaway.** The figures are those of the derivation: about $0.2^{20}$, $0.5^{20}$, 1 and $1.5^{20}$.
-# The shortcut's factor decides, and only 1 has a twentieth power that is harmless.
+# The shortcut's factor decides: of these, only 1 has a harmless twentieth power.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: what the bottleneck saves
@@ -588,6 +588,7 @@ plt.show()
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Seen from the gradient this net of 20 layers is a collection of shallow ones.
 # That is the reading of Veit et al. 2016: an ensemble of short paths.
+# It depends on small Jacobians (here their norm is at most 0.2): with larger ones, longer paths count more.
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: how large is the gradient, layer by layer?
@@ -631,10 +632,10 @@ plots.curves(series, "block (the last is next to the loss)", "gradient norm, rel
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** In the plain net *with batch norm*, the one of the 2015 paper, the gradient grows from layer to layer towards the input.
+# **Takeaway.** In the plain net *with batch norm*, the kind that the 2015 paper studies, the gradient grows from layer to layer towards the input.
 # With shortcuts it grows far less.
 # Without batch norm it vanishes here, and even that has another cause: on maps of 2×2 pixels most taps of a 3×3 hit the zeros of the padding.
-# Let the padding wrap round, and He initialisation alone keeps the gradient.
+# With padding that wraps round, He initialisation alone nearly keeps the gradient.
 #
 # Does that contradict the paper, which calls the norms of the plain nets "healthy"? The paper prints no figures; healthy means there: they do not vanish.
 # A growth of 1.15 a layer makes a factor of 100 or so in 34 layers, and of more than a thousand in these 52.
@@ -674,13 +675,13 @@ fig, ax = plt.subplots(figsize=(7.5, 3.6), layout="constrained")
 for (name, values), tint, marker in zip(lesions.items(), (plots.color("wrong"), plots.color("right")), "so", strict=True):
     ax.plot(removable, values, marker, color=tint, markersize=8, label=f"{name}, one block removed")
     ax.axhline(accuracy(trained[name]), color=tint, linestyle="--", linewidth=1.2, label=f"{name}, complete")
-ax.set(xlabel="removed block", ylabel="accuracy", ylim=(0, 1.02), title="A residual net shrugs off a missing block, a plain net breaks")
+ax.set(xlabel="removed block", ylabel="accuracy", ylim=(0, 1.02), title="A residual net loses little without one block, a plain net nearly everything")
 ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** In a plain net every layer waits for exactly the output of the one before it.
-# In a residual net each block adds a correction to something that goes on without it (the lesion study of Veit et al. 2016).
+# **Takeaway.** In a plain net every layer depends on exactly the output of the one before it.
+# In a residual net each block adds a correction to a signal that also passes without it; the first block matters most here. (Veit et al. 2016 removed blocks of trained nets in the same way.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: how clean is the clean path of version 1?
@@ -711,7 +712,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** In version 1 the identity of eq. 5 holds for some entries only.
-# It does not fall like a power of ½, because the sum grows and later blocks change its sign less often.
+# The share does not fall like a power of ½: the sum grows, so later blocks make it negative less often.
 # Version 2 removes the ReLU, and the share is 1 at any depth.
 
 # %% [markdown] tags=["deeper"]
@@ -730,7 +731,7 @@ print("a non-negative x comes out as it went in:", torch.equal(block(x.abs()), x
 print("any other x comes out as relu(x):        ", torch.equal(block(x), F.relu(x)))
 
 # %% [markdown] tags=["deeper"]
-# **Takeaway.** The copy that plain nets do not find is one setting of γ away.
+# **Takeaway.** In a residual block the copy is easy to reach: γ = 0.
 # In practice only the *last* γ of each block starts at zero ("zero-init γ"): with all of them at zero the convolutions would never get a gradient.
 
 # %% [markdown]
@@ -774,7 +775,8 @@ trial(
 
 # %% [markdown]
 # Their guess is that plain deep nets converge exponentially slowly.
-# Say instead: *ResNet solves degradation. Shortcuts do keep gradients alive where nothing else does, but that was not the puzzle.*
+# Our small net above agrees: at the start its gradients do not vanish, they grow.
+# Say instead: *ResNet solves degradation. Shortcuts can keep gradients alive where batch norm and initialisation do not, but that was not the puzzle.*
 
 # %% [markdown]
 # ### "An identity shortcut guarantees that gradients neither vanish nor explode"
@@ -801,8 +803,9 @@ trial(
 )
 
 # %% [markdown]
-# Random directions are far milder than the bound: then each block multiplies the *squared* norm by about $1 + \lVert J\rVert^2$.
-# That is why residual nets, too, need batch norm or small initial branches.
+# The 2 belongs to our threshold of a factor of ten: $e^2 \approx 7$.
+# Random directions are far milder than the bound: then each block multiplies the *squared* norm by about $1 + \lVert J\rVert^2$. That explains the four settings outside that held.
+# Because sums of Jacobians can get large, deep residual nets, too, use batch norm or small initial branches.
 
 # %% [markdown]
 # ### "The bottleneck is what makes ResNet deep and accurate"
@@ -827,24 +830,24 @@ trial(
 # %%
 cifar = models.PAPERS["resnet-cifar"]
 trial(
-    "with shortcuts, deeper is always better",
-    only_if=("the net does not outgrow the data (on CIFAR-10: up to 110 layers)", lambda layers: layers <= 110),
+    "with the shortcuts of version 1, deeper is always better on CIFAR-10",
+    only_if=("the net has at most 110 layers (of those that the paper tried)", lambda layers: layers <= 110),
     published=[
         published(cifar.source, f"CIFAR-10, 20 → 56 layers: {cifar['20']} → {cifar['56']} %", holds=True, inside=True),
         published(cifar.source, f"CIFAR-10, 56 → 110 layers: {cifar['56']} → {cifar['110 (mean of 5)']} %", holds=True, inside=True),
         published(cifar.source, f"CIFAR-10, 110 → 1202 layers: {cifar['110 (mean of 5)']} → {cifar['1202']} %", holds=False, inside=False),
     ],
-    expect="holds only if the net does not outgrow the data (on CIFAR-10: up to 110 layers)",
+    expect="holds only if the net has at most 110 layers (of those that the paper tried)",
 )
 
 # %% [markdown]
 # ResNet-1202 has 19.4 million parameters for 50,000 images, fits them to below 0.1 % and overfits, say the authors.
-# Version 2 then made 1001 layers useful: 4.92 % (question 26).
+# But the data alone do not set the limit: on the same images version 2 made 1001 layers useful, with 4.92 % (question 26).
 
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "On ImageNet a plain net of 34 layers is worse than one of 18, 28.5 against 27.9 percent, and in training too: that is degradation.
+# "On ImageNet a plain net of 34 layers is worse than one of 18, 28.5 against 27.9 percent, even in training: that is degradation.
 # With shortcuts 34 layers reach 25.0, and 152 layers won ILSVRC 2015.
 # A block adds a residual to its input, so doing nothing is easy.
 # The gradient becomes a product of identity plus Jacobian, which survives while the Jacobians together are small.
@@ -864,9 +867,9 @@ trial(
 # - The puzzle: a deeper net could copy the shallower one, and still trains worse. Plain-34 against plain-18 on ImageNet.
 # - The block: two 3×3 with BN, add $x$, then ReLU. Where the shape changes, a 1×1 convolution with the stride, and BN.
 # - The derivation: unroll to $x_L = x_l + \sum F_i$; differentiate; the identity stands alone. As a product: $\prod(I+J_k)$, $2^L$ paths, most gradient on short ones.
-# - The counter-example: with $\lambda x$ the factor is $\lambda^L$. Only 1 is safe. So no gates, no dropout and no scaling on the shortcut.
-# - The limits: between $(1-c)^n$ and $(1+c)^n$, so it counts what the Jacobians add up to; version 1's ReLU after the sum and the projections interrupt the clean path.
-# - Vanishing gradients: with batch norm the plain net's gradients do not vanish, they even grow towards the input. And Adam, which rescales them, does not help. Degradation is a question of optimisation.
+# - The counter-example: with $\lambda x$ the factor is $\lambda^L$, harmless only near λ = 1. He et al. measured it: gates, dropout and scaling on the shortcuts of ResNet-110 all cost accuracy (question 26).
+# - The limits: the gradient stays between $(1-c)^n$ and $(1+c)^n$, so what counts is the sum of the Jacobians' norms; version 1's ReLU after the sum and the projections interrupt the clean path.
+# - Vanishing gradients: with batch norm the plain net's gradients do not vanish; in our small net they even grow towards the input, at the start. And Adam, which rescales them, did not help there. Degradation is a question of optimisation.
 # - The bottleneck: $17m^2$ weights for $4m$ channels, against $18m^2$ for $m$. Economy. ResNet-50: $1 + 3\cdot16 + 1$ layers, 25.6 M parameters, 4.1 G multiply-adds.
 # - Results: 25.03 % for 34 layers where plain has 28.54; 3.57 % top-5 in ILSVRC 2015, first place. 1202 layers on CIFAR-10 overfit: 7.93 against 6.61 %.
 
@@ -877,14 +880,15 @@ trial(
 #
 # Identity wherever the shape allows it.
 # ResNet-34, ten crops (table 3): top-1 error 25.03 with option A, 24.52 with B, 24.19 with C.
-# So projections help a little, because they add parameters; they are not what cures degradation.
-# With bottlenecks C costs far too much: a projection of all $4m$ channels, $(4m)^2 = 16m^2$, costs about as much as the whole branch, $17m^2$. ResNet-50 would grow from 25.6 to 40.1 million parameters.
+# So projections help a little, and they are not what cures degradation. (The authors: option A's zero channels learn no residual, and C has more parameters.)
+# In deeper nets C does harm: ResNet-110 on CIFAR-10 has 12.22 % with a 1×1 on every shortcut, 6.61 % with the identity (*Identity Mappings*, table 1).
+# With bottlenecks C also costs far too much: a projection of all $4m$ channels, $(4m)^2 = 16m^2$, costs about as much as the whole branch, $17m^2$. ResNet-50 would grow from 25.6 to 40.1 million parameters.
 #
 # </details>
 #
 # <details><summary>"Convolutions lose information, and the shortcut brings it back." Is that the derivation?</summary>
 #
-# No, it is a picture: no step of the derivation mentions information. And a shortcut does not forbid losing any: with $F(x) = -x$ on half of the entries the block wipes them out.
+# No, it is only an image: no step of the derivation mentions information. And a block with a shortcut can still lose it: with $F(x) = -x$ on half of the entries the block wipes them out.
 # What counts is the *size* of what passes, forward and backward.
 #
 # </details>
@@ -921,14 +925,14 @@ trial(
 # <details><summary>In which sense is a ResNet an ensemble?</summary>
 #
 # Multiply out $\prod(I+J_k)$: $2^L$ paths that share weights. Most of the gradient runs through short ones, and removing a block removes half of the paths but few of the important ones (Veit et al. 2016).
-# "Ensemble" is a reading: the paths are trained together and not independent.
+# "Ensemble" is an interpretation: the paths are trained together and are not independent.
 #
 # </details>
 #
 # <details><summary>Is there another reading of why shortcuts help?</summary>
 #
-# Balduzzi et al. 2017 look at how gradients of neighbouring inputs are correlated: in deep plain nets they come to look like white noise ("shattered"), with shortcuts far less so.
-# That would explain why a gradient of healthy *size* can still be useless.
+# Balduzzi et al. 2017 look at how the gradients at neighbouring inputs are correlated: in deep plain nets they come to look like white noise ("shattered"), with shortcuts far less so.
+# That may explain why a gradient of healthy *size* can still be of little use.
 #
 # </details>
 #
@@ -956,7 +960,7 @@ trial(
 # - "Deeper plain nets overfit." It is the training error that rises.
 # - "ResNet solves vanishing gradients", full stop.
 # - "The shortcut restores information that the convolution lost", offered as a derivation.
-# - "With shortcuts gradients cannot explode." They can; only the lower bound is good news.
+# - "With shortcuts gradients cannot explode." They can: the identity does nothing against growth.
 # - "The bottleneck is the main idea."
 # - ReLU before the addition, or a projection in every block.
 # - The gradient as $1 + F'$ for *one* block, and no word on how blocks combine.
