@@ -596,7 +596,7 @@ plt.show()
 
 # %% [markdown] tags=["deeper"]
 # **Takeaway.** Grad-CAM is coarse, because the last maps are. What pleases a class is only loosely a digit: the network has learnt what tells the classes apart, not what a digit looks like.
-# (Where the weighted sum is negative everywhere, Grad-CAM shows nothing, as for the 4 here.)
+# (Where the weighted sum is negative everywhere, Grad-CAM shows nothing; in our run that happened for the 4.)
 # Neither proves *why* a network decided. Grad-CAM can reveal that it looked at the background.
 
 # %% [markdown] tags=["deeper"]
