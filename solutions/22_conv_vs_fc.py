@@ -383,7 +383,7 @@ plt.show()
 # The two nets without sharing hardly notice.
 # Where the digits move, sharing is all that distinguishes the first two bars, and it is worth more than ten points: what is learnt about a stroke at one place serves at all others.
 # The fully connected net, which sees the whole canvas at once, lies between.
-# (All of them fit their training digits; with digits that stay in the middle there is nothing to gain.)
+# (Every run gets 93 to 100 % of its training digits right, so the differences are in generalisation. With digits that stay in the middle, sharing gains nothing here.)
 
 # %% [markdown] tags=["deeper"]
 # ### Deeper: the matrix at work
@@ -634,8 +634,8 @@ trial(
 #
 # <details><summary>Is a convolution equivariant to rotations or scalings too?</summary>
 #
-# Not in general (only with special kernels, such as symmetric ones). The argument above used shifts, nothing else. Demand that the layer commutes with a larger group, and you get more sharing: group convolutions, in
-# which rotated copies of a filter are tied.
+# Not in general (only with special kernels: a rotationally symmetric one commutes with rotations). The argument above used shifts only. Demand that the layer commutes with a larger group of transformations, and you get more sharing: group-equivariant convolutions, in
+# which rotated copies of a filter share their weights.
 #
 # </details>
 #
