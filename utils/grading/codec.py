@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-MAX_ITEMS = 10_000  # an endless generator must not fill the memory
+MAX_ITEMS = 10_000  # an endless generator must not fill the memory; no expected value has half as many entries
+MAX_NAME = 100  # letters of a type's name
 MAX_DEPTH = 20
 MAX_BITS = 10_000  # Python refuses to print integers of more than 4300 digits
 _LENGTH = struct.Struct("<Q")
@@ -25,9 +26,41 @@ class Other:
 
     type: str
 
+    def __post_init__(self) -> None:
+        if type(self.type) is str and len(self.type) > MAX_NAME:  # a name may have a million letters
+            object.__setattr__(self, "type", f"{self.type[:MAX_NAME]}…")
+
 
 class Lazy(list):
     """What a generator yielded: right where a list is asked for, wrong where an array is."""
+
+
+def bounded(value: Any, most: int) -> Any:
+    """The value, or in the place of one with more than so many entries in its containers what it is, in words.
+
+    An array is one entry, whatever its size, for NumPy is fast; a hundred letters of a text are one as well.
+    """
+    waiting, count = [value], 0
+    while waiting and count <= most:
+        part = waiting.pop()
+        if isinstance(part, str):
+            count += len(part) // 100
+        elif isinstance(part, (list, tuple, dict)):
+            count += len(part)
+            if count <= most:
+                waiting.extend(part.values() if isinstance(part, dict) else part)
+    return value if count <= most else Other(_far_too_large(value, most))
+
+
+def _far_too_large(value: Any, most: int) -> str:
+    if isinstance(value, str):
+        return f"string of {len(value):,} letters"
+    if isinstance(value, Lazy):
+        return "lazy generator of far more items than are expected"
+    kind = next(name.__name__ for name in (dict, tuple, list) if isinstance(value, name))
+    if len(value) > most:
+        return f"{kind} of {len(value):,} items, far more than are expected"
+    return f"{kind} of {len(value):,} items with more than {most:,} entries inside, far more than are expected"
 
 
 def encode(value: Any, arrays: dict[str, np.ndarray], key: str = "value", within: tuple[int, ...] = ()) -> Any:
@@ -132,6 +165,11 @@ def from_bytes(data: bytes) -> Any:
         return decode(head["tree"], arrays)
     except Exception as error:  # struct, json and numpy each have their own way to say it
         raise ValueError(f"not an encoded value: {error}") from error
+
+
+def head_size(data: bytes) -> int:
+    """Bytes of the JSON head that a block claims to have."""
+    return _LENGTH.unpack_from(data)[0] if len(data) >= _LENGTH.size else 0
 
 
 def _array(data: bytes, start: int, kind: str, shape: list[int]) -> np.ndarray:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from utils.grading import catalogue, reference, report, run, stopwatch
+import numpy as np
+
+from utils.grading import catalogue, codec, reference, report, run, stopwatch
 from utils.grading.compare import Difference, difference, kind_of, same
 from utils.grading.reference import Reference
 from utils.grading.report import Report
@@ -19,6 +21,7 @@ if TYPE_CHECKING:  # a right answer needs neither, and a notebook's first cell w
 
 SMALL = 24  # entries that a message shows, and that can be done on paper
 LINE, TWO_SLIPS = 0.8, 0.2  # seconds of the processor for a longer search
+FAR, ROOM = 4, 1000  # a container may hold so many times the right number of entries, and so many more
 AGAIN = "the first case once more"
 _NEXT = {
     "shape": "Write the shape of every intermediate array beside its line, and see where it goes wrong.",
@@ -87,7 +90,7 @@ def searched(
     """The same from outcomes, with `tried` to run edited texts."""
     from utils.grading import diagnosis, line, recognise
 
-    pairs = list(zip(outcomes, references, strict=False))
+    pairs = _paired(outcomes, references)
     failing = [i for i, (outcome, ref) in enumerate(pairs) if finding(outcome, ref, exercise)]
     if not failing or len(pairs) < len(references):
         return None
@@ -130,7 +133,7 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     first = outcomes[0].failure
     if first and first.kind == "not attempted":
         return blank(exercise.name, total)
-    pairs = list(zip(outcomes, [*references, references[0]], strict=False))
+    pairs = _paired(outcomes, [*references, references[0]])
     findings = [finding(outcome, ref, exercise) for outcome, ref in pairs]
     failing = [index for index, found in enumerate(findings) if found]
     if not failing and len(pairs) == total:
@@ -152,6 +155,31 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
         (*(known.facts if known else ()), *facts), advice or _advice(exercise, found, repeated, str(outcome.call)),
         None if isinstance(found, Failure) else found[1], inputs=run.copied(ref.inputs),
     )  # fmt: skip
+
+
+def _paired(outcomes: list[Outcome], references: list[Reference]) -> list[tuple[Outcome, Reference]]:
+    """Each outcome with what is right. Words stand in the place of a container that is far too large: comparing it
+    entry by entry, with each mistake too, would take half a minute for a million."""
+    return [(_within_reason(*pair), pair[1]) for pair in zip(outcomes, references, strict=False)]
+
+
+def _within_reason(outcome: Outcome, ref: Reference) -> Outcome:
+    large = {
+        name: words
+        for name, value in (outcome.values or {}).items()
+        if isinstance(value, (list, tuple, dict, str))
+        and (words := codec.bounded(value, FAR * _size(ref.values.get(name)) + ROOM)) is not value
+    }
+    return replace(outcome, values=outcome.values | large) if large else outcome
+
+
+def _size(value: Any) -> int:
+    """How many entries a right value has, as a list of lists would hold them."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    if isinstance(value, (list, tuple)):
+        return len(value) + sum(map(_size, value))
+    return sum(map(_size, value.values())) if isinstance(value, dict) else 1
 
 
 def blank(name: str, total: int = 0) -> Report:

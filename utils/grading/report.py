@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from utils.grading.text import printable
+from utils.grading.text import MOST, capped, printable
 
 if TYPE_CHECKING:  # the command line reads verdicts' words without NumPy
     from utils.grading.compare import Difference
@@ -35,6 +35,13 @@ class Report:
     inputs: dict = field(default_factory=dict, repr=False, compare=False)  # the arguments of the case that is shown
     line: int | None = None  # of the function's source, from 1: where an edit makes it right
     said: str = field(default="", repr=False)  # the message of a report that was read from a file
+
+    def __post_init__(self) -> None:
+        """Cap what an answer could have made long."""
+        if any(len(text) > MOST for _, text in self.facts):
+            object.__setattr__(self, "facts", tuple((label, capped(text)) for label, text in self.facts))
+        for name in ("mistake", "advice"):
+            object.__setattr__(self, name, getattr(self, name) and capped(getattr(self, name)))
 
     def __bool__(self) -> bool:
         return self.status == RIGHT

@@ -16,7 +16,7 @@ import numpy as np
 from utils.grading import codec, own
 from utils.grading.spec import Exercise
 from utils.grading.stopwatch import TooLongError
-from utils.grading.text import printable
+from utils.grading.text import capped, printable
 
 MAX_TEXT = 200  # letters of an exception's message, and of the line that raised it
 _PRINTED = dict(np.get_printoptions(), precision=8, threshold=1000, suppress=False, linewidth=75, formatter=None)
@@ -58,8 +58,8 @@ class Outcome:
     @classmethod
     def from_plain(cls, plain: dict) -> "Outcome":
         parts = plain["failure"] or {}  # from a child that may have made them up
-        failure = Failure(**{key: printable(str(text)) for key, text in parts.items()}) if parts else None
-        return cls(plain["values"], failure, printable(str(plain["call"])))
+        failure = Failure(**{key: printable(capped(str(text))) for key, text in parts.items()}) if parts else None
+        return cls(plain["values"], failure, printable(capped(str(plain["call"]))))
 
 
 def outcomes(function: Callable, exercise: Exercise, all_inputs: Iterable[dict]) -> list[Outcome]:
@@ -118,6 +118,7 @@ def outcome(function: Callable, exercise: Exercise, inputs: dict[str, Any], watc
             if isinstance(values, Failure):
                 return Outcome(None, values, call)
             arrays: dict[str, np.ndarray] = {}
+            values = {name: codec.bounded(value, codec.MAX_ITEMS) for name, value in values.items()}
             tree = codec.encode(values, arrays)  # consumes what is lazy, and copies what could still change
         return Outcome(codec.decode(tree, arrays), None, call)
     except KeyboardInterrupt:  # the learner's own stop button
@@ -163,7 +164,7 @@ def _kind(value: Any) -> str:
 
 def failure_of(error: BaseException) -> Failure:
     """An exception as a failure, with the learner's line that raised it."""
-    kind = type(error).__name__
+    kind = _cut(type(error).__name__)
     text, line = _first_line(error), own.line(error)
     if isinstance(error, NotImplementedError) and (not text or "raise" in line):  # else it is a library's
         return Failure("not attempted", "", kind)
@@ -179,7 +180,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+    return capped(text, MAX_TEXT)
 
 
 def _clearer(text: str) -> str:

@@ -25,12 +25,14 @@ from utils.sandbox.frames import receive, send
 from utils.sandbox.watch import remove
 
 TIMEOUT = stopwatch.SECONDS  # of processor time for one exercise
+MAX_HEAD = 32 << 20  # bytes of an answer beside its arrays: an honest one of 30 cases stays below
 FORK = 0.005  # seconds that a child costs before it begins
 _FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or ended early."}
 # One thread: a pool would not survive a fork, and its arenas would fill the address space.
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
           "MPLBACKEND": "Agg", "COURSE_PROGRESS": "off"}  # fmt: skip
 _UNREADABLE = {"status": report.ERROR, "message": "its process sent back something unreadable."}
+_TOO_MANY = {"status": report.ERROR, "message": "its answer holds far more values than are expected."}
 
 # What an answer of a child's own making may raise here, the deep and the large ones too.
 _FORGED = (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError, RecursionError, MemoryError)
@@ -159,8 +161,11 @@ class Worker:
         except (OSError, EOFError):
             self.close()  # the next answer gets a fresh one
             return _FAULT
+        answer = answer[len(number) :]
+        if codec.head_size(answer) > MAX_HEAD and "edits" not in job:  # the edited texts' answers come all at once
+            return _TOO_MANY
         try:
-            return codec.from_bytes(answer[len(number) :])
+            return codec.from_bytes(answer)
         except Exception:  # what a child wrote into its pipe may be anything
             return _UNREADABLE
 
