@@ -1,12 +1,17 @@
 """The deck: the same bytes from the same source, taken by Anki's own importer, updated and never doubled."""
 
+import errno
 import re
 import shutil
 import sqlite3
 import zipfile
+from pathlib import Path
 
+import genanki
 import pytest
+from click.testing import CliRunner
 
+from utils.cli import main
 from utils.grading import catalogue
 from utils.practice import cards, deck
 
@@ -37,6 +42,34 @@ def test_the_same_source_gives_the_same_bytes(tmp_path, monkeypatch):
     assert first.read_bytes() == second.read_bytes()
     assert {len(notes(first, tmp_path))} == written
     assert set(notes(first, tmp_path)) == {card.key for stem in catalogue.entries() for card in cards.of(stem)}
+
+
+@pytest.mark.parametrize("place", ["the deck", "the database"])
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, place):
+    """Half of a file was written when the disk was full: one line, the old deck as it was, and no part of a new one."""
+    target = tmp_path / "out" / "deck.apkg"
+    target.parent.mkdir()
+    target.write_text("the old one")
+    honest = Path.write_bytes
+
+    def full(path, data):
+        honest(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    def full_too(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    if place == "the deck":
+        monkeypatch.setattr(Path, "write_bytes", full)
+    else:
+        monkeypatch.setattr(genanki.Package, "write_to_db", full_too)
+    done = CliRunner().invoke(main, ["deck", str(target)])
+
+    assert 2 == done.exit_code
+    assert f"{target} could not be written: " in done.stderr
+    assert {"the deck": "No space left", "the database": "disk is full"}[place] in done.stderr
+    assert [target] == list(target.parent.iterdir())
+    assert "the old one" == target.read_text()
 
 
 def test_formulas_are_mathjax():

@@ -1,5 +1,6 @@
 """What next, the plans, and reviews as a learner goes through them on the command line."""
 
+import errno
 import importlib
 import json
 import os
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
 import utils
+from utils.cli import main
 from utils.grading import catalogue
 from utils.practice import plans, review, schedule
 from utils.practice.due import due
@@ -359,6 +362,50 @@ def test_giving_up_that_cannot_be_noted_is_no_giving_up(tmp_path):
     shown = course(tmp_path, "solution", "15", "--yes")
     assert "does not count" in shown.stderr
     assert 0 == shown.returncode
+
+
+READERS = [("next",), ("next", "--json"), ("status",), ("review",)]
+
+
+@pytest.mark.parametrize("words", READERS)
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a link to itself"])
+def test_a_log_that_cannot_be_read_is_told_in_one_line(tmp_path, words, kind):
+    """What follows from an empty log would be wrong. `course doctor` names the command that mends it."""
+    log = tmp_path / "progress.jsonl"
+    {"a folder": log.mkdir, "a pipe": lambda: os.mkfifo(log), "a link to itself": lambda: log.symlink_to(log)}[kind]()
+    done = course(tmp_path, *words)
+
+    assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert f"{log} could not be read" in done.stderr
+
+
+@pytest.mark.parametrize("words", READERS)
+def test_a_log_without_the_right_to_read_it_is_told(tmp_path, words, monkeypatch):
+    """Root may read all: so the system's refusal is put in its place."""
+    log = tmp_path / "progress.jsonl"
+    log.touch()
+    honest = Path.open
+
+    def refused(path, *args, **more):
+        if path == log:
+            raise PermissionError(errno.EACCES, "Permission denied", str(log))
+        return honest(path, *args, **more)
+
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.setattr(Path, "open", refused)
+    done = CliRunner().invoke(main, list(words))
+
+    assert (2, "") == (done.exit_code, done.stdout)
+    assert f"{log} could not be read or written: Permission denied" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("next", "--json"), ("status",)])
+def test_no_log_and_a_link_to_one_are_fine(tmp_path, words):
+    """A course that has just begun, and a log that lies elsewhere."""
+    assert 0 == course(tmp_path, *words).returncode
+    (tmp_path / "log").touch()
+    (tmp_path / "progress.jsonl").symlink_to(tmp_path / "log")
+    assert 0 == course(tmp_path, *words).returncode
 
 
 @pytest.mark.parametrize("words", [("next",), ("review", "--json"), ("status",)])

@@ -10,7 +10,7 @@ import click
 from utils.cli import files, show
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
-from utils.grading.progress import entries, note, now, progress, root
+from utils.grading.progress import demand, entries, note, now, progress, root
 from utils.workplace import folder, lab, start
 
 ROOT = root()
@@ -60,6 +60,7 @@ def _tell_old(stems: list[str]) -> None:
 )
 def status(page: Path | None) -> None:
     """Show your progress by chapter: ● right, ◐ tried, ○ not attempted."""
+    demand()
     if page is None:
         click.echo(repr(progress()))
         _tell_old(folder.outdated(ROOT))

@@ -11,7 +11,7 @@ from utils.cli import files, show
 from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
 from utils.grading import catalogue
-from utils.grading.progress import entries, note, now, root
+from utils.grading.progress import demand, entries, note, now, root
 
 ROOT = root()
 
@@ -30,6 +30,7 @@ def next_(as_json: bool) -> None:
     from utils.practice.upnext import next_up
 
     gc.disable()
+    demand()
     found = next_up()
     echo_json(found.to_json()) if as_json else click.echo(repr(found))
 
@@ -81,6 +82,8 @@ def review(as_json: bool, grading: bool, give_up: str | None, no_cards: bool) ->
     from utils.practice.due import due
 
     today = now().date()
+    if not give_up:
+        demand()
     found = due(_state(), today)
     if as_json:
         echo_json([one.to_json() for one in found])

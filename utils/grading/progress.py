@@ -10,8 +10,10 @@ call, so that several notebooks may check at once.
 What places and dates a log's entries is here, too: the course's folder (`root`, COURSE_HOME) and the clock (`now`).
 """
 
+import errno
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,6 +95,19 @@ def history() -> list[dict]:
     return [
         entry for entry in entries() if isinstance(entry.get("exercise"), str) and isinstance(entry.get("status"), str)
     ]
+
+
+def demand() -> None:
+    """OSError where there is a log that cannot be read: what follows from it would be wrong. None at all is fine."""
+    path = log_path()
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    if not regular:  # a pipe would wait for ever
+        raise OSError(errno.EINVAL, "it is not a file. `course doctor` says how to mend it", str(path))
+    with path.open("rb"):
+        pass
 
 
 def _text() -> str:

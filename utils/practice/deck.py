@@ -83,6 +83,8 @@ def _collection(decks: object, stamp: int) -> bytes:
         try:
             genanki.Package(list(decks)).write_to_db(connection.cursor(), stamp, count(stamp * 1000))
             connection.commit()
+        except sqlite3.OperationalError as error:
+            raise OSError(f"its database could not be made in {folder} ({error})") from None
         finally:
             connection.close()
         return path.read_bytes()
