@@ -24,7 +24,7 @@
 # %% [markdown]
 # ## What the interviewer listens for
 #
-# - **Two jobs.** Random weights break the symmetry between units; their *scale* keeps signals alive through depth.
+# - **Two jobs.** Random weights break the symmetry between units; their *scale* decides whether signals grow or vanish with depth.
 # - **A derivation.** The mean square of the activations, layer by layer; fan-in for the forward pass, fan-out for the backward pass.
 # - **Where the 2 comes from.** ReLU throws away half of the mean square.
 # - **What each activation costs you.** Saturation, zero gradients, time; and that ReLU's kink at 0 is no problem.
@@ -59,7 +59,7 @@
 # A leaky ReLU of slope $a$ keeps $\frac12(1+a^2)$, so $v=2/((1+a^2)\,n_{\text{in}})$.
 
 # %% [markdown]
-# ### Backwards, and the compromise
+# ### The backward pass, and Xavier's compromise
 #
 # The gradient at an input is $g_i=\sum_j w_{ji}\,g_j$, a sum over the *fan-out* $n_{\text{out}}$. The same steps give $v=1/n_{\text{out}}$.
 # Xavier (Glorot) cannot have both unless the layer is square, and takes the mean of the two fans:
@@ -292,7 +292,7 @@ common_mistakes(activation)
 #
 # From here on it is *your* functions that run.
 #
-# ### All activations on one sheet
+# ### All activations and their derivatives
 #
 # Before you look: which two derivatives exceed 1 somewhere?
 
@@ -317,7 +317,7 @@ plt.show()
 # GELU and SiLU have a dip, so their derivative is negative there and exceeds 1 (by about 0.1) on the other side.
 
 # %% [markdown]
-# ### Fifty layers
+# ### Fifty layers: which initialisation keeps the signal's size?
 #
 # Standard normal inputs, 50 layers of 256 units, weights of five spreads.
 # Which lines stay flat? Guess for ReLU with Xavier first.
@@ -401,7 +401,7 @@ for name in names:
 # (torch's table says 5/3 for tanh: a rule of thumb, and neither of the two.)
 
 # %% [markdown] tags=["deeper"]
-# ### Deeper: the mean is not the whole story
+# ### Deeper: inputs become alike with depth
 #
 # He keeps the mean square *on average*. How far do two inputs stay apart? The cosine between the activations of two independent inputs, by layer, for He and for random orthogonal matrices times √2.
 
@@ -673,7 +673,7 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "Random weights break the symmetry between units; their scale keeps signals alive.
+# "Random weights break the symmetry between units; their scale must keep the signal's size.
 # A layer multiplies the mean square by fan-in times the weights' variance, so a linear unit wants one over fan-in.
 # ReLU drops half of it, hence He: 2 over fan-in. Xavier averages both fans.
 # I take ReLU, or GELU in transformers. A dead ReLU outputs zero for all data, so its weights get no gradient.
