@@ -272,7 +272,7 @@ plt.show()
 # **Takeaway.** What is blue together is normalised together. RMS norm has the last cube, and takes no mean away.
 
 # %% [markdown]
-# ### Group norm's two ends
+# ### Group norm with one group, and with as many as channels
 #
 # One group should be layer norm over C, H, W; as many groups as channels should be instance norm. And ConvNeXt's layer norm, over the channels of each pixel?
 
@@ -312,7 +312,7 @@ gradcheck(
 )
 
 # %% [markdown] tags=["deeper"]
-# ### Deeper: what each norm is blind to
+# ### Deeper: which changes does each norm ignore?
 #
 # A norm's invariances say what it throws away. Change the input, and see whether the output notices.
 
@@ -551,7 +551,7 @@ trial(
 # - Backward: $dx=\frac1\sigma(g-\bar g-\hat x\,\overline{g\hat x})$ with $g=\gamma\,dy$, means over the features. RMS: without $\bar g$. $d\gamma$, $d\beta$ over all leading axes.
 # - Check it: the gradient is orthogonal to the constant vector and to $\hat x$ (up to ε).
 # - Group norm contains instance norm (G = C) and the layer norm of images (G = 1).
-# - When: CNN with ≥ 16 images a device: batch norm, which folds away at inference. Detection, segmentation, video: group norm, frozen or synchronised batch norm. Transformers: layer or RMS norm, pre-norm. Style transfer: instance norm.
+# - When: CNN with ≥ 16 images a device: batch norm, which can be merged into the convolution at inference. Detection, segmentation, video: group norm, frozen or synchronised batch norm. Transformers: layer or RMS norm, pre-norm. Style transfer: instance norm.
 # - The figures: batch of 2, ResNet-50: 34.7 % against 24.1 %; batch of 32: 23.6 against 24.1.
 
 # %% [markdown]
