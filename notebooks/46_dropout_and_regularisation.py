@@ -202,7 +202,7 @@ check(early_stopping)
 # %% [markdown]
 # ## Experiments
 #
-# ### Mean kept, variance not
+# ### Dropout keeps the mean, not the variance
 #
 # One million entries of 2. What are the mean and the variance of what comes out, by p?
 
@@ -216,7 +216,7 @@ for p in (0.0, 0.1, 0.5, 0.8):
 # That is why dropout directly before batch norm is a trap: the running variance that batch norm stores in training is larger than the variance at test time (question 17).
 
 # %% [markdown]
-# ### Four cures for one overfit
+# ### Four cures for one overfitted net
 #
 # 300 digits; a quarter of the labels, in the validation set too, are drawn anew at random, so that 22 % are wrong.
 # A net of 128 hidden units can memorise them.
