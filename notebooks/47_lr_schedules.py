@@ -28,12 +28,12 @@
 # - **Details that differ.** Warm-up that starts above 0, cosine over what is left, a *relative* plateau threshold, one norm over all arrays.
 # - **Reasons for warm-up**, more than one, and that it is not only about Adam.
 # - **Averages as an alternative to decay.**
-# - **A method for broken runs**: symptom, cause, test, cure.
+# - **A method for broken runs**: from the symptom to its causes, a cheap test, the cure.
 
 # %% [markdown]
 # ## The idea
 #
-# ### The dilemma in one formula
+# ### Why not too small, why not too large
 #
 # Along a direction of curvature $h$, with gradient noise of variance $\sigma^2$, SGD does $e\leftarrow(1-\eta h)\,e-\eta\,\xi$. The mean square of the error obeys
 #
@@ -274,7 +274,7 @@ for threshold in (0.0, 1e-4, 1e-2, 1e-1):
 # Choose the threshold below the gain an epoch is worth to you, and the patience so large that noise alone does not exhaust it.
 
 # %% [markdown]
-# ### A training clinic
+# ### Broken runs: symptom, cause, test, cure
 #
 # Look at the loss, follow the branch, run the cheapest test first. Then nine broken runs, each with its cure beside it.
 
@@ -359,7 +359,7 @@ for (symptom, cause), pair in runs.items():
 shown = {"NaN: naive softmax": 0, "ln K: labels shuffled": 3, "spike: a broken batch": 6, "gap: 60 samples": 8}
 fig, axes = plt.subplots(1, 4, figsize=(10, 3.0), sharey=True, layout="constrained")
 for ax, (title, leaf) in zip(axes, shown.items(), strict=True):
-    for (losses, valid), tint, label in zip(list(runs.values())[leaf], (plots.color("wrong"), plots.color("right")), ("sick", "cured"), strict=True):
+    for (losses, valid), tint, label in zip(list(runs.values())[leaf], (plots.color("wrong"), plots.color("right")), ("broken", "cured"), strict=True):
         ax.semilogy(np.where(np.isfinite(losses), losses, np.nan), color=tint, label=label, linewidth=1.2)
         ax.plot(299, valid, "x", color=tint, markersize=8, clip_on=False)
     ax.axhline(np.log(10), color="0.6", linestyle=":", linewidth=1)
@@ -603,7 +603,7 @@ trial(
 # - Warm-up: all reasons. Goyal, ImageNet error: 24.84 % without, 23.74 % with, 25.88 % with a constant one.
 # - Clipping: one norm, one factor; log the norm before clipping. By value turns the direction.
 # - Averages: EMA with 0.999 or SWA, evaluated with fresh batch-norm statistics.
-# - Clinic: NaN, ln K, spikes, gap; overfit ten samples first.
+# - Broken runs: NaN, stuck at ln K, spikes, a gap to validation; overfit ten samples first.
 
 # %% [markdown]
 # ## Follow-ups
