@@ -267,7 +267,7 @@ plt.show()
 # **Takeaway.** The two 1×1 convolutions have 84 % of the weights ($2\cdot24\cdot144$ of 8208) and, at stride 1, of the multiply-adds; the depthwise 3×3 has 16 %.
 
 # %% [markdown]
-# ### What a ReLU does to few channels
+# ### What a ReLU loses in few channels
 #
 # A spiral in the plane, sent through $n$ random directions, a ReLU, and back by least squares on the directions that are still active (figure 1 of the paper).
 
@@ -302,7 +302,7 @@ plt.show()
 # **Takeaway.** So the activation belongs where there are many channels, in the wide middle.
 
 # %% [markdown]
-# ### ConvNeXt's ladder
+# ### ConvNeXt: from ResNet-50 step by step
 #
 # ImageNet top-1 accuracy along the steps from ResNet-50 (Liu et al. 2022, figure 2 and §2). How much of it is architecture?
 
@@ -429,7 +429,7 @@ trial(
     "with the same recipe and size a pure CNN is as accurate as a Transformer (within a quarter of a point, or better)",
     published=[
         published("Liu et al. 2022, table 1", "ConvNeXt-T 82.1 %, Swin-T 81.3 %; about 28 M parameters and 4.5 G multiply-adds each", holds=True),
-        published("Liu et al. 2022, §2.6, figure 2", "the ladder passes Swin-T at its tenth step, 81.4 against 81.3 %, with batch norm still in place", holds=True),
+        published("Liu et al. 2022, §2.6, figure 2", "the changed ResNet passes Swin-T at the tenth step, 81.4 against 81.3 %, with batch norm still in place", holds=True),
     ],
     expect="holds",
 )
