@@ -485,7 +485,8 @@ trial(
 #
 # ### "Soft targets carry dark knowledge"
 #
-# The sharpest test is Hinton's: leave one digit out of everything the student sees.
+# *Dark knowledge* is what a teacher's small probabilities say about which wrong classes are near.
+# The strictest test is Hinton's: leave one digit out of everything the student sees.
 # All that it learns about that digit comes from the small probabilities that the teacher gives it on images of *other* digits: this 8 looks a little like a 3.
 
 # %% tags=["hide-input"]
