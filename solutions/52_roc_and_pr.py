@@ -255,7 +255,7 @@ plt.show()
 # Random scores give the diagonal in the first and the height π in the second.
 
 # %% [markdown]
-# ### Where to cut
+# ### Where to set the threshold
 #
 # The same scores at a prevalence of 5 %. F1 and accuracy, for every threshold:
 
