@@ -48,7 +48,7 @@
 #
 # | layer | what it does | what it learns | shape, from `(C, H, W)` |
 # |---|---|---|---|
-# | convolution | asks everywhere: how much of this pattern is here? | $C_{out}\,(C\,k^2 + 1)$ numbers | `(C_out, H', W')` |
+# | convolution | asks everywhere: how much of this pattern is here? | $C_{out}\,(C\,k^2 + 1)$ numbers, for $C_{out}$ kernels of $k\times k$ | `(C_out, H', W')` |
 # | activation | applies a nonlinear function to each number; without one, all layers would collapse into a single linear one | usually nothing | the same |
 # | pooling | makes the map coarser | nothing | `(C, H', W')` |
 # | fully connected | mixes everything with everything | as many weights as inputs times outputs | `(K,)` |
@@ -59,10 +59,10 @@
 # One output channel $o$ has one kernel for *each* input channel, and one bias:
 #
 # $$
-# y_{o,i,j} = b_o + \sum_{c}\sum_{p=0}^{k_H-1}\sum_{q=0}^{k_W-1} w_{o,c,p,q}\; x_{c,\;i s+p,\;j s+q}
+# y_{o,i,j} = b_o + \sum_{c}\sum_{u=0}^{k_H-1}\sum_{v=0}^{k_W-1} w_{o,c,u,v}\; x_{c,\;i s+u,\;j s+v}
 # $$
 #
-# $x$ is the input with its padding already around it, $s$ is the stride.
+# $x$ is the input with its padding already around it, $s$ is the stride, and $(u, v)$ is a *tap*: one place in the $k_H\times k_W$ kernel.
 # The window is laid on the image as it is.
 # In mathematics this is called *cross-correlation*; a convolution would turn the kernel round by 180° first.
 #
