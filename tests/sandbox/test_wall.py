@@ -28,6 +28,13 @@ REFUSED = {
     "a signal by a handle": "signal.pidfd_send_signal(0, 9)",
     "another's environment": "open(f'/proc/{os.getppid()}/environ').read()",
     "a teacher's list of answers": "import utils.classroom.example_answers",
+    "memory that outlives it": "open('/dev/shm/course-left', 'w')",
+    "the same, by Python's class for it": (
+        "from multiprocessing import shared_memory\nshared_memory.SharedMemory('course-left', create=True, size=9)"
+    ),
+    "the same, by its compiled module": "import _posixshmem\n_posixshmem.shm_open('/course-left', os.O_CREAT)",
+    "a lock that has a file there": "import multiprocessing\nmultiprocessing.Lock()",
+    "the temporary folder of all": "open('/tmp/course-left', 'w')",
     "a handle on a folder": "os.open('/', os.O_RDONLY)",
     "a handle on its own folder": "os.mkdir('d'); os.open('d', os.O_RDONLY)",
 }
@@ -61,6 +68,16 @@ def test_a_folder_of_one_s_own_can_be_made_and_removed(worker):
     )
 
     assert "removed" in verdict(worker, body).message
+
+
+def test_temporary_files_lie_in_the_working_folder(worker):
+    """Which is deleted: by Python's module and by the variables that compiled code reads."""
+    body = (
+        "import tempfile\nplaces = [tempfile.gettempdir(), *map(os.environ.get, ('TMPDIR', 'TEMP', 'TMP'))]\n"
+        "raise ValueError(f'here: {[os.path.samefile(place, os.getcwd()) for place in places]}')\n"
+    )
+
+    assert "here: [True, True, True, True]" in verdict(worker, body).message
 
 
 def test_a_forged_deep_answer_is_its_own_row(worker):

@@ -86,6 +86,7 @@ def run_answer(job: dict, exercise: Exercise, inputs: bytes, writer: int, scratc
     job = job | {"file": os.path.abspath(job["file"])}
     os.chdir(scratch)
     tempfile.tempdir = scratch
+    os.environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)  # compiled code asks these
     for name, text in job["files"].items():  # what `%%writefile` cells write
         (Path(scratch) / Path(name).name).write_text(text, encoding="utf-8")
     sys.meta_path.append(_Beside(scratch, job["folder"]))

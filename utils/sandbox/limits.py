@@ -94,7 +94,7 @@ def shared_rules() -> Any:
         rules = Landlock(strict=False)
         files, folders = _split(_readable())
         rules.add_path_rule(*files, access=AccessFs.READ_FILE)
-        rules.allow_read(*folders).allow_read_write(*_existing("/dev/shm"))
+        rules.allow_read(*folders)
         rules.add_path_rule(*_existing("/dev/null"), access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
         _ = rules.abi_version
     except (LandlockError, OSError):
@@ -132,7 +132,7 @@ _UNHEARD = {
     "signal": ("pidfd_send_signal",), "_posixsubprocess": ("fork_exec",), "subprocess": ("_fork_exec",),
 }  # fmt: skip
 _TWINS = {"os": "posix", "signal": "_signal"}  # the compiled modules that hold the same functions
-_NOT_ANEW = {"_posixsubprocess", "posix", "_signal"}
+_NOT_ANEW = {"_posixsubprocess", "posix", "_signal", "_posixshmem"}  # the last: memory that outlives its process
 _WRITING = {"os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link", "os.symlink", "os.chmod",
             "os.chown", "os.utime", "shutil.rmtree", "shutil.move", "shutil.copyfile", "shutil.chown"}  # fmt: skip
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -146,7 +146,8 @@ def take_away() -> None:
             for function in functions:
                 if hasattr(module, function):
                     setattr(module, function, functools.partial(_refuse, f"{name}.{function}"))
-    sys.modules.pop("_posixsubprocess", None)
+    for name in ("_posixsubprocess", "_posixshmem"):
+        sys.modules.pop(name, None)
 
 
 def _refuse(name: str, *_: Any, **__: Any) -> None:
@@ -163,7 +164,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
         return normcase(realpath(fsdecode(path)))  # Windows takes capitals for small letters
 
     secret = (*(true(os.path.join(PACKAGE, name)) for name in SECRET), true(os.path.dirname(PACKAGE) + "/solutions"))
-    own, shared = true(scratch), "/dev/shm"
+    own = true(scratch)
     libraries = tuple({true(path) for path in (sys.prefix, sys.base_prefix)})
     forbidden, writing, flags_of_writing = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS
     devnull = {os.devnull, true(os.devnull)}
@@ -200,7 +201,7 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
                 raise PermissionError("a folder cannot be opened while grading")
             if not args[2] & flags_of_writing:
                 return
-        if any(not inside(path, own) and not inside(path, shared) and path not in devnull for path in paths):
+        if any(not inside(path, own) and path not in devnull for path in paths):
             raise PermissionError("files can be written in the working folder only while grading")
 
     return hook
