@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import textwrap
+import threading
 
 import pytest
 
@@ -11,7 +12,9 @@ from utils.grading import report
 from utils.sandbox import server
 from utils.sandbox.worker import Answer, Worker
 
+resource = pytest.importorskip("resource")
 PREAMBLE = "import os, sys, signal, socket, resource, subprocess, io\n"
+RIGHT = "gamma * (x - x.mean(0)) / (x.var(0) + eps) ** 0.5 + beta"
 SIGNATURE = "def batchnorm_forward(x, gamma, beta, eps=1e-5):\n"
 
 REFUSED = {
@@ -122,3 +125,23 @@ def test_no_strangers_text_with_nested_finally_is_compiled_in_the_server(hidden)
     assert not server._is_small(hidden.format(deep).encode())
     assert not server._is_small(json.dumps(deep.replace("f", "\\u0066")).encode())
     assert server._is_small(b"def f():\n    return 1\n")
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no limits of other processes here")
+@pytest.mark.parametrize("fork", ["on", "off"])
+def test_lowered_limits_of_the_server_harm_no_later_answer(monkeypatch, fork):
+    """As compiled code of a child could lower them, here from outside while it runs: no other file could be opened."""
+    monkeypatch.setenv("COURSE_FORK", fork)
+    right = f"{PREAMBLE}import time\n{SIGNATURE}    time.sleep({{}})\n    return {RIGHT}, None\n"
+    with Worker(timeout=30) as one:
+        assert one.grade(Answer("batchnorm_forward", right.format(0))).status == report.RIGHT
+        first = one._process.pid
+        lowering = threading.Timer(1.0, resource.prlimit, (first, resource.RLIMIT_NOFILE, (3, 3)))
+        lowering.start()
+        one.grade(Answer("batchnorm_forward", right.format(0.5)))  # nine calls: the limits fall in the middle
+        lowering.join()
+        later = [one.grade(Answer("batchnorm_forward", right.format(0))).status for _ in range(3)]
+
+        assert one._process.pid != first
+    assert later[0] in (report.RIGHT, report.MACHINE), "it may meet the server as that ends; then it is tried again"
+    assert [report.RIGHT] * 2 == later[1:]

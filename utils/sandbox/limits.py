@@ -58,6 +58,15 @@ def bound(memory: int, seconds: float) -> None:
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
 
 
+def of_this_process() -> tuple[tuple[int, int], ...]:
+    """The kernel's limits on this process. A child of the same user can change them by a system call of its own."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return ()
+    return tuple(resource.getrlimit(number) for name, number in vars(resource).items() if name.startswith("RLIMIT_"))
+
+
 # ---- Landlock -----------------------------------------------------------------------------------------------------
 
 

@@ -22,12 +22,17 @@ SMALL = 8 << 10  # bytes of a file that is taken apart without a child
 
 
 def serve() -> None:
-    """Read jobs until the pipe ends: the parent closed it, or is gone and there is its scratch folder to clear."""
+    """Read jobs until the pipe ends: the parent closed it, or is gone and there is its scratch folder to clear.
+
+    Where a child has changed this process's limits, which cannot be raised again, this ends and the parent starts a
+    fresh one.
+    """
     child.prepare()
     jobs, writer = private()
+    bounds = limits.of_this_process()
     results = os.fdopen(writer, "wb")
     with contextlib.suppress(EOFError, BrokenPipeError):
-        while True:
+        while limits.of_this_process() == bounds:
             job = codec.from_bytes(receive(jobs))
             body = receive(jobs)
             try:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from utils.grading import codec, report
 from utils.sandbox import child as inside
-from utils.sandbox import process
+from utils.sandbox import limits, process
 from utils.sandbox.frames import private, receive, send
 from utils.sandbox.watch import MAX_RESULT, Watch, death, remove
 
@@ -24,12 +24,13 @@ WARMING = 120.0  # seconds that an interpreter may take for its imports; torch o
 
 
 def serve() -> None:
-    """Read jobs until the pipe ends: the parent closed it, or is gone and there is its scratch folder to clear."""
+    """Read jobs until the pipe ends, or until a child has changed this process's limits: see `server.py`."""
     jobs, writer = private()
+    bounds = limits.of_this_process()
     children, waiting = _Children(), queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs, waiting, children), daemon=True).start()
     with os.fdopen(writer, "wb") as results, contextlib.suppress(BrokenPipeError):
-        while True:
+        while limits.of_this_process() == bounds:
             job, body = codec.from_bytes(waiting.get()), waiting.get()
             try:
                 answer = children.answer(job, body)
@@ -37,6 +38,7 @@ def serve() -> None:
                 answer = codec.to_bytes({"status": report.MACHINE, "message": f"this machine refused: {error}."})
             send(results, b"")
             send(results, waiting.get() + answer)
+    children.clear()
 
 
 def _listen(jobs: BinaryIO, waiting: queue.SimpleQueue, children: "_Children") -> None:

@@ -170,6 +170,8 @@ class Worker:
             return _UNREADABLE
 
     def _start(self) -> None:
+        if self._process is not None and self._process.poll() is not None:  # it has ended since the last answer
+            self.close()
         if self._process is None:
             self._scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
             module = "utils.sandbox.server" if forks() else "utils.sandbox.spawning"
