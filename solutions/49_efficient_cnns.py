@@ -442,14 +442,14 @@ trial(
 # %% [markdown]
 # ## Answer in 30 seconds
 #
-# "A depthwise-separable convolution costs 1/C plus 1/k² of a plain one, about a ninth for 3×3; it often waits for memory, so less time is saved.
+# "A depthwise-separable convolution costs 1/C_out plus 1/k² of a plain one, about a ninth for 3×3; it often waits for memory, so less time is saved.
 # MobileNetV2 adds inverted residuals with linear bottlenecks.
 # SE scales channels by gates from their means, EfficientNet scales depth, width and resolution together.
 # ConvNeXt is a ResNet redesigned after Swin; nearly half of its gain is the training recipe. Shall I write a block?"
 #
 # ### 三十秒回答
 #
-# "深度可分离卷积的计算量是普通卷积的 1/C + 1/k²,3×3 时约九分之一;但受限于访存,提速没那么多。
+# "深度可分离卷积的计算量是普通卷积的 1/C_out + 1/k²,3×3 时约九分之一;但受限于访存,提速没那么多。
 # MobileNetV2 用倒残差和线性瓶颈;SE 用全局池化得到的权重重新标定各通道;EfficientNet 用复合缩放,同时放大深度、宽度和分辨率;
 # ConvNeXt 参照 Swin 逐步改造 ResNet,近一半提升来自训练策略。要我写哪个模块?"
 
