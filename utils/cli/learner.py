@@ -80,7 +80,7 @@ def hint(name: str, everything: bool) -> None:
 
     \b
     course hint adam_step
-    course hint 15           where a question has one exercise; else it says their names
+    course hint 10           where a question has one exercise; else it says their names
     """
     from utils import door
 
