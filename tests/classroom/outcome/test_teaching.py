@@ -34,6 +34,13 @@ def test_what_the_page_shows_is_up_to_date(outputs):
     assert set(outputs) | {"grade.txt", class_page.VERDICTS} == {path.name for path in FOLDER.iterdir()}
 
 
+def test_the_page_says_that_a_commit_s_date_proves_nothing():
+    """And what does; `test_submissions.py` shows that the date of a commit is taken as it stands."""
+    (said,) = [line for line in PAGE.split("\n") if "can give it any date" in line]
+
+    assert "the time of the push as the hosting service records it" in said
+
+
 def test_the_recorded_verdicts_are_what_the_grader_says(tmp_path):
     """A sample of the files, the shown student's among them, graded now."""
     files = [(f"{who}/{name}", text) for who, name, text, _ in example.hand_ins()]
