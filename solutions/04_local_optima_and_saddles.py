@@ -487,7 +487,7 @@ trial(
 #
 # <details><summary>Do restarts help?</summary>
 #
-# Several starts, keep the best: the simplest cure for bad basins, at the price of several runs. Warm restarts of the learning rate (question 47) raise the temperature again in one run.
+# Several starts, keep the best: the simplest cure for bad basins, at the price of several runs. Warm restarts, where a schedule (question 47) goes back to its large rate several times (SGDR, Loshchilov & Hutter 2017), raise the temperature again in one run.
 #
 # </details>
 #
@@ -533,3 +533,4 @@ trial(
 # - D. Dean, S. Majumdar. *Large deviations of extreme eigenvalues of random matrices.* Physical Review Letters 97, 2006.
 # - L. Dinh et al. *Sharp Minima Can Generalize For Deep Nets.* ICML 2017.
 # - P. Foret et al. *Sharpness-Aware Minimization for Efficiently Improving Generalization.* ICLR 2021.
+# - I. Loshchilov, F. Hutter. *SGDR: Stochastic Gradient Descent with Warm Restarts.* ICLR 2017.
