@@ -668,7 +668,7 @@ plt.show()
 #
 # "Adam keeps two running means per weight: of the gradient and its square.
 # Both start at zero, so they hold only 1 − βᵗ of the true moment; I divide that out.
-# Steps are then at most about the learning rate, at any scale.
+# Typical steps are then at most about the learning rate, at any scale.
 # For transformers I take AdamW with warm-up; one reason: rare tokens have small gradients.
 # For convolutional networks tuned SGD with momentum is often as good.
 # Shall I derive the correction?"
@@ -677,7 +677,7 @@ plt.show()
 #
 # "Adam 对每个参数维护两个滑动平均:梯度的,和梯度平方的。
 # 两者从零开始,期望只有真值的 1−βᵗ 倍,所以要除以它;不校正,第一步反而会放大到 3.16 倍。
-# 校正后每步的幅度大致不超过学习率,和梯度尺度无关。
+# 校正后每步的幅度通常不超过学习率,和梯度尺度无关。
 # 训练 Transformer 用 AdamW 加 warm-up,原因之一是低频 token 的梯度很小;卷积网络上调好的 SGD 加动量往往不差。
 # 要我推导偏差校正吗?"
 
