@@ -603,7 +603,7 @@ print(f"100 badly scaled unknowns: more than 100 steps as they are: {plain > 100
 #
 # <details><summary>What is Hessian-free optimisation?</summary>
 #
-# A Newton method whose system $(H+\lambda I)\,d=-g$ is solved by some steps of CG.
+# A Newton method whose system $(H+\tau I)\,d=-g$ is solved by some steps of CG.
 # The products $Hv$ come from automatic differentiation at the price of a few gradients (Pearlmutter 1994), no matrix needed.
 # Martens (2010) trained deep autoencoders so, with the Gauss–Newton matrix, because CG needs a positive definite one.
 #
