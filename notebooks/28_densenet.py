@@ -910,7 +910,7 @@ trial(
 # Do not keep the concatenations: they and the first BN's output are cheap to compute again.
 # Either checkpoint each layer (above), or let all layers write into one shared piece of memory and compute it again in the backward pass (Pleiss et al. 2017).
 # Mind batch norm's running statistics: a recomputed forward pass updates them twice.
-# Other ways: gradient accumulation with a smaller batch, half precision, a smaller θ.
+# Other ways: gradient accumulation with a smaller batch (batch norm then takes its statistics from the smaller batch: question 45), half precision, a smaller θ.
 #
 # </details>
 #
