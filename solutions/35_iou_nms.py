@@ -474,7 +474,7 @@ for overlap in (0.0, 0.3, 0.6):
 # - Classes: loop, or shift each class by more than the extent of all boxes. The trick with the largest coordinate fails for negative ones.
 # - Cost: kept × remaining IoUs, at worst $n^2/2$; that is one reason to keep only the top thousand scores first.
 # - What it gets wrong: one threshold for sparse and crowded places; the score is not localisation quality; NMS is not learnt, and its time depends on the image.
-# - What replaces it: Soft-NMS, a learnt quality score, or training one-to-one so that no duplicates arise (DETR, YOLOv10).
+# - What replaces it: Soft-NMS, a learnt quality score, or training one-to-one, by a matching that looks at the predicted scores, so that few duplicates score high (DETR, YOLOv10).
 
 # %% [markdown]
 # ## Follow-ups
@@ -489,7 +489,8 @@ for overlap in (0.0, 0.3, 0.6):
 # <details><summary>How do DETR and YOLOv10 do without NMS?</summary>
 #
 # They are trained one-to-one: each object has one prediction that is right, all others are background, so a network learns to score its own duplicates low.
-# DETR matches by the Hungarian algorithm, and its queries see each other through self-attention. YOLOv10 trains a one-to-many head beside the one-to-one head and uses only the second at inference. Question 37 has the matching.
+# One-to-one is not enough by itself: matched by place alone, detectors still produced duplicates; the matching must look at the predicted scores too (Sun et al. 2021; question 37).
+# DETR matches by the Hungarian algorithm, and its queries see each other through self-attention. YOLOv10 trains a one-to-many head beside the one-to-one head and uses only the second at inference.
 #
 # </details>
 #
@@ -540,5 +541,6 @@ for overlap in (0.0, 0.3, 0.6):
 # - B. Jiang, R. Luo, J. Mao, T. Xiao, Y. Jiang. *Acquisition of Localization Confidence for Accurate Object Detection.* ECCV 2018. IoU-Net: the score does not measure how well a box is placed.
 # - J. Hosang, R. Benenson, B. Schiele. *Learning Non-Maximum Suppression.* CVPR 2017. What NMS gets wrong in crowds.
 # - R. Solovyev, W. Wang, T. Gabruseva. *Weighted Boxes Fusion: Ensembling Boxes from Different Object Detection Models.* Image and Vision Computing 107, 2021.
+# - P. Sun et al. *What Makes for End-to-End Object Detection?* ICML 2021. Why one-to-one by place alone leaves duplicates.
 # - A. Wang et al. *YOLOv10: Real-Time End-to-End Object Detection.* NeurIPS 2024. Two assignments in training, no NMS at inference.
 # - torchvision documentation of `ops.nms` and `ops.batched_nms`: strictly greater, and the offset by class.
