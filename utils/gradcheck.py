@@ -130,34 +130,32 @@ def gradcheck(forward, backward, inputs: dict, *, wrt=None, h=1e-6, rtol=1e-6, s
     entries together, so that at a tie "everybody gets all" and "nobody gets any" are found.
     ValueError when there is nothing to compare (None, NaN, wrong shape or number) or an argument was changed.
     """
-    inputs, wrt, out, dout, gradients = _prepared(forward, backward, inputs, wrt, seed)
-    entries = []
-
-    def compare(name, index, direction):
-        line, size = _line(forward, inputs, name, direction), np.max(abs(inputs[name] * direction)) or 1.0
-        # In a direction through n entries a single wrong one shows as 1/sqrt(n) of its error: ask for more there.
-        analytic, accepted = np.sum(gradients[name] * direction), rtol * (0.01 if index is None else 1)
-        (numeric, kink), unsure = _slope_and_kink(line, out, dout, h * max(1, size)), 0.0
-        on_kink = index is not None and kink > 0
-        if not abs(analytic - numeric) <= accepted * max(abs(analytic), abs(numeric)):
-            numeric, unsure, kink = _extrapolated(line, out, dout, analytic, accepted, size)
-        gap, scale = abs(analytic - numeric) - unsure, max(abs(analytic), abs(numeric), TINY)
-        error = max(0.0, gap - kink) / scale
-        on_kink = on_kink or (index is not None and error <= accepted < gap / scale)
-        entries.append(
-            Entry(name, index, *map(float, (analytic, numeric, error)), bool(error <= accepted), bool(on_kink))
-        )
-
-    for name, index, direction in _directions(inputs, wrt, seed):
-        compare(name, index, direction)
+    prepared = inputs, wrt, _, _, _ = _prepared(forward, backward, inputs, wrt, seed)
+    entries = [_compared(forward, prepared, *where, h, rtol) for where in _directions(inputs, wrt, seed)]
     for name in wrt:
         on_kinks = [entry.index for entry in entries if entry.argument == name and entry.kink]
         if len(on_kinks) > 1:
             direction = np.zeros(inputs[name].shape)
             direction[tuple(np.transpose(on_kinks))] = 1
-            compare(name, KINKS, direction)
+            entries.append(_compared(forward, prepared, name, KINKS, direction, h, rtol))
     call = dict(forward=forward, backward=backward, inputs=inputs, wrt=wrt, seed=seed)
     return GradcheckReport(tuple(entries), rtol, call)
+
+
+def _compared(forward, prepared, name, index, direction, h, rtol) -> Entry:
+    """The two slopes in one direction of one argument; the ladder of steps is climbed only where they differ."""
+    inputs, _, out, dout, gradients = prepared
+    line, size = _line(forward, inputs, name, direction), np.max(abs(inputs[name] * direction)) or 1.0
+    # In a direction through n entries a single wrong one shows as 1/sqrt(n) of its error: ask for more there.
+    analytic, accepted = np.sum(gradients[name] * direction), rtol * (0.01 if index is None else 1)
+    (numeric, kink), unsure = _slope_and_kink(line, out, dout, h * max(1, size)), 0.0
+    on_kink = index is not None and kink > 0
+    if not abs(analytic - numeric) <= accepted * max(abs(analytic), abs(numeric)):
+        numeric, unsure, kink = _extrapolated(line, out, dout, analytic, accepted, size)
+    gap, scale = abs(analytic - numeric) - unsure, max(abs(analytic), abs(numeric), TINY)
+    error = max(0.0, gap - kink) / scale
+    on_kink = on_kink or (index is not None and error <= accepted < gap / scale)
+    return Entry(name, index, *map(float, (analytic, numeric, error)), bool(error <= accepted), bool(on_kink))
 
 
 def error_against_step(forward, backward, inputs: dict, steps=None, wrt=None, seed=0) -> tuple:

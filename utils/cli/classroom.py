@@ -11,7 +11,7 @@ import click
 
 from utils.cli.bar import progress_bar
 from utils.cli.console import echo_json
-from utils.cli.grade import STOPPED, seconds
+from utils.cli.grade import STOPPED, timeout_option
 
 
 @click.group("class")
@@ -47,14 +47,7 @@ def _needs_the_extra() -> Iterator[None]:
     help="Processes on this machine.  [default: all cores]",
 )
 @click.option("--scheduler", help="tcp://host:port of a Dask scheduler that runs already, in the place of --workers.")
-@click.option(
-    "--timeout",
-    type=float,
-    default=10.0,
-    show_default=True,
-    callback=seconds,
-    help="Seconds of processor time for one exercise.",
-)
+@timeout_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object in the place of text.")  # fmt: skip
 def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, timeout: float, as_json: bool) -> None:
     """Grade a class: a folder for each student, or the zip of Canvas, Moodle or GitHub Classroom.
@@ -75,28 +68,39 @@ def grade(submissions: Path, out: Path, workers: int, scheduler: str | None, tim
         raise click.UsageError("OUT is inside SUBMISSIONS, so its files would be graded. Choose another folder.")
     start = time.monotonic()
     ledger_path = out / results.NAME
-    try:
-        with (
-            given.opened(submissions) as source,
-            results.Results(ledger_path, catalogue.edition(), timeout) as ledger,
-            cluster.connected(scheduler, workers) as client,
-            progress_bar("grading", as_json, rate=True) as advance,
-        ):
-            run = engine.Engine(source, ledger, client, timeout, lambda: advance("grading", run.total))
-            tally = run.run()
-    except (given.SubmissionsError, results.LedgerError) as error:
-        raise click.UsageError(str(error)) from None
-    except cluster.ClusterError as error:
-        _stop(f"Error: {error} {_kept(ledger_path)}", 2)
-    except OSError as error:
-        _stop(f"Error: {error.strerror or error}. {_kept(ledger_path)}", 2)
-    except KeyboardInterrupt:
-        _stop(f"Stopped. {_kept(ledger_path)}", STOPPED)
+    with (
+        _early_end_told(ledger_path),
+        given.opened(submissions) as source,
+        results.Results(ledger_path, catalogue.edition(), timeout) as ledger,
+        cluster.connected(scheduler, workers) as client,
+        progress_bar("grading", as_json, rate=True) as advance,
+    ):
+        run = engine.Engine(source, ledger, client, timeout, lambda: advance("grading", run.total))
+        tally = run.run()
     others = {"number": source.others.number, "some": source.others.some}
     summary = tally.to_json() | {"passed_over": others, "totals": dict(results.totals(ledger_path).most_common())}
     summary |= {"seconds": round(time.monotonic() - start, 2), "results": str(ledger_path)}
     echo_json(summary) if as_json else click.echo(_words(summary, str(source.others)))
     sys.exit(1 if tally.statuses["machine"] else 0)
+
+
+@contextmanager
+def _early_end_told(ledger: Path) -> Iterator[None]:
+    """Whatever ends a run early: one line, which says what is kept, and the exit code."""
+    from utils.classroom.cluster import ClusterError
+    from utils.classroom.results import LedgerError
+    from utils.classroom.submissions import SubmissionsError
+
+    try:
+        yield
+    except (SubmissionsError, LedgerError) as error:
+        raise click.UsageError(str(error)) from None
+    except ClusterError as error:
+        _stop(f"Error: {error} {_kept(ledger)}", 2)
+    except OSError as error:
+        _stop(f"Error: {error.strerror or error}. {_kept(ledger)}", 2)
+    except KeyboardInterrupt:
+        _stop(f"Stopped. {_kept(ledger)}", STOPPED)
 
 
 def _kept(ledger: Path) -> str:

@@ -12,7 +12,7 @@ import click
 from utils.cli.bar import progress_bar
 from utils.cli.console import echo_json
 from utils.cli.selection import stems_of
-from utils.grading import catalogue
+from utils.grading import catalogue, stopwatch
 from utils.grading.progress import entries, note, record, root
 from utils.grading.report import BAD, MACHINE
 from utils.grading.text import printable
@@ -32,11 +32,17 @@ def seconds(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
+# The same for a file, for your notebooks and for a class.
+timeout_option = click.option(
+    "--timeout", type=float, default=stopwatch.SECONDS, show_default=True, callback=seconds,
+    help="Seconds of processor time for one exercise.",
+)  # fmt: skip
+
+
 def _options(verb: Callable) -> Callable:
     """What both verbs take."""
     for option in (
-        click.option("--timeout", type=float, default=10.0, show_default=True, callback=seconds,
-                     help="Seconds of processor time for one exercise."),
+        timeout_option,
         click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1,
                      help="How many at once.  [default: all cores]"),
         click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path),
@@ -96,21 +102,19 @@ def grade(
         what, them = (f"{stems[0]} is not", "it") if len(stems) == 1 else ("None of these questions is", "them")
         raise click.UsageError(f"{what} in {folder.name}/. Run `course learn` to copy {them}.")
 
-    lost = []
-
-    def note(row: object) -> None:
-        made = row.report
-        if (
-            made.exercise
-            and made.status != MACHINE
-            and not record(made.exercise, made.status, made.mistake, row.digest)
-        ):
-            lost.append(made.exercise)
-
-    rows = _grade(files, as_json, jobs, timeout, jsonl, explain, note)
+    lost: list[str] = []
+    rows = _grade(files, as_json, jobs, timeout, jsonl, explain, note=lambda row: _record(row, lost))
     if lost:
         click.echo(f"Not noted in progress.jsonl, which cannot be written: {', '.join(lost)}.", err=True)
     _exit(rows)
+
+
+def _record(row: object, lost: list[str]) -> None:
+    """Note a row as an attempt; where that fails, its exercise is among the lost ones. A machine's fault is none."""
+    made = row.report
+    is_attempt = made.exercise and made.status != MACHINE
+    if is_attempt and not record(made.exercise, made.status, made.mistake, row.digest):
+        lost.append(made.exercise)
 
 
 def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool,

@@ -52,21 +52,25 @@ def changes(all_inputs: list[dict], right: Callable) -> Iterator[tuple[str, str,
         if all(isinstance(value, (bool, int, float, str, type(None))) for value in values):
             yield from _ignored(name, values, right, names)
     for name in names:
-        values = [inputs[name] for inputs in all_inputs if name in inputs]
-        if all(type(value) is int for value in values):
-            for word, step in (("one less", -1), ("one more", 1)):
-                yield (f"it works as if {name} were {word}", f"Count {name} by hand for the smallest case.",
-                       _of(name, lambda value, step=step: value + step))  # fmt: skip
-        if all(type(value) in (int, float) for value in values):
-            for words, change in _NUMBERS:
-                yield f"it works as if {name} were {words.format(name)}", f"Check how {name} enters.", _of(name, change)
-        if all(isinstance(value, np.ndarray) and value.dtype.kind == "f" for value in values):
-            for words, change in _ARRAYS:
-                yield f"it works as if {name} were {words}", f"Check how {name} is used.", _of(name, change)
+        yield from _otherwise(name, [inputs[name] for inputs in all_inputs if name in inputs])
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             if all(_alike(inputs.get(a), inputs.get(b)) for inputs in all_inputs if a in inputs and b in inputs):
                 yield f"{a} and {b} are exchanged", f"Check where you use {a} and {b}.", _exchange(a, b)
+
+
+def _otherwise(name: str, values: list) -> Iterator[tuple[str, str, Change]]:
+    """One argument counted otherwise, or put through a function, as its values in all cases allow."""
+    if all(type(value) is int for value in values):
+        for word, step in (("one less", -1), ("one more", 1)):
+            yield (f"it works as if {name} were {word}", f"Count {name} by hand for the smallest case.",
+                   _of(name, lambda value, step=step: value + step))  # fmt: skip
+    if all(type(value) in (int, float) for value in values):
+        for words, change in _NUMBERS:
+            yield f"it works as if {name} were {words.format(name)}", f"Check how {name} enters.", _of(name, change)
+    if all(isinstance(value, np.ndarray) and value.dtype.kind == "f" for value in values):
+        for words, change in _ARRAYS:
+            yield f"it works as if {name} were {words}", f"Check how {name} is used.", _of(name, change)
 
 
 _NUMBERS: tuple[tuple[str, Callable], ...] = (

@@ -1,5 +1,6 @@
 """Grade many files at once: files → answers → reports, on several workers. One file never costs another's result."""
 
+import contextlib
 import hashlib
 import queue
 import threading
@@ -45,34 +46,46 @@ def grade_files(
     `on_row` sees each row when it is final. `finished(file, digest, exercise)` may give a row that an earlier run
     left, and nothing is run for it. Whoever ran into a limit is tried once more, alone, at the end.
     """
-    workers: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-    everyone = [Worker(timeout, explain) for _ in range(max(1, min(jobs, len(files))))]
-    for worker in everyone:
-        workers.put(worker)
+    workers = [Worker(timeout, explain) for _ in range(max(1, min(jobs, len(files))))]
     graders = [_FileGrader(path, (expected or expected_of)(path), finished) for path in files]
+    with _pool_of(workers) as pool:
+        _each(pool, _first_try(workers, on_row), graders, 2 * len(workers))
+        alone = len(files) == 1 or len(workers) == 1
+        for grader in graders:
+            for row in grader.again(workers[0], alone):
+                on_row(row)
+    return [row for grader in graders for row in grader.done]
+
+
+@contextlib.contextmanager
+def _pool_of(workers: list[Worker]) -> Iterator[ThreadPoolExecutor]:
+    """A thread for each worker; however it ends, first the workers are closed, so that no thread waits for one."""
+    pool = ThreadPoolExecutor(len(workers))
+    try:
+        yield pool
+    finally:
+        for worker in workers:
+            worker.close()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _first_try(workers: list[Worker], on_row: Callable[[Row], None]) -> Callable[["_FileGrader"], None]:
+    """What a thread does with a file: grade it by a worker that is free, and tell of its rows, one thread at a time."""
+    free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    for worker in workers:
+        free.put(worker)
     telling = threading.Lock()
 
     def run(grader: "_FileGrader") -> None:
-        worker = workers.get()
+        worker = free.get()
         try:
             for row in grader.rows(worker):
                 with telling:
                     on_row(row)
         finally:
-            workers.put(worker)
+            free.put(worker)
 
-    pool = ThreadPoolExecutor(len(everyone))
-    try:
-        _each(pool, run, graders, 2 * len(everyone))
-        alone = len(files) == 1 or len(everyone) == 1
-        for grader in graders:
-            for row in grader.again(everyone[0], alone):
-                on_row(row)
-        return [row for grader in graders for row in grader.done]
-    finally:
-        for worker in everyone:
-            worker.close()
-        pool.shutdown(wait=True, cancel_futures=True)
+    return run
 
 
 def _each(pool: ThreadPoolExecutor, run: Callable, items: list, most: int) -> None:

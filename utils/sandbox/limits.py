@@ -166,54 +166,88 @@ def _refuse(name: str, *_: Any, **__: Any) -> None:
 def guard(scratch: str) -> Callable[[str, tuple], None]:
     """An audit hook, which Python code cannot take off again: no processes, no network, no writing outside the
     scratch folder, no reading of the answers. It sees what goes through Python; what C code does only Landlock sees.
+
+    All that it calls is held in closures, for a child may put something else in the place of a module's names.
     """
-    realpath, normcase, fsdecode, separator = os.path.realpath, os.path.normcase, os.fsdecode, os.sep
-
-    def true(path: Any) -> str:
-        return normcase(realpath(fsdecode(path)))  # Windows takes capitals for small letters
-
-    secret = (*(true(os.path.join(PACKAGE, name)) for name in SECRET), true(os.path.dirname(PACKAGE) + "/solutions"))
-    own = true(scratch)
-    libraries = tuple({true(path) for path in (sys.prefix, sys.base_prefix)})
-    forbidden, writing, flags_of_writing = frozenset(_FORBIDDEN), frozenset(_WRITING), _WRITE_FLAGS
-    devnull = {os.devnull, true(os.devnull)}
-    isdir, not_anew, own_process = os.path.isdir, frozenset(_NOT_ANEW), str(os.getpid())
-
-    def inside(path: str, folder: str) -> bool:
-        return path == folder or path.startswith(folder + separator)
-
-    def of_another(path: str) -> bool:
-        """Is it another process's file in /proc, its environment for one?"""
-        process = path.split("/")[2] if path.startswith("/proc/") else ""
-        return process.isdigit() and process != own_process
-
-    def refuse_library(name: Any) -> None:
-        path = true(name) if isinstance(name, (str, bytes)) else ""
-        if not any(inside(path, folder) for folder in libraries):
-            raise PermissionError("ctypes.dlopen is not allowed while grading")
+    true, inside = _paths()
+    refuse_library = _libraries_only(true, inside)
+    refuse_opening, refuse_writing = _nothing_secret(true, inside), _scratch_only(true, inside, scratch)
+    forbidden, writing, not_anew = frozenset(_FORBIDDEN), frozenset(_WRITING), frozenset(_NOT_ANEW)
+    names, flags_of_writing = (str, bytes, os.PathLike), _WRITE_FLAGS
 
     def hook(event: str, args: tuple) -> None:
         if event in forbidden or event.startswith("winreg.") or (event == "import" and args[0] in not_anew):
             raise PermissionError(f"{event} is not allowed while grading")
         if event == "ctypes.dlopen":
             refuse_library(args[0])
-        if event != "open" and event not in writing:
-            return
-        paths = [true(arg) for arg in args if isinstance(arg, (str, bytes, os.PathLike))]
-        if event == "open":
-            paths = paths[:1] if isinstance(args[0], (str, bytes, os.PathLike)) else []
-            if any(inside(path, folder) for path in paths for folder in secret):
-                raise PermissionError("the answers cannot be read while grading")
-            if any(map(of_another, paths)):
-                raise PermissionError("other processes cannot be looked at while grading")
-            if args[1] is None and any(map(isdir, paths)):  # the hook is not told of `dir_fd`, which would lead past it
-                raise PermissionError("a folder cannot be opened while grading")
-            if not args[2] & flags_of_writing:
-                return
-        if any(not inside(path, own) and path not in devnull for path in paths):
-            raise PermissionError("files can be written in the working folder only while grading")
+        elif event == "open":
+            path, mode, flags = args
+            if isinstance(path, names):  # else the number of a file that is open already
+                place = true(path)
+                refuse_opening(place, by_descriptor=mode is None)
+                if flags & flags_of_writing:
+                    refuse_writing(place)
+        elif event in writing:
+            for path in args:
+                if isinstance(path, names):
+                    refuse_writing(true(path))
 
     return hook
+
+
+def _paths() -> tuple[Callable[[Any], str], Callable[[str, str], bool]]:
+    """(the one true name of a path, whether a path lies in a folder)."""
+    realpath, normcase, fsdecode, separator = os.path.realpath, os.path.normcase, os.fsdecode, os.sep
+
+    def true(path: Any) -> str:
+        return normcase(realpath(fsdecode(path)))  # Windows takes capitals for small letters
+
+    def inside(path: str, folder: str) -> bool:
+        return path == folder or path.startswith(folder + separator)
+
+    return true, inside
+
+
+def _libraries_only(true: Callable[[Any], str], inside: Callable[[str, str], bool]) -> Callable[[Any], None]:
+    """Refuses to load a compiled library that is not Python's or a package's."""
+    libraries = tuple({true(path) for path in (sys.prefix, sys.base_prefix)})
+
+    def refuse(name: Any) -> None:
+        path = true(name) if isinstance(name, (str, bytes)) else ""
+        if not any(inside(path, folder) for folder in libraries):
+            raise PermissionError("ctypes.dlopen is not allowed while grading")
+
+    return refuse
+
+
+def _nothing_secret(true: Callable[[Any], str], inside: Callable[[str, str], bool]) -> Callable[..., None]:
+    """Refuses to open answers, other processes' files in /proc (an environment, for one), and folders."""
+    secret = (*(true(os.path.join(PACKAGE, name)) for name in SECRET), true(os.path.dirname(PACKAGE) + "/solutions"))
+    isdir, own_process = os.path.isdir, str(os.getpid())
+
+    def refuse(path: str, by_descriptor: bool) -> None:
+        if any(inside(path, folder) for folder in secret):
+            raise PermissionError("the answers cannot be read while grading")
+        process = path.split("/")[2] if path.startswith("/proc/") else ""
+        if process.isdigit() and process != own_process:
+            raise PermissionError("other processes cannot be looked at while grading")
+        if by_descriptor and isdir(path):  # the hook is not told of `dir_fd`, which would lead past it
+            raise PermissionError("a folder cannot be opened while grading")
+
+    return refuse
+
+
+def _scratch_only(
+    true: Callable[[Any], str], inside: Callable[[str, str], bool], scratch: str
+) -> Callable[[str], None]:
+    """Refuses to write anywhere but in the scratch folder and to nowhere."""
+    own, nowhere = true(scratch), {os.devnull, true(os.devnull)}
+
+    def refuse(path: str) -> None:
+        if not inside(path, own) and path not in nowhere:
+            raise PermissionError("files can be written in the working folder only while grading")
+
+    return refuse
 
 
 def walls() -> str:
