@@ -1,4 +1,4 @@
-"""Results of a class → what the cohort gets wrong: by exercise, by mistake, by day, and where it stands still.
+"""Results of a class → what the cohort gets wrong: by exercise, by mistake, by day, and where it is stuck.
 
 Counts of students, not of persons: whoever reads them learns no name. A count is left out where it would tell on a
 few: see `Counts`.
@@ -45,7 +45,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Stuck:
-    """Students who stand still: STUCK hand-ins or more, none right, the last two with the same mistake."""
+    """Students who are stuck: STUCK hand-ins or more, none right, the last two with the same mistake."""
 
     exercise: str
     mistake: str | None

@@ -29,7 +29,7 @@ def sections(found: Cohort, counts: Counts) -> list[str]:
         "<h2>By exercise</h2>", _exercises(found.exercises, counts),
         "<h2>Which mistakes, and how often</h2>", _mistakes(shown, found, counts),
         "<h2>Over time</h2>", _time(found, shown, counts),
-        "<h2>Where the class stands still</h2>", _stuck(found.stuck, counts),
+        "<h2>Where the class is stuck</h2>", _stuck(found.stuck, counts),
         "<h2>Hints to give</h2>", _hints(found, shown, counts),
         _how(counts),
     ]  # fmt: skip
@@ -231,7 +231,7 @@ def _few(count: int, counts: Counts) -> str:
     return "" if not count else str(count) if counts.shows(count) else "·"
 
 
-# ---- standing still, and what to say ------------------------------------------------------------------------------
+# ---- who is stuck, and what to say --------------------------------------------------------------------------------
 
 
 def _stuck(stuck: list[Stuck], counts: Counts) -> str:
@@ -245,8 +245,8 @@ def _stuck(stuck: list[Stuck], counts: Counts) -> str:
     )
     rest = sum(one.students for one in stuck) - sum(one.students for one in shown)
     places = "other places" if shown else "some places"
-    few = f"<p>In {places} fewer than {counts.least} students stand still.</p>" if rest else ""
-    return intro + (f"<ul>{items}</ul>" if items else "") + (few or ("" if items else "<p>Nobody stands still.</p>"))
+    few = f"<p>In {places} fewer than {counts.least} students are stuck.</p>" if rest else ""
+    return intro + (f"<ul>{items}</ul>" if items else "") + (few or ("" if items else "<p>Nobody is stuck.</p>"))
 
 
 def _hints(found: Cohort, shown: list[Mistake], counts: Counts) -> str:

@@ -14,7 +14,7 @@ from utils.cli.selection import stems_of
               help="A group of fewer students is not shown.")  # fmt: skip
 @as_json
 def report(out: Path, least: int, as_json: bool) -> None:
-    """Write OUT/report.html: what the class gets wrong, how often, when, where it stands still. No names in it.
+    """Write OUT/report.html: what the class gets wrong, how often, when, where it is stuck. No names in it.
 
     \b
     course class report out

@@ -48,7 +48,7 @@ def _options(verb: Callable) -> Callable:
         click.option("--jsonl", type=click.Path(dir_okay=False, path_type=Path),
                      help="Append each row to this file as it comes; a second run grades what is new or changed."),
         click.option("--explain", is_flag=True,
-                     help="Search a wrong answer without a name for the line where one edit makes it right."),
+                     help="Where a mistake has no name, search for the line where one edit makes the answer right."),
         click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text."),
     ):  # fmt: skip
         verb = option(verb)

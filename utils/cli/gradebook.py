@@ -259,7 +259,7 @@ def export(out: Path, form: str, as_json: bool, **chosen: Any) -> None:
     course class export out --format gradescope     OUT/gradescope/ID/results.json
     course class export out --format classroom50    OUT/classroom50/ID/result.json
 
-    Classroom 50 takes whole scores: where points or penalties are none, every score is counted in hundredths.
+    Classroom 50 takes whole scores: where points or penalties are fractions, every score is counted in hundredths.
     """
     from utils.classroom import exports
     from utils.classroom import feedback as pages

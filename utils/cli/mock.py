@@ -27,7 +27,7 @@ def mock(minutes: int, chapters: str, seed: int | None, clock_only: bool, as_jso
     course mock --minutes 45 --chapters 1,2
     course mock                               continues an interview that is not over
 
-    It ends at its deadline, however late one looks. The report has facts and no score: work/mock/DATE/report.html.
+    It ends at its deadline, even while you are away. The report has facts and no score: work/mock/DATE/report.html.
     """
     from utils.practice import mock as sittings
     from utils.practice.replay import replay

@@ -161,7 +161,7 @@ def _ask(due: list) -> None:
 
 @click.command()
 @click.argument("number")
-@click.option("--yes", is_flag=True, help="Give up what is not passed without being asked.")
+@click.option("--yes", is_flag=True, help="Do not ask: what you have not passed counts as given up.")
 def solution(number: str, yes: bool) -> None:
     """Open the solved page of a question that you passed or give up.
 
