@@ -1,7 +1,8 @@
 """The data of the course: scikit-learn's bundled sets and small synthetic problems. Nothing is downloaded.
 
 Everything is float64 (labels are integers where they name a class) and a pure function of its arguments: the same seed
-gives the same arrays. Images are (n, 1, H, W) in [0, 1]. scikit-learn is imported late, for it takes a second.
+gives the same arrays. Images are (n, 1, H, W) in [0, 1]. ValueError, with what is possible, for arguments of which no
+such data can be made. scikit-learn is imported late, for it takes a second.
 """
 
 from collections.abc import Callable

@@ -90,7 +90,7 @@ def _features(windows, units, offsets):
 
 
 def shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of every pair of boxes (n, m), for judging a detector where the learner's own is not to decide."""
+    """IoU of every pair of boxes, (n, 4) and (m, 4) → (n, m): for judging where the learner's own is not to decide."""
     sides = np.minimum(a[:, None, 2:], b[None, :, 2:]) - np.maximum(a[:, None, :2], b[None, :, :2])
     inter = np.maximum(sides, 0).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
@@ -98,7 +98,7 @@ def shared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def suppressed(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.4) -> np.ndarray:
-    """The indices that greedy NMS keeps, best score first, where the learner's own is not at hand (question 35)."""
+    """The indices (k,) that greedy NMS keeps of boxes (n, 4) with scores (n,), best first: question 35's, given."""
     order, kept = np.argsort(-scores, kind="stable"), []
     while order.size:
         kept.append(order[0])
@@ -107,7 +107,7 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray, threshold: float = 0.4) ->
 
 
 def recall(found: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5) -> float:
-    """The share of truths that some box of their image overlaps by at least that IoU."""
+    """The share of truths, (m, 4) for each image, that some box found there, (n, 4), overlaps by at least that IoU."""
     hits = [shared(boxes, true).max(axis=0) >= least for boxes, true in zip(found, truths, strict=True) if len(boxes)]
     return sum(map(np.sum, hits)) / sum(map(len, truths))
 
@@ -115,7 +115,10 @@ def recall(found: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5
 def precision_area(
     found: list[np.ndarray], scores: list[np.ndarray], truths: list[np.ndarray], least: float = 0.5
 ) -> float:
-    """Average precision over several images, classes aside, as question 36 builds it."""
+    """Average precision, 0 to 1, over several images, classes aside, as question 36 builds it.
+
+    For each image: boxes found (n, 4), their scores (n,), and one true box (m, 4) or more.
+    """
     hits = [_hits(*image, least) for image in zip(found, scores, truths, strict=True)]
     order = np.argsort(-np.concatenate(scores), kind="stable")
     right = np.cumsum(np.concatenate(hits)[order])

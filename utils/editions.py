@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.grading import catalogue
 from utils.grading.progress import root
 
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}  # on a laptop
 _PACKAGE = Path(__file__).parent
 # Where notebooks/, solutions/ and book/ lie: the checkout, or what the wheel carries.
 AROUND = _PACKAGE.parent if (_PACKAGE.parent / "pyproject.toml").exists() else _PACKAGE / "carried"

@@ -21,7 +21,7 @@ def is_solved(source: str) -> bool:
 def blanked(source: str, place: str) -> str:
     """A cell's source with every marked region replaced by the stub, indented as its marker is.
 
-    `place` ("15_x.py, cell 7") goes into the message when the markers are not in order.
+    MarkerError when the markers are not in order; `place` ("15_x.py, cell 7") goes into its message.
     """
     lines, opened = [], None
     for number, line in enumerate(source.split("\n"), start=1):

@@ -15,6 +15,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from utils import editions
 from utils.authoring import blank, deeper, evidence, minutes
 from utils.grading import catalogue
 from utils.grading.progress import root
@@ -24,7 +25,7 @@ HEADINGS = (
     "Question", "What the interviewer listens for", "The idea", "Your turn", "Experiments", "Folklore on trial",
     "Answer in 30 seconds", "Answer in 2 minutes", "Follow-ups", "Red flags", "References",
 )  # fmt: skip
-KERNEL = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}}
+KERNEL = {"kernelspec": editions.KERNEL}
 _STEM = re.compile(r"\d\d_[a-z0-9_]+")
 _HINT = re.compile(r"<details>\s*<summary>(.*?)</summary>\s*(.*?)\s*</details>", re.DOTALL)
 
@@ -56,7 +57,7 @@ def sources(root: Path = ROOT, slugs: Collection[str] | None = None) -> list[Sou
 
 
 def read_source(path: Path) -> Source:
-    """One authored text, its headings and cells checked."""
+    """One authored text, its headings and cells checked; SourceError says which rule is broken where."""
     if not _STEM.fullmatch(path.stem):
         raise SourceError(f"{path.name}: a solution is named NN_slug.py, in lower case")
     notebook = jupytext.read(path, fmt="py:percent")
@@ -147,7 +148,7 @@ def _jupytext_config() -> object:
 
 
 def catalogue_entry(source: Source) -> dict:
-    """What the course must know about a question without opening its notebook."""
+    """What the course must know about a question without opening its notebook; SourceError for missing hints."""
     question = catalogue.question(source.slug)
     english, chinese = titles(source)
     names = [exercise.name for exercise in question.exercises]
@@ -163,7 +164,7 @@ def catalogue_entry(source: Source) -> dict:
 
 
 def titles(source: Source) -> tuple[str, str]:
-    """(English, Chinese) question: the first heading, and the line in italics under it."""
+    """(English, Chinese) question: the first heading and the line in italics under it, else a SourceError."""
     text = source.notebook.cells[0].source
     match = re.match(r"# \d+ · (.+?)\n+\*(.+?)\*\n?", text)
     if not match:

@@ -113,7 +113,7 @@ def _same_course(client: Client) -> None:
 
 
 def size(client: Client) -> tuple[int, int]:
-    """(how many files the cluster grades at once, on how many machines), as of now."""
+    """(how many files the cluster grades at once, on how many machines), as of now; OSError when it is gone."""
     if client.status != "running":
         raise OSError("not connected")
     workers = client.scheduler_info()["workers"].values()

@@ -39,7 +39,10 @@ class Job:
 
 
 def grade(jobs: list[Job], timeout: float, edition: str) -> list[list[dict]]:
-    """The rows of each file, of the first file at least and of all where time allows."""
+    """The rows of each file, of the first file at least and of all where time allows.
+
+    EditionError where this machine has another course than the client.
+    """
     if catalogue.edition() != edition:
         raise EditionError(f"a worker has edition {catalogue.edition()} of the course, this machine {edition}.")
     end, done = time.monotonic() + SECONDS, []

@@ -96,7 +96,7 @@ def hint(name: str, everything: bool) -> None:
         show.markdown(text)
         click.echo("")
         if step == len(hints):
-            number = next(stem[:2] for stem, entry in catalogue.entries().items() if name in entry["exercises"])
+            number = catalogue.stem_of(name)[:2]
             click.echo(f"That was the last hint; `course solution {number}` opens the solved page.")
         note("hint", exercise=name, step=step)
         if (

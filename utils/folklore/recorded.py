@@ -56,7 +56,7 @@ def evidence(
 
     measure: a function written with `def`, giving a float or a flat dict of floats. over: dicts, as `settings` makes.
     sample: how many settings run live here and must agree within `rtol` and `atol` (the first ones), or which.
-    A file that another code or other settings made is an EvidenceError.
+    A file that another code or other settings made is an EvidenceError, no setting at all a ValueError.
 
     >>> accuracy = evidence("batch_size_accuracy", measure, settings(batch=[8, 64], seed=range(3)))
     >>> accuracy(batch=8, seed=0)

@@ -117,7 +117,7 @@ class VGG(nn.Sequential):
 
 
 def vgg(config, batch_norm=False, num_classes=1000):
-    """VGG-11, 13, 16 or 19 (configurations A, B, D, E): config in {"11", "13", "16", "19"}."""
+    """VGG-11, 13, 16 or 19 (configurations A, B, D, E): config in {"11", "13", "16", "19"}, else ValueError."""
     if config not in VGG_KERNELS:
         raise ValueError(f"vgg has no configuration {config!r}; choose one of {', '.join(VGG_KERNELS)}")
     return VGG(VGG_KERNELS[config], batch_norm, num_classes)

@@ -121,7 +121,8 @@ class PreActBottleneck(PreActResidual):
 def expansion(block, width=64):
     """How many times `width` channels leave block(width, width, 1): 1 for a basic block, 4 for a bottleneck.
 
-    Measured on the meta device, so any callable that makes a block will do, whatever attributes it has.
+    Measured on the meta device, so any callable that makes a block will do, whatever attributes it has. ValueError when
+    what leaves is no multiple of what enters.
     """
     with torch.device("meta"), torch.no_grad():
         channels = block(width, width, 1).eval()(torch.empty(1, width, 8, 8)).shape[1]

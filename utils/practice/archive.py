@@ -13,6 +13,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from utils import editions
 from utils.grading import disk
 from utils.practice import exchange
 from utils.workplace import folder
@@ -20,7 +21,6 @@ from utils.workplace import folder
 LOG, PARTS = "progress.jsonl", ("work", "mock")  # mock/: where earlier versions kept mock interviews
 DERIVED = {".ipynb_checkpoints", "__pycache__"}
 LIMIT = 2**30  # bytes unpacked: a learner's files are far below it, what is above is no such archive
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 class ForeignError(ValueError):
@@ -122,8 +122,8 @@ def _for_here(name: str, raw: bytes) -> bytes:
             return raw
     except (ValueError, TypeError, KeyError):
         return raw
-    notebook["metadata"]["kernelspec"] = KERNEL
-    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+    notebook["metadata"]["kernelspec"] = editions.KERNEL
+    return editions.as_text(notebook).encode()
 
 
 def place(home: Path, files: dict[PurePosixPath, bytes], day: date) -> dict[PurePosixPath, Path]:

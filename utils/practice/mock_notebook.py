@@ -22,7 +22,7 @@ HOW = {
 def mock(minutes: int = 45, chapters: tuple[int, ...] = (), seed: int | None = None) -> "Interview":
     """Begin a mock interview, or go on with the one that is on, which keeps its own deadline.
 
-    ValueError for minutes outside of 1 to 240 and for a chapter that is none.
+    ValueError for minutes outside of 1 to 240 and for a chapter that is none; RuntimeError where no notebooks lie.
     """
     if not sittings.can_draw():
         raise RuntimeError(NONE)

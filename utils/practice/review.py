@@ -4,6 +4,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+from utils import editions
 from utils.grading import catalogue, disk
 from utils.grading.progress import history, note, record
 from utils.practice.cards import ROOT
@@ -39,7 +40,7 @@ def write_blank(path: Path, stem: str, first: str) -> None:
     lead = {"cell_type": "markdown", "id": "review", "metadata": {}, "source": [first]}
     notebook["cells"] = [notebook["cells"][0], lead, *_exercises(notebook["cells"][1:])]
     path.parent.mkdir(parents=True, exist_ok=True)
-    disk.write(path, json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
+    disk.write(path, editions.as_text(notebook))
 
 
 def _exercises(cells: list[dict]) -> list[dict]:

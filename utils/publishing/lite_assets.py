@@ -66,7 +66,7 @@ def node_modules(package_json: Path, root: Path = ROOT) -> Path:
 
 
 def kernel_extension() -> Path:
-    """The folder of JupyterLite's Python kernel, as pip installed it."""
+    """The folder of JupyterLite's Python kernel, as pip installed it, else an AssetError with the command."""
     folder = Path(sys.prefix) / EXTENSION
     if not folder.exists():
         raise AssetError("JupyterLite is not installed here: run `make setup`, or pip install -e '.[lite]'.")
@@ -137,7 +137,7 @@ def _run(command: list[str], what: str) -> None:
 
 
 def checked(path: Path, digest: str) -> Path:
-    """The path of a download, if its content is what it should be."""
+    """The path of a download whose content is what it should be, else an AssetError."""
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != digest:
         raise AssetError(f"{path.name} has sha256 {found}, not {digest} as {VERSIONS} says. It was not used.")

@@ -23,7 +23,10 @@ class SiteError(RuntimeError):
 
 
 def build_site(root: Path, in_browser: bool) -> Path:
-    """Stage and build the book; returns its folder of HTML. `in_browser`: with the buttons that open JupyterLite."""
+    """Stage and build the book; returns its folder of HTML. `in_browser`: with the buttons that open JupyterLite.
+
+    SiteError with Sphinx's first complaints for anything that it warns about.
+    """
     source, site = stage(root, in_browser), root / "book" / "_build" / "html"
     _clear(site)
     program = str(Path(sys.executable).with_name("jupyter-book"))
