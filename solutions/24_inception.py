@@ -932,7 +932,7 @@ trial(
 #
 # Higher learning rate, no dropout, weaker L2, faster decay of the learning rate, no local response normalisation, better shuffling,
 # fewer photometric distortions (BN paper §4.2.1).
-# Most follow from batch norm allowing larger steps and regularising a little.
+# Most follow from batch norm allowing larger steps and, in the authors' view, regularising (question 18 leaves that open).
 # Fewer distortions, because training is shorter: each image is seen fewer times, so it should look real.
 # Better shuffling, so that an image meets other images in its batch each time; the authors link its gain to batch norm as a regulariser.
 #
