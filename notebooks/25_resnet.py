@@ -87,7 +87,7 @@ plt.show()
 #
 # - **The stem.** A 7×7 with stride 2 and a 3×3 max pooling with stride 2 bring 224×224 pixels down to 56×56 before the first block: with 16 times fewer positions the blocks are affordable.
 #   Later versions repair its coarseness: *ResNet-C* takes three 3×3 for the 7×7; *ResNet-D* also puts an average pooling before the 1×1 of each projection, which would otherwise look at one pixel in four.
-# - **The end.** Global average pooling and one linear layer, no hidden dense layers. The paper uses no dropout; batch norm regularises a little.
+# - **The end.** Global average pooling and one linear layer, no hidden dense layers. The paper uses no dropout, as the batch norm paper before it (§3.4). Whether batch norm regularises is left open in question 18.
 
 # %% [markdown]
 # ### Forward: a sum
@@ -902,7 +902,7 @@ trial(
 #
 # <details><summary>Why does batch norm make the gradients of a plain net grow?</summary>
 #
-# Let the input of a ReLU be $z \sim N(0,1)$, as batch norm makes it.
+# Let the input of a ReLU be $z \sim N(0,1)$. Batch norm gives it this mean and this variance. That it is Gaussian is an assumption, nearly true in a wide net at the start: batch norm does not change the shape (question 15).
 # Backward, the ReLU passes half of the squared gradient.
 # Forward, its output has the variance $E[z_+^2] - E[z_+]^2 = \tfrac12 - \tfrac1{2\pi} = \tfrac{\pi-1}{2\pi}$,
 # and the next batch norm scales that back to 1, which multiplies the squared gradient by $\tfrac{2\pi}{\pi-1}$.
