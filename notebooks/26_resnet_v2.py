@@ -673,7 +673,7 @@ trial(
 #
 # <details><summary>Is one of the two closer to a Transformer block?</summary>
 #
-# Version 2. "Pre-LN" Transformers normalise inside the branch, $x + F(\mathrm{LN}(x))$, and end in a last norm; "post-LN" ones normalise the sum, and need warm-up when they are deep.
+# Version 2. "Pre-LN" Transformers normalise inside the branch, $x + F(\mathrm{LN}(x))$, and end in a last norm; "post-LN" ones normalise the sum, and need warm-up (question 44 has figures).
 # It is the same idea: keep normalisation off the shortcut.
 #
 # </details>
