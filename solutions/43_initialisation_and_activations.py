@@ -708,7 +708,7 @@ trial(
 #
 # <details><summary>Why start residual branches at zero?</summary>
 #
-# $x_{l+1}=x_l+F(x_l)$ adds variances: with unit branches the mean square grows with depth (question 25). With the last γ (or the last convolution) of each branch at 0 the net starts as the identity, and the branches open when they are useful.
+# $x_{l+1}=x_l+F(x_l)$ adds variances: with unit branches the mean square grows with depth (question 26). With the last γ (or the last convolution) of each branch at 0 the net starts as the identity, and the branches open when they are useful.
 # Weaker forms scale the branch by $1/\sqrt{L}$ for $L$ branches (GPT-2 does so with the weights of its output projections), or learn a small scale for each channel (LayerScale).
 #
 # </details>
