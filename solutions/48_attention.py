@@ -595,7 +595,7 @@ for shuffled in (False, True):
 # <details><summary>How does DETR use attention?</summary>
 #
 # A CNN and an encoder make tokens; a fixed set of learnt queries attends to them, and each answers with a box and a class or "nothing".
-# A Hungarian matching assigns predictions to objects one to one, so no anchors and no NMS are needed.
+# A Hungarian matching assigns predictions to objects one to one, by a cost that looks at scores and boxes, so no anchors and no NMS are needed (question 37).
 # It learns slowly: 500 epochs in the paper's main table; deformable attention needs far fewer.
 #
 # </details>
