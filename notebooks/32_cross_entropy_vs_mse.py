@@ -349,7 +349,7 @@ plt.show()
 
 # %% [markdown]
 # **Takeaway.** The training digits are fitted perfectly, so the logits keep growing. The few new digits that are wrong then cost more and more, because their loss grows with the logit.
-# The accuracy hardly changes: the *probabilities* get worse (overconfident), and the decisions do not. A temperature, fitted on held-out digits, can undo much of the rise (question 50).
+# The accuracy hardly changes: the *probabilities* get worse (overconfident), and the decisions do not. The best temperature, chosen on these same digits, takes most of the rise away (dashed). In practice one fits it on held-out data (question 50).
 # So say which metric you stop on. If you need probabilities, stop on the loss; if you need decisions only, look at the accuracy: it may go on improving after the loss has turned.
 
 # %% [markdown]
