@@ -119,21 +119,18 @@ def _record(row: object, lost: list[str]) -> None:
 
 def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: Path | None, explain: bool,
            note: Callable = lambda row: None) -> list:  # fmt: skip
+    """Grade, print and return the rows; Ctrl-C and a file of rows that cannot be written end with their exit codes."""
     from utils.sandbox.batch import grade_files
     from utils.sandbox.ledger import Ledger
 
     _say_what_is_lacking()
+    unwritten: list[str] = []
     with ExitStack() as stack:
         ledger = stack.enter_context(_opened(Ledger, jsonl, timeout, explain)) if jsonl else None
-        unwritten = []
         advance = stack.enter_context(progress_bar("grading", as_json))
 
         def final(row: object) -> None:
-            if ledger and not unwritten:
-                try:
-                    ledger.write(row)
-                except OSError as error:  # a full disk costs the rows their place there, and no verdict
-                    unwritten.append(error.strerror)
+            _keep(row, ledger, unwritten)
             note(row)
             advance(row.report.exercise)
 
@@ -144,14 +141,20 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
             kept = f" Finished rows are in {jsonl}; the same command goes on from there." if jsonl else ""
             click.echo(f"Stopped.{kept}", err=True)
             sys.exit(STOPPED)
-    if as_json:
-        echo_json([row.to_json() for row in rows])
-    else:
-        _print_rows(rows)
+    echo_json([row.to_json() for row in rows]) if as_json else _print_rows(rows)
     if unwritten:
         click.echo(f"Not all rows are in {jsonl}: {unwritten[0]}. The same command goes on from there.", err=True)
         sys.exit(2)
     return rows
+
+
+def _keep(row: object, ledger: object, unwritten: list[str]) -> None:
+    """Write a row to the ledger, if there is one. A full disk costs later rows their place there, and no verdict."""
+    if ledger and not unwritten:
+        try:
+            ledger.write(row)
+        except OSError as error:
+            unwritten.append(error.strerror)
 
 
 def _say_what_is_lacking() -> None:

@@ -138,10 +138,7 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     failing = [index for index, found in enumerate(findings) if found]
     if not failing and len(pairs) == total:
         return Report(exercise.name, report.RIGHT, total, total, facts=_verified(exercise, references))
-    passed = len(pairs) - len(failing)
-    index = failing[0] if failing else len(pairs) - 1
-    if total - 1 in failing and 0 not in failing:  # one call, two answers: that explains whatever else fails
-        index = total - 1
+    index = _telling(failing, len(pairs), total)
     repeated = index == total - 1
     outcome, ref = pairs[index]
     found = findings[index] or Failure("raised", "it ended before all cases were done")
@@ -151,10 +148,17 @@ def judge(exercise: Exercise, outcomes: list[Outcome], references: list[Referenc
     name, advice = (known.name, known.advice) if known else (None, "")
     facts = _facts(exercise, outcome, AGAIN if repeated else ref.case, found)
     return Report(
-        exercise.name, _status(found), passed, total, name,
+        exercise.name, _status(found), len(pairs) - len(failing), total, name,
         (*(known.facts if known else ()), *facts), advice or _advice(exercise, found, repeated, str(outcome.call)),
         None if isinstance(found, Failure) else found[1], inputs=run.copied(ref.inputs),
     )  # fmt: skip
+
+
+def _telling(failing: list[int], done: int, total: int) -> int:
+    """Which case a verdict shows: the first that failed, the last that was done, or the call that was repeated."""
+    if total - 1 in failing and 0 not in failing:  # one call, two answers: that explains whatever else fails
+        return total - 1
+    return failing[0] if failing else done - 1
 
 
 def _paired(outcomes: list[Outcome], references: list[Reference]) -> list[tuple[Outcome, Reference]]:

@@ -251,7 +251,7 @@ def _scratch_only(
 
 
 def walls() -> str:
-    """Which walls stand on this machine, in one sentence for `course doctor` and the README's reader."""
+    """Which walls stand on this machine, in one sentence for `course doctor` and SECURITY's reader."""
     fresh = "" if forks() else "; each answer runs in a fresh interpreter"
     if shared_rules() is not None:
         return f"Landlock (files, TCP, signals), limits on time, memory and file size, and Python's audit hook{fresh}"
