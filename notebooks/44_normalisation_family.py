@@ -580,7 +580,7 @@ trial(
 #
 # <details><summary>What does SyncBN send?</summary>
 #
-# Forwards, for each of the $C$ channels, the sum and the sum of squares, and one count: $2C+1$ numbers for each device. Backwards two more sums for each channel, of $dy$ and of $dy\,\hat x$. These are few bytes; what costs time is that all devices wait for each other, twice in every layer.
+# Forwards, for each of the $C$ channels, two numbers that tell mean and variance (torch sends the mean and $1/\sigma$), and one count: $2C+1$ numbers for each device. Backwards two more sums for each channel, of $dy$ and of $dy\,\hat x$. These are few bytes; what costs time is that all devices wait for each other, twice in every layer.
 #
 # </details>
 #
