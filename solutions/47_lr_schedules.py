@@ -67,7 +67,7 @@
 # %% [markdown]
 # ### Warm-up and clipping
 #
-# Warm up, because at the start the full rate may be too large for several reasons: the curvature can be high, and small steps first can lead to flatter places; Adam's $v$ rests on few gradients; the gradients of different layers may differ widely in size; and with a large batch the linearly scaled rate is far too large for the first steps.
+# Warm up, because at the start the full rate may be too large for several reasons: the curvature can be high, and a rate that grows slowly lets the net move to flatter places on the way; Adam's $v$ rests on few gradients; the gradients of different layers may differ widely in size; and with a large batch the linearly scaled rate is far too large for the first steps.
 #
 # Clipping by the global norm bounds the step of a batch: with $n=\sqrt{\sum_k\|g_k\|^2}$ over all arrays
 #
