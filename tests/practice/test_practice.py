@@ -254,13 +254,14 @@ def test_a_review_that_cannot_be_read_says_so(passed):
 
 
 def test_giving_up_brings_it_back_tomorrow(passed):
-    """Given up is rated again: not today, but tomorrow."""
-    course(passed, "review", "--give-up", NAME, day="2026-12-05")
+    """Given up is rated again: not today, but tomorrow. What it says to run next can be run as it stands."""
+    said = course(passed, "review", "--give-up", NAME, day="2026-12-05").stdout
     days = {day: [row.get("exercise") for row in json.loads(course(passed, "review", "--json", day=day).stdout)]
             for day in ("2026-12-05", "2026-12-06")}  # fmt: skip
 
     assert NAME not in days["2026-12-05"]
     assert NAME in days["2026-12-06"]
+    assert "`course solution 15`" in said
 
 
 def test_a_solution_is_shown_after_passing_or_giving_up(tmp_path):
@@ -271,6 +272,7 @@ def test_a_solution_is_shown_after_passing_or_giving_up(tmp_path):
 
     assert (1, 0, 0) == (asked.returncode, given.returncode, later.returncode)
     assert "solutions" not in asked.stdout
+    assert f"`course hint {NAME}`" in asked.stdout
     assert STEM in later.stdout
     assert 2 == (tmp_path / "progress.jsonl").read_text().count("gave up")
 

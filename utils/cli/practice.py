@@ -105,7 +105,8 @@ def _give_up(name: str) -> None:
         raise click.UsageError(str(error)) from None
     if not note("gave up", exercise=name):
         raise click.UsageError(f"progress.jsonl could not be written; {name} was not given up.")
-    click.echo(f"{name} comes back tomorrow. `course solution` opens the solved page.")
+    number = catalogue.stem_of(name)[:2]
+    click.echo(f"{name} comes back tomorrow. `course solution {number}` opens the solved page.")
 
 
 def _write(due: list, today: object) -> None:
@@ -179,7 +180,7 @@ def solution(number: str, yes: bool) -> None:
     if names and not passed(state, stem):
         question = f"{', '.join(names)}: not right yet. Which line would you try next? Give up and see the solution?"
         if not yes and not (sys.stdin.isatty() and click.confirm(question, default=False)):
-            click.echo("Nothing was given up. `course hint` goes one step further.")
+            click.echo(f"Nothing was given up. `course hint {names[0]}` goes one step further.")
             sys.exit(1)
         if not all(note("gave up", exercise=name) for name in names):
             click.echo(f"progress.jsonl could not be written; giving up {', '.join(names)} does not count.", err=True)
