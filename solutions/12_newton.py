@@ -364,7 +364,7 @@ plt.show()
 # %% [markdown]
 # ### How fast, on real data
 #
-# Logistic regression on breast_cancer, 30 weights, $\tfrac{\lambda}{2}\lVert w\rVert^2$ with λ = 0.01. Statisticians call this Newton IRLS, iteratively reweighted least squares.
+# Logistic regression on breast_cancer, 30 weights, the penalty $\tfrac{l_2}{2}\lVert w\rVert^2$ with $l_2=0.01$ (the letter of question 34, since λ is an eigenvalue here). Statisticians call this Newton IRLS, iteratively reweighted least squares.
 
 # %%
 X, y, _ = data.breast_cancer()
