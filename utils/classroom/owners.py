@@ -1,4 +1,7 @@
-"""What a path tells: whose file it is, and whether it is graded. Layouts are in `utils.classroom.submissions`."""
+"""What a path tells: whose file it is, and whether it is graded. Canvas's and Moodle's names are taken apart here.
+
+The layouts that are known are listed in `utils.classroom.submissions`.
+"""
 
 import itertools
 import os

@@ -20,8 +20,6 @@ from utils.sandbox.frames import write
 from utils.sandbox.runner import runner
 from utils.sandbox.watch import NO_MEMORY
 
-PARSING = 1 << 30  # bytes of address space for taking a file apart
-
 _runner = functools.cache(runner)
 
 
@@ -60,7 +58,7 @@ def load_torch() -> None:
 
 def most_memory(job: dict) -> int:
     """Bytes that a job may take beyond what its process has."""
-    return PARSING if job["kind"] == "read" else limits.MEMORY[job["torch"]]
+    return limits.PARSING if job["kind"] == "read" else limits.MEMORY[job["torch"]]
 
 
 def take_apart(job: dict, data: bytes, writer: int) -> NoReturn:

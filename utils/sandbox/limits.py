@@ -14,7 +14,12 @@ from typing import Any
 from utils.grading.forking import address_space, forks
 
 MEMORY = {False: 320 << 20, True: 3 << 30}  # bytes of address space beyond the worker's own; with torch: True
+PARSING = 1 << 30  # the same for taking a file apart
 MAX_FILE = 16 << 20  # bytes a child may write into one file of its scratch folder
+MAX_SCRATCH = 256 << 20  # bytes in the scratch folder of one child
+MAX_RESULT = 64 << 20  # bytes a child may send back
+MAX_HEAD = 32 << 20  # bytes of an answer beside its arrays: an honest one of 30 cases stays below
+# Processor time: `TIMEOUT` in worker.py, from the stopwatch.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Folders of `utils` that answer questions: no child may read them.
 SECRET = ("references", "fingerprints", "recorded", "exercises", "carried", "classroom")

@@ -16,7 +16,7 @@ from utils.grading import codec, report
 from utils.grading.spec import Exercise
 from utils.sandbox import child, limits
 from utils.sandbox.frames import LENGTH, private, receive, send
-from utils.sandbox.watch import MAX_RESULT, Watch, death, remove
+from utils.sandbox.watch import Watch, death, remove
 
 SMALL = 8 << 10  # bytes of a file that is taken apart without a child
 
@@ -113,7 +113,7 @@ def _awaited(reader: int, jobs: int, watch: Watch) -> tuple[bytes | None, str]:
         data += chunk
         if len(data) >= LENGTH.size and len(data) >= LENGTH.size + LENGTH.unpack(data[: LENGTH.size])[0]:
             return bytes(data[LENGTH.size :]), ""
-        if len(data) > MAX_RESULT:
+        if len(data) > limits.MAX_RESULT:
             return None, "large"
         if not chunk:
             return None, ""

@@ -18,7 +18,7 @@ from utils.grading import codec, report
 from utils.sandbox import child as inside
 from utils.sandbox import limits, process
 from utils.sandbox.frames import private, receive, send
-from utils.sandbox.watch import MAX_RESULT, Watch, death, remove
+from utils.sandbox.watch import Watch, death, remove
 
 WARMING = 120.0  # seconds that an interpreter may take for its imports; torch on a slow disk needs many
 
@@ -129,7 +129,7 @@ class _Child:
         """Frames as they come; after the last one "large" or ""."""
         try:
             while True:
-                self.frames.put(receive(self.process.stdout, MAX_RESULT))
+                self.frames.put(receive(self.process.stdout, limits.MAX_RESULT))
         except (EOFError, OSError):
             self.frames.put("")
         except ValueError:  # longer than it may be, or this end was closed

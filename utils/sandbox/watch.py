@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 from utils.grading import report
 from utils.grading.stopwatch import PATIENCE, words
+from utils.sandbox.limits import MAX_RESULT, MAX_SCRATCH
 
 TICK = 0.1  # seconds between two looks at a child
 OFTEN = 0.02  # the same where its memory is watched: a loop fills some 20 MB in between
-MAX_RESULT = 64 << 20  # bytes a child may send back
-MAX_SCRATCH = 256 << 20  # bytes in the scratch folder of one child
 NO_MEMORY = {"status": report.MEMORY, "message": "it asked for more memory than there is."}
 
 Meter = Callable[[int], tuple[float, int] | None]  # process → seconds of the processor, bytes in memory

@@ -22,10 +22,10 @@ from utils.grading.forking import forks
 from utils.grading.report import Report
 from utils.sandbox import process
 from utils.sandbox.frames import receive, send
+from utils.sandbox.limits import MAX_HEAD
 from utils.sandbox.watch import remove
 
 TIMEOUT = stopwatch.SECONDS  # of processor time for one exercise
-MAX_HEAD = 32 << 20  # bytes of an answer beside its arrays: an honest one of 30 cases stays below
 FORK = 0.005  # seconds that a child costs before it begins
 _FAULT = {"status": report.MACHINE, "message": "its process was killed from outside or ended early."}
 # One thread: a pool would not survive a fork, and its arenas would fill the address space.
