@@ -14,13 +14,13 @@ ROOT = root()
 
 @click.group()
 def dev() -> None:
-    """For authors: new, record, evidence, build, minutes, verify, site, lite."""
+    """For authors: new, record, evidence, build, minutes, verify, class, site, lite."""
 
 
 @dev.command()
 @click.argument("stem")
 def new(stem: str) -> None:
-    """Start a question from templates: `course dev new 35_dropout`."""
+    """Start a question from templates: `course dev new 53_positional_encoding`."""
     from utils.authoring import template
 
     try:
