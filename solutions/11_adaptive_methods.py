@@ -25,7 +25,7 @@
 #
 # - **A definition**: a rate for each parameter, derived from the history of that parameter's own gradients.
 # - **The full list**: Adagrad, Adadelta, RMSprop, Adam, Nadam, AdamW (and AMSGrad, RAdam). Momentum and Nesterov are *not* on it.
-# - **Decoupled decay**: why L2 in the gradient and weight decay are the same for SGD and not for Adam. Then: "halve the rate in torch, what happens to the decay?"
+# - **Decoupled decay**: why L2 in the gradient and weight decay are the same for plain SGD and not for Adam. Then: "halve the rate in torch, what happens to the decay?"
 # - **Nadam's look-ahead**, derived from Nesterov's.
 # - **A reason for the choice**: why Adam leads on transformers, and why tuned SGD with momentum can be as good on image classifiers.
 
@@ -51,7 +51,7 @@
 # %% [markdown]
 # ### AdamW: where the decay goes
 #
-# With the penalty $\frac\lambda2\lVert\theta\rVert^2$ the gradient becomes $g+\lambda\theta$. For SGD this *is* weight decay:
+# With the penalty $\frac\lambda2\lVert\theta\rVert^2$ the gradient becomes $g+\lambda\theta$. For plain SGD this *is* weight decay (with momentum no longer quite: question 46 tries it):
 #
 # $$
 # \theta-\eta(g+\lambda\theta)=(1-\eta\lambda)\,\theta-\eta g .
@@ -607,7 +607,7 @@ trial(
 # ## Answer in 2 minutes
 #
 # - Give the definition and the map; the cost is one array for Adagrad and RMSprop, two for Adadelta and Adam's family.
-# - L2 and decay: write $(1-\eta\lambda)\theta-\eta g$ for SGD, and say why Adam breaks the equality: $\lambda\theta$ is divided by $\sqrt{\hat v}$.
+# - L2 and decay: write $(1-\eta\lambda)\theta-\eta g$ for plain SGD, and say why Adam breaks the equality: $\lambda\theta$ is divided by $\sqrt{\hat v}$.
 # - The paper's decay is independent of the base rate; in torch it is multiplied by `lr`, so halving `lr` halves the decay per step. The memory is $1/(\eta\lambda)$ steps.
 # - Nadam: in Adam's numerator replace $m_{t-1}$ by $m_t$ and correct each term.
 # - Why Adam on transformers: one reason is that rare tokens get small gradients, and dividing by $\sqrt{\hat v}$ makes up for it. Noise is not needed for that: Adam's lead is seen with full batches too.
