@@ -4,15 +4,18 @@ The tests under node need npm and, the first time, a network; the others need Ch
 is missing and the user may. Where that cannot be they are skipped, except in CI, where they have to run.
 """
 
+import inspect
 import json
 import re
 import shutil
 from pathlib import Path
+from types import FunctionType
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
+from utils import data
 from utils.cli import dev, main
 from utils.grading import catalogue
 from utils.publishing import lite, lite_assets
@@ -87,6 +90,21 @@ def test_the_first_verdict_waits_for_no_figure(stem):
     for text in code:
         draws, imports = "plt." in text, "import matplotlib.pyplot as plt\n" in text
         assert imports or not draws
+
+
+def test_a_cell_brings_scikit_learn_where_its_data_need_it():
+    """Pyodide fetches what a cell's own text imports; what `utils.data` imports inside it does not see."""
+
+    def needs(function, seen=()):
+        inner = [vars(data).get(name) for name in function.__code__.co_names]
+        inner = [one for one in inner if isinstance(one, FunctionType) and one not in seen]
+        loads = "sklearn" in inspect.getsource(function)
+        return loads or any(needs(one, (*seen, function)) for one in inner)
+
+    wanted = {name: needs(one) for name, one in vars(data).items() if isinstance(one, FunctionType) and name[0] != "_"}
+
+    assert wanted == {name: bool(lite.DATA.search(f"x = data.{name}(7)")) for name in wanted}
+    assert len(set(wanted.values())) == 2
 
 
 def test_the_courses_wheel_is_reproducible_and_small():

@@ -36,7 +36,8 @@ FROM_WORKER = "../../../../"
 # verdict does not wait for ten megabytes that only figures need.
 FIGURES = re.compile(r"\bplt\.|\bplots\.(?!color\()")
 FIGURE_LINES = ("import matplotlib.pyplot as plt", "plots.style()")
-DATA = re.compile(r"\bdata\.(digits|digits_32|breast_cancer|diabetes|photos|two_digits|digit_boxes)\(")
+# All of `utils.data` but what is made of formulas and random numbers alone.
+DATA = re.compile(r"\bdata\.(?!(?:quadratic|rosenbrock|lessard_slope|sparse_features)\b)\w+\(")
 DATA_LINE = "import sklearn"
 
 # What needs torch: torch itself, and the networks of the zoo, of which only the tables do without.
