@@ -622,7 +622,7 @@ trial(
 
 # %% [markdown]
 # One network, one data set, no batch norm; on small easy tasks with good initial weights tanh can be as fast.
-# What is safe to say: ReLU is cheap and does not saturate for positive inputs. For negative ones it is flat, and a unit that is negative for every image no longer learns (question 43).
+# What is safe to say: ReLU is cheap and does not saturate for positive inputs. For negative ones it is flat, and a unit that is negative for every image gets no gradient of its own; when it comes back is in question 43.
 
 # %% [markdown]
 # ### "VGG-19 is better than VGG-16"
