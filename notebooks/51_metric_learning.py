@@ -328,8 +328,17 @@ def embedding_accuracy(hard, squared, wrong, lr, seed):
 
 
 RATES = [1e-3, 3e-3, 1e-2]
-FOUND_ON = settings(squared=[True, False], wrong=[0.0, 0.1, 0.3], seed=range(3))
-HELD_OUT = settings(squared=False, wrong=0.0, seed=range(3, 9)) + settings(squared=True, wrong=[0.0, 0.2], seed=range(3, 6)) + settings(squared=False, wrong=[0.05, 0.2], seed=range(3, 6))
+def sides(first):
+    """Six settings inside the condition below and twelve outside it, with seeds from `first` on."""
+    return settings(squared=False, wrong=0.0, seed=range(first, first + 6)) + [
+        where
+        for squared, wrong in ((True, 0.0), (True, 0.2), (False, 0.05), (False, 0.2))
+        for where in settings(squared=squared, wrong=wrong, seed=range(first, first + 3))
+    ]
+
+
+FOUND_ON = settings(squared=[True, False], wrong=[0.0, 0.1, 0.3], seed=range(3)) + sides(3)
+HELD_OUT = sides(9)  # measured after the condition was worded
 embedded = evidence(
     "triplets_hard_or_random",
     embedding_accuracy,
@@ -360,11 +369,11 @@ trial(
     published=[
         published("Schroff et al. 2015, §3.2", "squared distances: the hardest negatives can lead to f(x) = 0 early in training; semi-hard ones are used", holds=False, inside=False),
     ],
-    expect="holds only if distances are not squared and no label is wrong",
+    expect="not decided here",
 )
 
 # %%
-gain = [tuned(True, False, 0.0, seed)["test"] - tuned(False, False, 0.0, seed)["test"] for seed in range(9)]
+gain = [tuned(True, False, 0.0, seed)["test"] - tuned(False, False, 0.0, seed)["test"] for seed in range(15)]
 print(f"plain distances, right labels: batch-hard is ahead by {100 * np.mean(gain):.0f} point on average, from {100 * min(gain):.1f} to {100 * max(gain):.1f}")
 for squared in (True, False):
     spread = [tuned(hard, squared, 0.0, seed)["spread"] for hard in (False, True) for seed in range(3)]
@@ -373,9 +382,8 @@ for squared in (True, False):
 # %% [markdown]
 # With squared distances the gradient of a triplet fades as the points come together, so a collapsed embedding stays collapsed.
 # The gradient of a plain distance has the same length at any distance; Hermans et al. (2017) use it, and find batch-hard best.
-# The wording of the condition was settled after we had seen the held-out counts.
-# So they do not confirm it.
-# Outside this notebook we asked once more with new seeds: inside the condition batch-hard was as good in 6 of 6 (from −0.4 to +2.4 points), outside in 0 of 4, still on digits, with this margin and six images of each class in a batch.
+# With plain distances and right labels batch-hard was never a point behind on the first nine seeds. On six new ones, measured after the condition was worded, it was once 2.4 points behind, so the rule leaves the claim open.
+# The other side is clear on these digits: with squared distances batch-hard fell 4 to 13 points behind, with a tenth of the labels wrong 9 points or more.
 # Wrong labels are picked again and again as the hardest: with 10 % of the labels drawn at random the embedding shrank nearly to a point here, even with plain distances (spread 0.01 at most; 0.16 or more with random triplets). With labels collected from the web, semi-hard mining is usually taken for the safer choice (not tried here).
 
 # %% [markdown]

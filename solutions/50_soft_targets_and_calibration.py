@@ -433,8 +433,8 @@ def smoothing_measured(noise, steps, smoothing, lr, seed):
     }
 
 
-TRIED = settings(noise=[0.3, 0.5], steps=[60, 200, 600], seed=range(2))
-HELD_OUT = settings(noise=[0.4, 0.6], steps=[100, 400], seed=range(2, 5))
+TRIED = settings(noise=[0.3, 0.5], steps=[60, 200, 600], seed=range(2)) + settings(noise=[0.4, 0.6], steps=[100, 400], seed=range(2, 5))
+HELD_OUT = settings(noise=[0.35, 0.55], steps=[80, 300], seed=range(5, 8))  # measured after the condition was worded
 smoothed = evidence(
     "smoothing_and_calibration",
     smoothing_measured,
@@ -472,15 +472,19 @@ trial(
     published=[
         published("Müller et al. 2019, table 3", "ResNet-56, CIFAR-100, ε = 0.05: ECE 0.150 → 0.024", holds=True, inside=True),
     ],
-    expect="holds only if hard labels leave the net over-confident by more than ε",
+    expect="not decided here",
 )
 
+# %%
+gains = [(too_sure(**where, smoothing=s), calibrates(**where, smoothing=s)) for where in HELD_OUT for s in AMOUNTS]
+for side, inside in (("more", True), ("less", False)):
+    first, second = zip(*(gain for where, gain in gains if where == inside), strict=True)
+    print(f"over-confident by {side} than ε: ECE lower by 0.01 in {sum(first)} of {len(first)} held-out settings, by 0.02 in {sum(second)}")
+
 # %% [markdown]
-# Inside the condition it helped in every setting; outside, in about half of those held out.
-# Two networks among those tried were not over-confident at all; there it never helped: an under-confident network only becomes more so.
-# The wording of the condition was settled after we had seen the held-out counts.
-# So they do not confirm it.
-# Outside this notebook we asked once more, on noise 0.35 and 0.55, 80 and 300 steps and three new seeds: smoothing helped in 18 of 18 settings inside the condition and in 4 of 18 outside, still on digits only.
+# The condition separates well, and misses the rule by one setting: two hundredths were asked for in 95 % of the settings inside it, and 15 of 16 are 94 %.
+# Four of the held-out networks were not over-confident by even a hundredth. With them smoothing mostly raised ECE: an under-confident network only becomes more so.
+# Say: *smoothing helped in the published networks, which were over-confident; measure ECE before you use it for that.*
 # Temperature scaling has no such condition: $T$ is fitted, and may also be below 1.
 #
 # ### "Soft targets carry dark knowledge"
