@@ -765,6 +765,7 @@ trial(
 #
 # As a backbone that everybody knows: ResNet-50 with modern weights. For accuracy at that cost: ConvNeXt-T, 17.5 % against 19.1.
 # On a phone: MobileNetV3 or EfficientNet. With very much data or pretraining: a vision transformer (questions 48 and 49).
+# With few labels: a backbone that was pretrained without labels, such as DINOv2 (Oquab et al. 2023), frozen, and a linear layer on its features.
 #
 # </details>
 #
@@ -794,4 +795,5 @@ trial(
 # - K. He, X. Zhang, S. Ren, J. Sun 2016 (Deep residual learning), Tables 1–5. S. Xie et al. 2017 (ResNeXt), §3.4 and §5. M. Sandler et al. 2018 (MobileNetV2); A. Howard et al. 2019 (MobileNetV3); M. Tan, Q. Le 2019 (EfficientNet); Z. Liu et al. 2022 (ConvNeXt).
 # - G. Huang et al. 2017 (DenseNet), Table 3.
 # - torchvision: the documentation of its pretrained weights, V1 and V2, has errors, recipes and resizes.
+# - M. Oquab et al. *DINOv2: Learning Robust Visual Features without Supervision.* 2023.
 # - S. Williams, A. Waterman, D. Patterson. *Roofline: An Insightful Visual Performance Model.* Communications of the ACM 2009: arithmetic intensity.

@@ -58,7 +58,7 @@
 # | cosine | $\eta_{\min}+\frac12(\eta_0-\eta_{\min})(1+\cos\pi s)$, $s$ from 0 to 1 | the default; the total must be known |
 # | linear to 0 | $\eta_0\,(1-s)$ | fine-tuning, language models |
 # | plateau | ×factor when the validation loss has not improved for *patience* epochs | the total is not known |
-# | WSD | warm up, stay, decay at the end | runs that may be prolonged |
+# | WSD | warm-up, stable, decay at the end | runs that may be prolonged |
 # | one-cycle | up and down once, momentum the other way | short runs |
 #
 # **Plateau decay** needs to know what "no improvement" is. torch asks for a loss below best·(1 − threshold): *relative*, 10⁻⁴ by default.
@@ -616,7 +616,7 @@ trial(
 #
 # <details><summary>WSD?</summary>
 #
-# Warm up, stay, decay: constant for most of the run, then down to 0 over the last tenth or fifth. One may prolong the constant part and decay from any checkpoint, which a cosine does not allow, because it needs its total.
+# Warm-up, stable, decay: constant for most of the run, then down to 0 over the last tenth or fifth. One may prolong the constant part and decay from any checkpoint, which a cosine does not allow, because it needs its total.
 #
 # </details>
 #

@@ -613,6 +613,18 @@ trial(
 #
 # </details>
 #
+# <details><summary>What is QK-norm?</summary>
+#
+# A layer norm, or RMS norm, of each head's queries and keys before their product, so the scores cannot grow without limit. Dehghani et al. (2023) needed it: from about 8 billion parameters on, their vision transformers diverged, with huge scores and attention weights close to one-hot.
+#
+# </details>
+#
+# <details><summary>Can a transformer do without normalisation?</summary>
+#
+# Zhu et al. (2025) put $\gamma\tanh(\alpha x)+\beta$ with a learned α in the place of each layer norm, and report equal or better results in vision, speech and language. It bounds large values entry by entry and needs no statistics. Most large models still have layer norm or RMS norm.
+#
+# </details>
+#
 # <details><summary>Why has RMS norm no β?</summary>
 #
 # Nothing was shifted, so nothing has to be shifted back; the next linear layer may have a bias if one is wanted.
@@ -654,5 +666,7 @@ trial(
 # - A. Dosovitskiy et al. *An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale.* ICLR 2021: section 3.1 (section number from memory).
 # - Z. Liu et al. *A ConvNet for the 2020s.* CVPR 2022: section 2.6.
 # - Team OLMo. *2 OLMo 2 Furious.* 2025: section 3.3.1.
+# - M. Dehghani et al. *Scaling Vision Transformers to 22 Billion Parameters.* ICML 2023: QK-norm.
+# - J. Zhu et al. *Transformers without Normalization.* CVPR 2025.
 # - T. Salimans, D. P. Kingma. *Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural Networks.* NeurIPS 2016.
 # - S. Qiao et al. *Micro-Batch Training with Batch-Channel Normalization and Weight Standardization.* 2019.

@@ -595,6 +595,12 @@ trial(
 #
 # </details>
 #
+# <details><summary>Do large language models use dropout?</summary>
+#
+# Often not in pre-training: a model that sees its data about once has little to memorise. Shazeer (2020) pre-trains T5 without dropout, with better results, and uses a rate of 0.1 for fine-tuning, where the data are few.
+#
+# </details>
+#
 # <details><summary>Can dropout stay on at test time?</summary>
 #
 # Leaving it on and averaging several passes gives Monte-Carlo dropout: the spread of the predictions is a cheap, rough measure of uncertainty.
@@ -630,5 +636,6 @@ trial(
 # - S. Ioffe, C. Szegedy. *Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift.* ICML 2015: section 4.2.1 (section number from memory).
 # - S. Zagoruyko, N. Komodakis. *Wide Residual Networks.* BMVC 2016.
 # - I. Loshchilov, F. Hutter. *SGDR: Stochastic Gradient Descent with Warm Restarts.* ICLR 2017: table 1.
+# - N. Shazeer. *GLU Variants Improve Transformer.* 2020.
 # - L. Prechelt. *Early Stopping, But When?* 1998.
 # - M. Belkin, D. Hsu, S. Ma, S. Mandal. *Reconciling Modern Machine-Learning Practice and the Classical Bias–Variance Trade-Off.* PNAS 2019: double descent.
