@@ -9,12 +9,14 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "k1", "GITHUB_TOKEN": "k2", "PIP_INDEX_URL": "k3", "SSH_AUTH_SOCK": "k4",
     "COURSE_TORCH_INDEX": "k5", "PYTHONSTARTUP": "k6",
 }  # fmt: skip
-PROBE = """
+NEEDED = {"PATH", "OPENBLAS_CORETYPE", "LC_TIME", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX", "COURSE_PROGRESS"}
+# A message is cut where it is long, so a probe names only what a test asks for.
+PROBE = f"""
 import os
 
 def batchnorm_forward(x, gamma, beta, eps=1e-5):
-    {read}
-    raise ValueError("names: " + " ".join(sorted(names)))
+    {{read}}
+    raise ValueError("names: " + " ".join(sorted(set(names).intersection({sorted(SECRETS.keys() | NEEDED)}))))
 """
 READS = {
     "os.environ": "names = os.environ",
@@ -41,12 +43,9 @@ def test_no_secret_is_seen(read):
     """In either way of starting a child; what sets threads, kernels and languages arrives."""
     with Worker(timeout=30) as worker:
         said = worker.grade(Answer("batchnorm_forward", PROBE.format(read=READS[read]))).message
-    names = said.partition("names: ")[2].partition(". ")[0].split()
+    names = said.partition("names: ")[2].partition(", at ")[0]
 
-    assert not SECRETS.keys() & set(names)
-    assert {"PATH", "OPENBLAS_CORETYPE", "LC_TIME", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX", "COURSE_PROGRESS"} <= set(
-        names
-    )
+    assert set(names.split()) == NEEDED
 
 
 @pytest.mark.usefixtures("way")
