@@ -1,5 +1,6 @@
 """SIGKILL anywhere: no finished row is lost, the same command completes, and nothing is left running."""
 
+import contextlib
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ def test_ctrl_c_reaches_every_process(kit, place):
     """As a terminal sends it, to the workers too, and to one that has only begun to start: one line, none stays."""
     submissions, out, _ = place
     with kit.started("grade", submissions, "--out", out, "--workers", 1) as process:
-        kit.until(lambda: any("spawn_main" in " ".join(one.cmdline()) for one in kit_children(process.pid)))
+        kit.until(lambda: any("spawn_main" in line for _, line in below(process.pid)))
         all_of_them = kit.family(process.pid)
         os.killpg(process.pid, signal.SIGINT)
         printed, words = process.communicate(timeout=60)
@@ -90,18 +91,20 @@ def test_a_worker_is_killed(kit, place):
 
 def workers(pid):
     """Dask's worker processes below a client: those with a grader below them."""
-    serving = [one for one in kit_children(pid) if "utils.sandbox.server" in " ".join(one.cmdline())]
-    return list({one.ppid(): one.parent() for one in serving}.values())
+    found = {}
+    for one, line in below(pid):
+        with contextlib.suppress(psutil.Error):
+            if "utils.sandbox.server" in line:
+                found[one.ppid()] = one.parent()
+    return list(found.values())
 
 
-def kit_children(pid):
+def below(pid):
+    """The processes below one, each with its command line; one that ends meanwhile is left out."""
     found = []
     for one in psutil.Process(pid).children(recursive=True):
-        try:
-            one.cmdline()
-            found.append(one)
-        except psutil.Error:
-            continue
+        with contextlib.suppress(psutil.Error):
+            found.append((one, " ".join(one.cmdline())))
     return found
 
 
@@ -152,7 +155,7 @@ def test_a_scheduler_with_two_workers(kit, place, processes):
 
     complete(kit, ledger, 0, done)
     assert [None, None] == [one.poll() for one in both]
-    kit.until(lambda: not [p for one in both for p in kit_children(one.pid) if "sandbox" in " ".join(p.cmdline())])
+    kit.until(lambda: not any("sandbox" in line for one in both for _, line in below(one.pid)))
 
 
 def test_the_scheduler_is_killed(kit, place, processes):
