@@ -19,7 +19,7 @@ learn:
 status:
 	@./course status
 
-# Everything, for authors: torch comes in the same pip command as all the rest, with its pin.
+# Everything, for authors: torch comes in the same pip command as all the rest, with its pin (its CPU build: CONTRIBUTING, Pins).
 setup:
 	@COURSE_EXTRAS=torch,dev,site,lite ./course --version
 

@@ -63,6 +63,13 @@ def test_extras_are_added_and_stay(folder):
     assert "install" not in run(folder)[2]
 
 
+def test_torch_may_have_an_index_of_its_own(folder):
+    """COURSE_TORCH_INDEX is where pip finds the CPU build; without it nothing but the extras is asked for."""
+    _, _, asked = run(folder, COURSE_EXTRAS="torch", COURSE_TORCH_INDEX="https://example.org/cpu")
+
+    assert "-c constraints.txt --extra-index-url https://example.org/cpu -e .[torch]" in asked
+
+
 def test_a_moved_folder_gets_a_new_environment(folder):
     """Its scripts would look for the old place; the extras are remembered."""
     run(folder, COURSE_EXTRAS="dev")

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 INSTALL = (ROOT / "book" / "install.md").read_text(encoding="utf-8")
 # A teacher's and an author's have pages of their own; the others are met on the way.
-ELSEWHERE = {"class", "dev", "learn", "hint", "solution", "torch"}
+ELSEWHERE = {"class", "dev", "learn", "torch"}
 
 
 def test_the_readme_fits_on_a_screen():
