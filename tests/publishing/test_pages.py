@@ -263,6 +263,15 @@ def test_the_glossary_is_in_order_and_without_doubles():
     assert len(terms) == len({term.lower() for term, _ in terms}) == len({chinese for _, chinese in terms})
 
 
+def test_a_link_to_a_question_has_its_number():
+    """Every [18](questions/18_….ipynb) of an authored page leads to the question of that number, and every question is in the glossary."""
+    for page in (ROOT / "book").glob("*.md"):
+        for number, stem in re.findall(r"\[(\d\d)[^]]*\]\(questions/(\w+)\.ipynb", page.read_text(encoding="utf-8")):
+            assert stem in catalogue.entries(), f"{page.name}: {stem}"
+            assert stem.startswith(f"{number}_"), f"{page.name}: [{number}] leads to {stem}"
+    assert {stem[:2] for stem in catalogue.entries()} <= set(re.findall(r"\[(\d\d)\]", GLOSSARY))
+
+
 def test_the_glossary_and_the_symbols_know_every_chapter():
     """A heading for each; nobody looks for a letter of the last chapters in vain."""
     symbols = (ROOT / "book" / "symbols.md").read_text(encoding="utf-8")
@@ -270,4 +279,3 @@ def test_the_glossary_and_the_symbols_know_every_chapter():
     for english, _ in catalogue.CHAPTERS.values():
         for page in (GLOSSARY, symbols):
             assert re.search(rf"(?m)^## {english} · ", page), english
-    assert {stem[:2] for stem in catalogue.entries() if stem >= "35"} <= set(re.findall(r"\[(\d\d)\]", GLOSSARY))
