@@ -194,10 +194,10 @@ def _copy_of_solution(stem: str) -> str:
 
 def hints_of(name: str) -> list[str]:
     """All hints of an exercise, from a nudge to nearly the answer; ValueError for a name that is none."""
-    for entry in catalogue.entries().values():
-        if name in entry["exercises"]:
-            return entry["exercises"][name]["hints"]
-    raise ValueError(f"{name!r} is not an exercise of this course.{_instead(name)}")
+    stem = catalogue.stem_of(name)
+    if not stem:
+        raise ValueError(f"{name!r} is not an exercise of this course.{_instead(name)}")
+    return catalogue.entries()[stem]["exercises"][name]["hints"]
 
 
 def _instead(name: str) -> str:

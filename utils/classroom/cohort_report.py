@@ -12,6 +12,7 @@ from utils.classroom.feedback import hints, listed
 from utils.classroom.page import bar, column, key, page, prose
 from utils.grading import catalogue
 
+WHERE_STUCK = "<h2>Where the class is stuck</h2>"
 TOLD = 20  # exercises handed in on a day; of fewer, right and wrong are not told apart
 MOST = 15  # mistakes that are shown
 
@@ -29,7 +30,7 @@ def sections(found: Cohort, counts: Counts) -> list[str]:
         "<h2>By exercise</h2>", _exercises(found.exercises, counts),
         "<h2>Which mistakes, and how often</h2>", _mistakes(shown, found, counts),
         "<h2>Over time</h2>", _time(found, shown, counts),
-        "<h2>Where the class is stuck</h2>", _stuck(found.stuck, counts),
+        WHERE_STUCK, _stuck(found.stuck, counts),
         "<h2>Hints to give</h2>", _hints(found, shown, counts),
         _how(counts),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from urllib.parse import quote
 
+from utils import door
 from utils.classroom.marks import Gradebook, Mark, attempts
 from utils.classroom.notices import trouble
 from utils.classroom.page import page, prose
@@ -170,13 +171,8 @@ def listed(exercise: str | None) -> tuple:
 
 
 def hints(exercise: str) -> list[str]:
-    """An exercise's hints, from a nudge to nearly the answer."""
-    return (
-        catalogue.entries()
-        .get(catalogue.stem_of(exercise), {"exercises": {}})["exercises"]
-        .get(exercise, {})
-        .get("hints", [])
-    )
+    """An exercise's hints, from a nudge to nearly the answer; none for one that the course no longer has."""
+    return door.hints_of(exercise) if catalogue.stem_of(exercise) else []
 
 
 def _onward(mark: Mark, tried: list[Result], site: str) -> str:

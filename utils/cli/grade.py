@@ -141,7 +141,10 @@ def _grade(files: list[Path], as_json: bool, jobs: int, timeout: float, jsonl: P
             kept = f" Finished rows are in {jsonl}; the same command goes on from there." if jsonl else ""
             click.echo(f"Stopped.{kept}", err=True)
             sys.exit(STOPPED)
-    echo_json([row.to_json() for row in rows]) if as_json else _print_rows(rows)
+    if as_json:
+        echo_json([row.to_json() for row in rows])
+    else:
+        _print_rows(rows)
     if unwritten:
         click.echo(f"Not all rows are in {jsonl}: {unwritten[0]}. The same command goes on from there.", err=True)
         sys.exit(2)

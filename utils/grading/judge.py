@@ -1,4 +1,7 @@
-"""Outcomes × references → a Report. The only place that decides what is right."""
+"""Outcomes × references → a Report. The only place that decides what is right.
+
+A report's facts (Case, Call, Got, Expected, Where) are put together here, too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict as text and as JSON; as HTML in `report_html.py`."""
+"""A verdict as text and as JSON; as HTML in `report_html.py`. Its facts are put together in `judge.py`."""
 
 from __future__ import annotations
 

@@ -145,8 +145,8 @@ def _fenced(path: Path, language: str) -> str:
 def charts(verdicts: str) -> str:
     """The report's drawings in the book: by exercise, mistakes, and over time, in the theme's colours."""
     parts = cohort_report.sections(cohort.cohort(rows_of(verdicts)), cohort.Counts())
-    end = next(index for index, part in enumerate(parts) if "is stuck" in part)
-    drawn = "".join(map(_without_blank_lines, parts[:end])).replace("<h2>", "<p><b>").replace("</h2>", "</b></p>")
+    shown = parts[: parts.index(cohort_report.WHERE_STUCK)]
+    drawn = "".join(map(_without_blank_lines, shown)).replace("<h2>", "<p><b>").replace("</h2>", "</b></p>")
     return f'<div class="course-class">{drawn}</div>\n'
 
 

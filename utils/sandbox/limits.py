@@ -172,7 +172,8 @@ def guard(scratch: str) -> Callable[[str, tuple], None]:
     """An audit hook, which Python code cannot take off again: no processes, no network, no writing outside the
     scratch folder, no reading of the answers. It sees what goes through Python; what C code does only Landlock sees.
 
-    All that it calls is held in closures, for a child may put something else in the place of a module's names.
+    What it calls is held in closures, for a child may put something else in the place of a module's names; only
+    Python's own built-in functions are looked up anew.
     """
     true, inside = _paths()
     refuse_library = _libraries_only(true, inside)

@@ -1,7 +1,8 @@
 """The worker process: warm (NumPy, perhaps torch), it forks a child for each job, watches it, and clears up after it.
 
-For each job the parent sends a head and a body; the worker answers with an empty frame when the child is dead, gets a
-number, and sends it back before the result. A child that found its way to the pipe could not know that number.
+`worker.py` starts it. For each job the parent sends a head and a body; the worker answers with an empty frame when the
+child is dead, gets a number, and sends it back before the result. A child that found its way to the pipe could not know
+that number.
 """
 
 import contextlib
